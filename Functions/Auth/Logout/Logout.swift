@@ -1,0 +1,26 @@
+import API
+import Endpoint
+import Serving
+import Stores
+import Tokens
+
+/// `POST /api/v1/auth/logout`, gRPC `auth.v1.AuthService/Logout`: ends the session of a refresh token, or
+/// with `everywhere` every session of its user.
+///
+/// A token that is none of ours is a `REFRESH_TOKEN_INVALID`; ending what has ended succeeds.
+@main
+struct Logout: Function {
+  static let route = Route(.post, path: "/api/v1/auth/logout", rpc: "auth.v1.AuthService/Logout")
+  static let access = Access.anyone
+
+  let sessions: SessionStore
+  let tokens: SessionTokens
+
+  func respond(to request: LogoutRequest, in context: Context) throws -> Empty {
+    let token = try tokens.read(refreshToken: request.refreshToken, at: context.now)
+    try sessions.logOut(token.sessionID, everywhere: request.everywhere, at: context.now)
+    return .nothing
+  }
+
+  static func main() { Serving.run { Logout(sessions: $0.sessions, tokens: try $0.tokens) } }
+}

@@ -1,0 +1,27 @@
+import API
+import Endpoint
+import Serving
+import Stores
+import Tokens
+
+/// `POST /api/v1/auth/refresh`, gRPC `auth.v1.AuthService/RefreshToken`: a refresh token for a new pair.
+///
+/// The token is replaced at every use. One that was replaced already gets the same successor again while
+/// it may have been lost (see `Session.verdict`); any other re-use ends the session and is a
+/// `REFRESH_TOKEN_REUSED`. Else `REFRESH_TOKEN_INVALID`, `REFRESH_TOKEN_EXPIRED`, `SESSION_REVOKED`.
+@main
+struct RefreshToken: Function {
+  static let route = Route(.post, path: "/api/v1/auth/refresh", rpc: "auth.v1.AuthService/RefreshToken")
+  static let access = Access.anyone
+
+  let sessions: SessionStore
+  let tokens: SessionTokens
+
+  func respond(to request: RefreshTokenRequest, in context: Context) throws -> TokenResponse {
+    let refresh = try tokens.refresh(request.refreshToken, at: context.now)
+    let (session, generation, user) = try sessions.refresh(refresh)
+    return try tokens.pair(of: session, generation: generation, user: user, at: context.now)
+  }
+
+  static func main() { Serving.run { RefreshToken(sessions: $0.sessions, tokens: try $0.tokens) } }
+}

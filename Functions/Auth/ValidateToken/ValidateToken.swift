@@ -1,0 +1,43 @@
+import API
+import Endpoint
+import Rules
+import Serving
+import Stores
+import Tokens
+import Values
+
+/// `POST /api/v1/auth/validate`, gRPC `auth.v1.AuthService/ValidateToken`: what an access token says, and
+/// whether its session still lives.
+///
+/// The gateway asks too, before every request that comes with a token; it tolerates an outage of the
+/// session store, and then the token's own validity counts.
+@main
+struct ValidateToken: Function {
+  static let route = Route(.post, path: "/api/v1/auth/validate", rpc: "auth.v1.AuthService/ValidateToken")
+  static let access = Access.anyone
+
+  let sessions: SessionStore
+  let tokens: SessionTokens
+
+  func respond(to request: ValidateTokenRequest, in context: Context) throws -> ValidateTokenResponse {
+    guard !request.token.isEmpty else { return .refused(.unauthenticated) }
+    do {
+      let claims = try tokens.claims(of: request.token, at: context.now)
+      var response = ValidateTokenResponse(claims)
+      guard let sessionID = claims.sessionID else { return response }
+      if request.tolerateOutage {
+        let lives = try sessions.lives(sessionID, at: context.now) ?? true
+        return lives ? response : .refused(.sessionRevoked)
+      }
+      guard let user = try sessions.user(of: sessionID, at: context.now) else {
+        return .refused(.sessionRevoked)
+      }
+      response.username = user.username
+      return response
+    } catch let problem as Problem where problem.code == .tokenInvalid || problem.code == .tokenExpired {
+      return .refused(problem.code)
+    }
+  }
+
+  static func main() { Serving.run { ValidateToken(sessions: $0.sessions, tokens: try $0.tokens) } }
+}

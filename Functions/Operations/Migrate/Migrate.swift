@@ -1,0 +1,26 @@
+import Migrations
+import PostgreSQL
+import Serving
+
+/// `migrate DIRECTORY`: brings the database at `DATABASE_URL` to the newest migration of a folder.
+@main
+struct Migrate {
+  static func main() {
+    do {
+      let arguments = CommandLine.arguments
+      guard arguments.count == 2, !arguments[1].hasPrefix("-") else {
+        print("Usage: DATABASE_URL=… migrate DIRECTORY")
+        return
+      }
+      let database = Database(
+        url: try Settings.ofProcess.required("DATABASE_URL"),
+        options: .init(applicationName: "migrate", statementTimeoutMilliseconds: 600_000))
+      let count = try Migrator(database: database) { print($0) }.migrate(directory: arguments[1])
+      print(count == 0 ? "up to date" : "\(count) applied")
+    } catch let failure as Migrator.Failure {
+      Serving.fail("migrate", Settings.Invalid(message: failure.message))
+    } catch {
+      Serving.fail("migrate", error)
+    }
+  }
+}

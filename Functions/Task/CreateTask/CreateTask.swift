@@ -1,0 +1,30 @@
+import API
+import Endpoint
+import Rules
+import Serving
+import Stores
+import Values
+
+/// `POST /api/v1/tasks`, gRPC `task.v1.TaskService/CreateTask`: adds a task.
+///
+/// A task for somebody else needs an admin or a service, else `PERMISSION_DENIED`. Fields that are not
+/// sound are an `INVALID_ARGUMENT`.
+@main
+struct CreateTask: Function {
+  static let route = Route(
+    .post, path: "/api/v1/tasks", rpc: "task.v1.TaskService/CreateTask", creates: "/api/v1/tasks/{id}")
+  static let access = Access.signedIn
+
+  let tasks: TaskStore
+
+  static func validate(_ request: CreateTaskRequest, in context: Context) throws {
+    _ = try TaskDraft(request, caller: context.caller)
+  }
+
+  func respond(to request: CreateTaskRequest, in context: Context) throws -> TaskMessage {
+    let draft = try TaskDraft(request, caller: context.caller)
+    return try tasks.insert(draft, id: context.newID(), at: context.now)
+  }
+
+  static func main() { Serving.run { CreateTask(tasks: $0.tasks) } }
+}

@@ -1,0 +1,24 @@
+import API
+import Endpoint
+import Serving
+import Stores
+import Values
+
+/// `DELETE /api/v1/tasks/{id}`, gRPC `task.v1.TaskService/DeleteTask`: removes a task.
+///
+/// For its owner and for admins; for everybody else it is a `TASK_NOT_FOUND`.
+@main
+struct DeleteTask: Function {
+  static let route = Route(.delete, path: "/api/v1/tasks/{id}", rpc: "task.v1.TaskService/DeleteTask")
+  static let access = Access.roles([.user, .admin])
+
+  let tasks: TaskStore
+
+  func respond(to request: DeleteTaskRequest, in context: Context) throws -> Empty {
+    guard let id = ID(request.id) else { throw Problem.taskNotFound }
+    try tasks.delete(id, owner: context.caller.role == .admin ? nil : context.caller.userID)
+    return .nothing
+  }
+
+  static func main() { Serving.run { DeleteTask(tasks: $0.tasks) } }
+}

@@ -1,0 +1,23 @@
+import API
+import Endpoint
+import Serving
+import Stores
+import Values
+
+/// `GET /api/v1/tasks/{id}`, gRPC `task.v1.TaskService/GetTask`: one task.
+///
+/// Its owner, admins and services see it; for everybody else it is a `TASK_NOT_FOUND`, as if there were none.
+@main
+struct GetTask: Function {
+  static let route = Route(.get, path: "/api/v1/tasks/{id}", rpc: "task.v1.TaskService/GetTask")
+  static let access = Access.signedIn
+
+  let tasks: TaskStore
+
+  func respond(to request: GetTaskRequest, in context: Context) throws -> TaskMessage {
+    guard let id = ID(request.id) else { throw Problem.taskNotFound }
+    return try tasks.find(id, owner: context.caller.seesEverything ? nil : context.caller.userID)
+  }
+
+  static func main() { Serving.run { GetTask(tasks: $0.tasks) } }
+}

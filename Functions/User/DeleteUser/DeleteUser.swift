@@ -1,0 +1,26 @@
+import API
+import Endpoint
+import Serving
+import Stores
+import Values
+
+/// `DELETE /api/v1/users/{id}`, gRPC `user.v1.UserService/DeleteUser`: removes a user and every session.
+///
+/// For that user and for admins; for everybody else it is a `USER_NOT_FOUND`.
+@main
+struct DeleteUser: Function {
+  static let route = Route(.delete, path: "/api/v1/users/{id}", rpc: "user.v1.UserService/DeleteUser")
+  static let access = Access.roles([.user, .admin])
+
+  let users: UserStore
+
+  func respond(to request: DeleteUserRequest, in context: Context) throws -> Empty {
+    guard let id = ID(request.id), context.caller.isUser(id) || context.caller.role == .admin else {
+      throw Problem.userNotFound
+    }
+    try users.delete(id)
+    return .nothing
+  }
+
+  static func main() { Serving.run { DeleteUser(users: $0.users) } }
+}

@@ -1,0 +1,25 @@
+import API
+import Endpoint
+import Serving
+import Stores
+import Values
+
+/// `GET /api/v1/users/{id}`, gRPC `user.v1.UserService/GetUser`: one user.
+///
+/// For that user, admins and services; for everybody else it is a `USER_NOT_FOUND`, as if there were none.
+@main
+struct GetUser: Function {
+  static let route = Route(.get, path: "/api/v1/users/{id}", rpc: "user.v1.UserService/GetUser")
+  static let access = Access.signedIn
+
+  let users: UserStore
+
+  func respond(to request: GetUserRequest, in context: Context) throws -> UserMessage {
+    guard let id = ID(request.id), context.caller.isUser(id) || context.caller.seesEverything else {
+      throw Problem.userNotFound
+    }
+    return try users.find(id)
+  }
+
+  static func main() { Serving.run { GetUser(users: $0.users) } }
+}

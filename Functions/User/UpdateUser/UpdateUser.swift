@@ -1,0 +1,52 @@
+import API
+import Endpoint
+import Passwords
+import Rules
+import Serving
+import Stores
+import Values
+
+/// `PUT` and `PATCH /api/v1/users/{id}`, gRPC `user.v1.UserService/UpdateUser`: changes a user.
+///
+/// For that user and for admins; for everybody else it is a `USER_NOT_FOUND`. A new password needs the
+/// current one (`INVALID_CREDENTIALS`), admins excepted, and ends the user's other sessions; a role is
+/// given by admins only (`PERMISSION_DENIED`). `VERSION_MISMATCH` when the user has changed since the
+/// version that the caller names; `USERNAME_TAKEN`, `EMAIL_TAKEN`.
+@main
+struct UpdateUser: Function {
+  static let route = Route(.put, .patch, path: "/api/v1/users/{id}", rpc: "user.v1.UserService/UpdateUser")
+  static let access = Access.roles([.user, .admin])
+
+  let users: UserStore
+  let passwords: Bcrypt
+
+  static func validate(_ request: UpdateUserRequest, in context: Context) throws {
+    _ = try UserChanges(request, caller: context.caller)
+  }
+
+  func respond(to request: UpdateUserRequest, in context: Context) throws -> UserMessage {
+    guard let id = ID(request.id), context.caller.isUser(id) || context.caller.role == .admin else {
+      throw Problem.userNotFound
+    }
+    let changes = try UserChanges(request, caller: context.caller)
+    let (newHash, verifiedHash) = try hashes(for: changes, of: id)
+    return try users.update(
+      id, with: changes, passwordHash: newHash, verifiedHash: verifiedHash,
+      keeping: context.caller.sessionID, at: context.now)
+  }
+
+  private func hashes(for changes: UserChanges, of id: ID) throws -> (new: String?, verified: String?) {
+    guard let password = changes.password else { return (nil, nil) }
+    guard let current = changes.currentPassword else { return (try passwords.hash(password), nil) }
+    let verified = try users.passwordHash(of: id)
+    guard passwords.verify(current, hash: verified) else {
+      throw Problem(
+        .invalidCredentials, "the current password is wrong", details: ["current_password": "is wrong"])
+    }
+    return (try passwords.hash(password), verified)
+  }
+
+  static func main() {
+    Serving.run { UpdateUser(users: $0.users, passwords: try Bcrypt(cost: $0.settings.bcryptCost)) }
+  }
+}

@@ -1,0 +1,134 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// The functions of the system. This is the one list of them: targets and products are made from it
+// below, and a test holds the pools, the route table and the README against it.
+//
+// `uses` names what a function may touch beyond what every function has (requests, tokens, its own
+// database): the security review of a function starts here.
+let functions: [Function] = [
+  .init("CreateUser", in: "User", uses: ["Passwords"]),
+  .init("GetUser", in: "User"),
+  .init("UpdateUser", in: "User", uses: ["Passwords"]),
+  .init("DeleteUser", in: "User"),
+  .init("ListUsers", in: "User"),
+
+  .init("Login", in: "Auth", uses: ["Passwords", "Tokens"]),
+  .init("ValidateToken", in: "Auth", uses: ["Tokens"]),
+  .init("RefreshToken", in: "Auth", uses: ["Tokens"]),
+  .init("Logout", in: "Auth", uses: ["Tokens"]),
+
+  .init("CreateTask", in: "Task"),
+  .init("GetTask", in: "Task"),
+  .init("UpdateTask", in: "Task"),
+  .init("DeleteTask", in: "Task"),
+  .init("ListTasks", in: "Task"),
+  .init("ListUserTasks", in: "Task"),
+
+  .init("Health", in: "Operations"),
+]
+
+// What an operator runs by hand or a script runs for them: executables that serve no requests.
+let tools: [Function] = [
+  .init("Migrate", in: "Operations", uses: ["Migrations"]),
+  .init("CreateAdmin", in: "Operations", uses: ["Passwords"]),
+]
+
+struct Function {
+  let name: String
+  let path: String
+  let uses: [String]
+
+  init(_ name: String, in service: String, uses: [String] = []) {
+    self.name = name
+    self.path = "Functions/\(service)/\(name)"
+    self.uses = uses
+  }
+
+  /// `CreateTask` is the executable, socket, pool and log `create-task`.
+  var executable: String {
+    name.reduce(into: "") { kebab, letter in
+      if letter.isUppercase && !kebab.isEmpty { kebab += "-" }
+      kebab += letter.lowercased()
+    }
+  }
+
+  var target: Target {
+    .executableTarget(
+      name: name,
+      dependencies: (["API", "Endpoint", "PostgreSQL", "Rules", "Serving", "Stores", "Values"] + uses)
+        .map { .byName(name: $0) },
+      path: path
+    )
+  }
+
+  var product: Product { .executable(name: executable, targets: [name]) }
+}
+
+/// A module under `Shared/`. Its imports point downwards only: to what stands above it in the list below.
+func shared(_ name: String, _ dependencies: Target.Dependency..., exclude: [String] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: "Shared/\(name)", exclude: exclude)
+}
+
+/// A C library of the system: a module map and a shim.
+func system(_ name: String) -> Target {
+  .systemLibrary(name: name, path: "Shared/\(name)")
+}
+
+let package = Package(
+  name: "task-management",
+  products: (functions + tools).map(\.product),
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0", traits: [])
+  ],
+  targets: [
+    system("CCrypt"),
+    system("CFastCGI"),
+    system("COpenSSL"),
+    system("CPostgreSQL"),
+
+    shared("Values"),
+    shared("JSON"),
+    shared("Telemetry", "JSON", "Values"),
+    shared("FastCGI", "CFastCGI"),
+    shared("PostgreSQL", "CPostgreSQL", "Values"),
+    shared("Passwords", "CCrypt"),
+    shared("Tokens", "COpenSSL", "JSON", "Values"),
+    shared("Migrations", "PostgreSQL", exclude: ["user_db", "task_db"]),
+    shared("API", .product(name: "SwiftProtobuf", package: "swift-protobuf"), "Values", exclude: ["Protos"]),
+    shared("Endpoint", "API", "Values"),
+    shared("Rules", "API", "Endpoint", "Values"),
+    shared("Stores", "API", "Endpoint", "PostgreSQL", "Rules", "Values"),
+    shared("Wire", "API", "Endpoint", "JSON", "Values"),
+    shared(
+      "Serving", "API", "Endpoint", "FastCGI", "JSON", "PostgreSQL", "Rules", "Stores", "Telemetry", "Tokens",
+      "Values", "Wire"),
+
+    .testTarget(name: "ValuesTests", dependencies: ["Values"]),
+    .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+    .testTarget(name: "TokensTests", dependencies: ["Tokens", "Values"]),
+    .testTarget(name: "PasswordsTests", dependencies: ["Passwords"]),
+    .testTarget(name: "RulesTests", dependencies: ["API", "Endpoint", "Rules", "Values"]),
+    .testTarget(name: "WireTests", dependencies: ["API", "Endpoint", "JSON", "Values", "Wire"]),
+    .testTarget(
+      name: "FunctionTests",
+      dependencies: (functions.map(\.name)
+        + ["API", "Endpoint", "Migrations", "Passwords", "PostgreSQL", "Serving", "Stores", "Tokens", "Values", "Wire"])
+        .map { .byName(name: $0) }
+    ),
+  ] + (functions + tools).map(\.target)
+)
+
+for target in package.targets where target.type != .system {
+  target.swiftSettings = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ]
+  if target.type == .executable {
+    // Only what is called goes into the file; nothing but the function needs a symbol table.
+    target.linkerSettings = [.unsafeFlags(["-Xlinker", "--gc-sections"])]
+  }
+}

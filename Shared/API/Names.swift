@@ -1,0 +1,33 @@
+// The messages by the names that the contract gives them. swift-protobuf puts the package in front of
+// each; here, where all packages are one module, the short names are clear. `Task` alone would hide
+// Swift's own.
+
+public typealias Role = User_V1_Role
+public typealias UserMessage = User_V1_User
+public typealias CreateUserRequest = User_V1_CreateUserRequest
+public typealias GetUserRequest = User_V1_GetUserRequest
+public typealias UpdateUserRequest = User_V1_UpdateUserRequest
+public typealias DeleteUserRequest = User_V1_DeleteUserRequest
+public typealias ListUsersRequest = User_V1_ListUsersRequest
+public typealias ListUsersResponse = User_V1_ListUsersResponse
+
+public typealias LoginRequest = Auth_V1_LoginRequest
+public typealias TokenResponse = Auth_V1_TokenResponse
+public typealias ValidateTokenRequest = Auth_V1_ValidateTokenRequest
+public typealias ValidateTokenResponse = Auth_V1_ValidateTokenResponse
+public typealias RefreshTokenRequest = Auth_V1_RefreshTokenRequest
+public typealias LogoutRequest = Auth_V1_LogoutRequest
+
+public typealias TaskStatus = Task_V1_Status
+public typealias TaskPriority = Task_V1_Priority
+public typealias TaskMessage = Task_V1_Task
+public typealias CreateTaskRequest = Task_V1_CreateTaskRequest
+public typealias GetTaskRequest = Task_V1_GetTaskRequest
+public typealias UpdateTaskRequest = Task_V1_UpdateTaskRequest
+public typealias DeleteTaskRequest = Task_V1_DeleteTaskRequest
+public typealias ListTasksRequest = Task_V1_ListTasksRequest
+public typealias ListUserTasksRequest = Task_V1_ListUserTasksRequest
+public typealias ListTasksResponse = Task_V1_ListTasksResponse
+
+public typealias CheckRequest = Health_V1_CheckRequest
+public typealias CheckResponse = Health_V1_CheckResponse

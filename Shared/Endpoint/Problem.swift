@@ -1,0 +1,77 @@
+/// What goes wrong, as a client sees it: the only error that leaves a function.
+///
+/// It knows nothing of HTTP or gRPC; `Wire` gives each `Code` its status there.
+public struct Problem: Error, Equatable {
+  /// What a program can act on. A code once given is never used for something else.
+  public enum Code: String, CaseIterable, Sendable {
+    case invalidArgument = "INVALID_ARGUMENT"
+    case malformedJSON = "MALFORMED_JSON"
+    case invalidPageToken = "INVALID_PAGE_TOKEN"
+    case unauthenticated = "UNAUTHENTICATED"
+    case tokenInvalid = "TOKEN_INVALID"
+    case tokenExpired = "TOKEN_EXPIRED"
+    case sessionRevoked = "SESSION_REVOKED"
+    case invalidCredentials = "INVALID_CREDENTIALS"
+    case refreshTokenInvalid = "REFRESH_TOKEN_INVALID"
+    case refreshTokenExpired = "REFRESH_TOKEN_EXPIRED"
+    case refreshTokenReused = "REFRESH_TOKEN_REUSED"
+    case permissionDenied = "PERMISSION_DENIED"
+    case notFound = "NOT_FOUND"
+    case userNotFound = "USER_NOT_FOUND"
+    case taskNotFound = "TASK_NOT_FOUND"
+    case methodNotAllowed = "METHOD_NOT_ALLOWED"
+    case unsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
+    case payloadTooLarge = "PAYLOAD_TOO_LARGE"
+    case usernameTaken = "USERNAME_TAKEN"
+    case emailTaken = "EMAIL_TAKEN"
+    case invalidTransition = "INVALID_TRANSITION"
+    case versionMismatch = "VERSION_MISMATCH"
+    case rateLimited = "RATE_LIMITED"
+    case `internal` = "INTERNAL"
+    case unavailable = "UNAVAILABLE"
+    case deadlineExceeded = "DEADLINE_EXCEEDED"
+  }
+
+  /// What happened, for programs.
+  public let code: Code
+  /// What happened, for people: one sentence without a full stop.
+  public let message: String
+  /// Which field, and why; empty when no field is to blame.
+  public let details: [String: String]
+  /// What lies behind it, for the log alone: never sent to a client.
+  public let cause: String?
+
+  /// A problem.
+  public init(_ code: Code, _ message: String, details: [String: String] = [:], cause: String? = nil) {
+    self.code = code
+    self.message = message
+    self.details = details
+    self.cause = cause
+  }
+
+  /// Something that is nobody's fault but ours. The cause goes to the log.
+  public static func `internal`(cause: String) -> Problem {
+    Problem(.internal, "something went wrong on our side", cause: cause)
+  }
+
+  /// Something that is down now and may be back soon.
+  public static func unavailable(cause: String) -> Problem {
+    Problem(.unavailable, "the service is not available at the moment, try again", cause: cause)
+  }
+
+  /// The request took longer than it may.
+  public static func deadlineExceeded(cause: String) -> Problem {
+    Problem(.deadlineExceeded, "the request took too long, try again", cause: cause)
+  }
+
+  /// No such user, or none that this caller may know of.
+  public static let userNotFound = Problem(.userNotFound, "there is no such user")
+
+  /// No such task, or none that this caller may know of.
+  public static let taskNotFound = Problem(.taskNotFound, "there is no such task")
+
+  /// The caller is known and may not do this.
+  public static func permissionDenied(_ message: String) -> Problem {
+    Problem(.permissionDenied, message)
+  }
+}

@@ -1,0 +1,127 @@
+private import CFastCGI
+import Glibc
+
+/// One process of a pool: takes connections from the listening socket that it was started with, one after
+/// the other, until it is told to stop.
+///
+/// libfcgi neither repeats a call that a signal interrupts (a SIGTERM would cut a body short) nor bounds
+/// the time of a read. So signals are blocked except in the wait for the next connection, and an alarm
+/// ends a worker that is stuck in an exchange.
+public struct Worker {
+  /// Bounds of a worker.
+  public struct Limits: Sendable {
+    /// Largest body that is read, in bytes.
+    public var maximumBodyBytes: Int
+    /// Requests after which the process ends; 0 for never.
+    public var maximumRequests: Int
+    /// Seconds after which an exchange that makes no progress ends the process.
+    public var stuckSeconds: UInt32
+
+    /// Limits.
+    public init(maximumBodyBytes: Int, maximumRequests: Int, stuckSeconds: UInt32) {
+      self.maximumBodyBytes = maximumBodyBytes
+      self.maximumRequests = maximumRequests
+      self.stuckSeconds = stuckSeconds
+    }
+  }
+
+  /// What keeps a worker from starting.
+  public struct Failure: Error {
+    /// One sentence.
+    public let message: String
+  }
+
+  private let limits: Limits
+
+  /// A worker with limits.
+  public init(limits: Limits) { self.limits = limits }
+
+  /// Whether standard input is a listening socket, as a FastCGI process manager passes it. Where it is
+  /// not, the process was started by hand or as plain CGI.
+  public static var isStartedByProcessManager: Bool { FCGX_IsCGI() == 0 }
+
+  /// Serves until SIGTERM or SIGINT, or until the request limit is reached, and ends the request in hand
+  /// first.
+  ///
+  /// - Throws: `Failure`.
+  public func serve(_ respond: (GatewayRequest) -> GatewayReply) throws {
+    var waitMask = sigset_t()
+    prepareSignals(waitMask: &waitMask)
+    let listener: Int32 = 0
+    var request = FCGX_Request()
+    guard FCGX_Init() == 0, FCGX_InitRequest(&request, listener, Int32(FCGI_FAIL_ACCEPT_ON_INTR)) == 0,
+      tm_set_nonblocking(listener) == 0
+    else { throw Failure(message: "standard input is not a FastCGI socket") }
+    var served = 0
+    while isRunning {
+      switch tm_wait_readable(listener, &waitMask) {
+      case 0: continue
+      case 1: break
+      default: throw Failure(message: "waiting for a connection failed: errno \(errno)")
+      }
+      // What follows is bounded by the alarm, not by signals.
+      alarm(limits.stuckSeconds)
+      defer { alarm(0) }
+      guard FCGX_Accept_r(&request) == 0 else { continue }
+      exchange(&request, respond)
+      served += 1
+      if served == limits.maximumRequests { return }
+    }
+  }
+
+  private func exchange(_ request: inout FCGX_Request, _ respond: (GatewayRequest) -> GatewayReply) {
+    let length = FCGX_GetParam("CONTENT_LENGTH", request.envp).flatMap { Int(String(cString: $0)) } ?? 0
+    let isTooLarge = length > limits.maximumBodyBytes
+    let body = isTooLarge ? [] : read(max(0, length), from: request.in)
+    // A body that ends early is a client that has gone, and so is a hang-up: there is nobody to answer,
+    // and nothing must be done for half a request.
+    if isTooLarge || (body.count == max(0, length) && tm_peer_is_gone(request.ipcFd) == 0) {
+      let reply = respond(
+        GatewayRequest(variables: request.envp, body: body, isTooLarge: isTooLarge))
+      write(reply.bytes, to: request.out)
+    }
+    // The quick close: without it libfcgi waits until the gateway has closed too. It is safe only when
+    // all that the gateway sent has been read; otherwise the reset would overtake the answer.
+    let isAllRead = !isTooLarge && FCGX_GetChar(request.in) == -1
+    if isAllRead { FCGX_Detach(&request) }
+    FCGX_Finish_r(&request)
+  }
+
+  private func read(_ length: Int, from stream: UnsafeMutablePointer<FCGX_Stream>?) -> [UInt8] {
+    guard length > 0 else { return [] }
+    return [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
+      buffer.withMemoryRebound(to: CChar.self) {
+        count = max(0, Int(FCGX_GetStr($0.baseAddress, Int32(length), stream)))
+      }
+    }
+  }
+
+  private func write(_ bytes: [UInt8], to stream: UnsafeMutablePointer<FCGX_Stream>?) {
+    bytes.withUnsafeBytes { buffer in
+      _ = FCGX_PutStr(
+        buffer.bindMemory(to: CChar.self).baseAddress, Int32(buffer.count), stream)
+    }
+  }
+
+  private func prepareSignals(waitMask: inout sigset_t) {
+    signal(SIGTERM) { _ in stopRequested = 1 }
+    signal(SIGINT) { _ in stopRequested = 1 }
+    signal(SIGALRM) { _ in
+      let message: StaticString = "stuck in an exchange: ending this worker\n"
+      _ = Glibc.write(2, message.utf8Start, message.utf8CodeUnitCount)
+      _exit(70)
+    }
+    signal(SIGPIPE, SIG_IGN)
+    var blocked = sigset_t()
+    sigfillset(&blocked)
+    sigdelset(&blocked, SIGALRM)
+    pthread_sigmask(SIG_SETMASK, &blocked, &waitMask)
+    sigdelset(&waitMask, SIGTERM)
+    sigdelset(&waitMask, SIGINT)
+  }
+
+  private var isRunning: Bool { stopRequested == 0 }
+}
+
+/// Set by the signal handlers, which run only while the worker waits.
+nonisolated(unsafe) private var stopRequested: sig_atomic_t = 0

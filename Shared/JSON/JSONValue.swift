@@ -1,0 +1,61 @@
+/// A JSON value as it was written: numbers keep their text and objects their order.
+public enum JSONValue: Equatable, Sendable {
+  case null
+  case bool(Bool)
+  /// The number's own characters, e.g. `1e3`.
+  case number(String)
+  case string(String)
+  case array([JSONValue])
+  case object(JSONObject)
+
+  /// What a person calls this kind of value.
+  public var kind: String {
+    switch self {
+    case .null: "null"
+    case .bool: "a boolean"
+    case .number: "a number"
+    case .string: "a string"
+    case .array: "an array"
+    case .object: "an object"
+    }
+  }
+
+  /// The number as an integer: digits with an optional minus sign, no fraction, no exponent.
+  public var integer: Int64? {
+    guard case .number(let text) = self else { return nil }
+    return Int64(text)
+  }
+
+  /// The string, if it is one.
+  public var string: String? {
+    guard case .string(let text) = self else { return nil }
+    return text
+  }
+}
+
+/// The members of an object, in order, each name once.
+public struct JSONObject: Equatable, Sendable {
+  /// Name and value of each member.
+  public private(set) var members: [(name: String, value: JSONValue)] = []
+
+  /// An object without members.
+  public init() {}
+
+  /// The member of that name.
+  public subscript(name: String) -> JSONValue? {
+    for member in members where member.name == name { return member.value }
+    return nil
+  }
+
+  /// Adds a member. `false` when there is one of that name already.
+  mutating func append(_ name: String, _ value: JSONValue) -> Bool {
+    guard self[name] == nil else { return false }
+    members.append((name, value))
+    return true
+  }
+
+  /// Equal when the members are, in the same order.
+  public static func == (left: JSONObject, right: JSONObject) -> Bool {
+    left.members.elementsEqual(right.members) { $0.name == $1.name && $0.value == $1.value }
+  }
+}

@@ -1,0 +1,72 @@
+private import CCrypt
+
+/// bcrypt in its `$2b$` form, through libxcrypt. Source: crypt(5), crypt_r(3), crypt_gensalt_rn(3).
+public struct Bcrypt: Sendable {
+  /// The password could not be hashed: too long for bcrypt, a NUL in it, or an impossible cost.
+  public struct Refused: Error {}
+
+  /// What bcrypt reads; anything behind would not count.
+  public static let maximumBytes = 72
+
+  /// Rounds are 2 to the power of this.
+  public let cost: Int
+
+  /// A hash that no password has, of the same cost as real ones, to spend the same time on.
+  private let decoy: String
+
+  /// Hashing at a cost from 4 to 31; each step doubles the time (12 is about 250 ms).
+  ///
+  /// - Throws: `Refused` for another cost.
+  public init(cost: Int) throws {
+    guard (4...31).contains(cost) else { throw Refused() }
+    self.cost = cost
+    let digits = cost < 10 ? "0\(cost)" : "\(cost)"
+    decoy = "$2b$\(digits)$" + String(repeating: ".", count: 53)
+  }
+
+  /// Hashes a password with a new salt: 60 characters.
+  ///
+  /// - Throws: `Refused`.
+  public func hash(_ password: String) throws -> String {
+    guard Self.canRead(password) else { throw Refused() }
+    var setting = [CChar](repeating: 0, count: Int(CRYPT_GENSALT_OUTPUT_SIZE))
+    guard tm_bcrypt_setting(UInt(cost), &setting) == 0 else { throw Refused() }
+    guard let hash = Self.crypt(password, setting: setting) else { throw Refused() }
+    return hash
+  }
+
+  /// Whether a password has this hash. Without a hash, or for a password that none can have, the answer is
+  /// `false` and takes as long as a real one.
+  public func verify(_ password: String, hash: String?) -> Bool {
+    let isPossible = hash != nil && Self.canRead(password)
+    let setting = isPossible ? hash ?? decoy : decoy
+    let candidate = isPossible ? password : "decoy password"
+    guard let computed = Self.crypt(candidate, setting: setting.utf8CString.map { $0 }) else {
+      return false
+    }
+    return isPossible && Self.isEqual(computed, setting)
+  }
+
+  /// Whether a hash was made at a lower cost than today's, or in an older form.
+  public func isOutdated(_ hash: String) -> Bool {
+    let parts = hash.split(separator: "$")
+    guard parts.count == 3, parts[0] == "2b", let cost = Int(parts[1]) else { return true }
+    return cost < self.cost
+  }
+
+  private static func canRead(_ password: String) -> Bool {
+    password.utf8.count <= maximumBytes && !password.utf8.contains(0)
+  }
+
+  private static func crypt(_ password: String, setting: [CChar]) -> String? {
+    var output = [CChar](repeating: 0, count: Int(CRYPT_OUTPUT_SIZE))
+    guard tm_crypt(password, setting, &output) == 0 else { return nil }
+    return String(decoding: output.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Compares in a time that depends on the length alone.
+  private static func isEqual(_ left: String, _ right: String) -> Bool {
+    guard left.utf8.count == right.utf8.count else { return false }
+    return zip(left.utf8, right.utf8).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+  }
+}

@@ -1,0 +1,203 @@
+private import CPostgreSQL
+import Glibc
+
+/// One libpq connection, `PGconn`, in non-blocking mode: every wait is a `poll` that a deadline ends,
+/// because a database that hangs, rather than dies, never answers, and a Unix socket has no time-outs.
+final class Connection {
+  private let handle: OpaquePointer
+  private var names: [SQL: String] = [:]
+  private var preparedCount = 0
+  private let preparesStatements: Bool
+  /// Bound on prepared statements per connection, each some 10 kB in the server.
+  private static let maximumStatements = 100
+
+  /// Connects. The corresponding C functions are `PQconnectStartParams` and `PQconnectPoll`.
+  ///
+  /// - Throws: `DatabaseError` `unreachable` or `deadlineExceeded`.
+  init(url: String, options: Database.Options, deadline: Deadline) throws {
+    var parameters = [("dbname", url), ("fallback_application_name", options.applicationName)]
+    // PgBouncer refuses start-up options that it does not know.
+    if options.preparesStatements {
+      parameters.append(("options", "-c statement_timeout=\(options.statementTimeoutMilliseconds)"))
+    }
+    guard let handle = Self.start(parameters) else { throw DatabaseError.unreachable("out of memory") }
+    self.handle = handle
+    preparesStatements = options.preparesStatements
+    // The URL may hold a password, which must not reach the log: libpq's messages name host and user only.
+    guard PQstatus(handle) != CONNECTION_BAD else { throw lost() }
+    var state = PGRES_POLLING_WRITING
+    while state != PGRES_POLLING_OK {
+      switch state {
+      case PGRES_POLLING_READING: try wait(for: POLLIN, until: deadline)
+      case PGRES_POLLING_WRITING: try wait(for: POLLOUT, until: deadline)
+      default: throw lost()
+      }
+      state = PQconnectPoll(handle)
+    }
+    guard PQsetnonblocking(handle, 1) == 0 else { throw lost() }
+    PQsetNoticeProcessor(handle, { _, _ in }, nil)
+  }
+
+  deinit { PQfinish(handle) }
+
+  private static func start(_ parameters: [(String, String)]) -> OpaquePointer? {
+    let strings = parameters.map { (strdup($0.0), strdup($0.1)) }
+    defer {
+      for (name, value) in strings {
+        free(name)
+        free(value)
+      }
+    }
+    var names = strings.map { UnsafePointer($0.0) }
+    var values = strings.map { UnsafePointer($0.1) }
+    names.append(nil)
+    values.append(nil)
+    return PQconnectStartParams(names, values, 1)
+  }
+
+  /// Whether nothing has come from the server since the last answer: while a connection is idle, what
+  /// comes is its end. Costs one system call, and spares a write that cannot be repeated.
+  var isAlive: Bool {
+    var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+    guard poll(&descriptor, 1, 0) != 0 else { return true }
+    return PQconsumeInput(handle) == 1 && PQstatus(handle) == CONNECTION_OK
+  }
+
+  /// Runs one statement and hands each row to `map`.
+  ///
+  /// - Throws: `DatabaseError`, or what `map` throws.
+  func run<T>(_ query: Query, deadline: Deadline, map: (Row) throws -> T) throws -> [T] {
+    let result = try execute(query, deadline: deadline)
+    defer { PQclear(result) }
+    var rows: [T] = []
+    let count = PQntuples(result)
+    rows.reserveCapacity(Int(count))
+    for index in 0..<count { rows.append(try map(Row(result: result, index: index))) }
+    return rows
+  }
+
+  /// Runs one statement and counts the rows that it changed.
+  ///
+  /// - Throws: `DatabaseError`.
+  func run(_ query: Query, deadline: Deadline) throws -> Int {
+    let result = try execute(query, deadline: deadline)
+    defer { PQclear(result) }
+    return Int(String(cString: PQcmdTuples(result))) ?? 0
+  }
+
+  /// Runs a text of several statements without values. The corresponding C function is `PQsendQuery`.
+  ///
+  /// - Throws: `DatabaseError`.
+  func runScript(_ sql: SQL, deadline: Deadline) throws {
+    guard PQsendQuery(handle, sql.text) == 1 else { throw lost() }
+    PQclear(try collect(until: deadline))
+  }
+
+  private func execute(_ query: Query, deadline: Deadline) throws -> OpaquePointer {
+    let parameters = Parameters(query.values)
+    let binary: Int32 = 1
+    guard preparesStatements else {
+      let sent = parameters.withPointers {
+        PQsendQueryParams(handle, query.sql.text, parameters.count, nil, $0, nil, nil, binary)
+      }
+      guard sent == 1 else { throw lost() }
+      return try collect(until: deadline)
+    }
+    let name = try prepare(query.sql, deadline: deadline)
+    let sent = parameters.withPointers {
+      PQsendQueryPrepared(handle, name, parameters.count, $0, nil, nil, binary)
+    }
+    guard sent == 1 else { throw lost() }
+    do {
+      return try collect(until: deadline)
+    } catch let error as DatabaseError where error.sqlState == "0A000" || error.sqlState == "26000" {
+      // A migration changed what the statement returns, or a pooler dropped it: make it anew next time.
+      names[query.sql] = nil
+      throw error
+    }
+  }
+
+  private func prepare(_ sql: SQL, deadline: Deadline) throws -> String {
+    if let name = names[sql] { return name }
+    if names.count >= Self.maximumStatements {
+      names = [:]
+      try runScript("DEALLOCATE ALL", deadline: deadline)
+    }
+    preparedCount += 1
+    let name = "s\(preparedCount)"
+    guard PQsendPrepare(handle, name, sql.text, 0, nil) == 1 else { throw lost() }
+    PQclear(try collect(until: deadline))
+    names[sql] = name
+    return name
+  }
+
+  /// Sends what is left to send, waits for the answer and gives the last result.
+  private func collect(until deadline: Deadline) throws -> OpaquePointer {
+    var last: OpaquePointer?
+    var error: DatabaseError?
+    while true {
+      while true {
+        let unsent = PQflush(handle)
+        guard unsent >= 0 else {
+          PQclear(last)
+          throw lost()
+        }
+        guard unsent == 1 || PQisBusy(handle) == 1 else { break }
+        do {
+          try wait(for: unsent == 1 ? POLLIN | POLLOUT : POLLIN, until: deadline)
+        } catch {
+          PQclear(last)
+          throw error
+        }
+        guard PQconsumeInput(handle) == 1 else {
+          PQclear(last)
+          throw error ?? lost()
+        }
+      }
+      guard let result = PQgetResult(handle) else { break }
+      switch PQresultStatus(result) {
+      case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: break
+      default: error = error ?? self.error(of: result)
+      }
+      PQclear(last)
+      last = result
+    }
+    if let error {
+      PQclear(last)
+      throw PQstatus(handle) == CONNECTION_OK ? error : lost(after: error)
+    }
+    guard let last else { throw lost() }
+    return last
+  }
+
+  private func wait(for events: Int32, until deadline: Deadline) throws {
+    var descriptor = pollfd(fd: PQsocket(handle), events: Int16(events), revents: 0)
+    while true {
+      let milliseconds = deadline.millisecondsLeft
+      let ready = poll(&descriptor, 1, milliseconds)
+      if ready > 0 { return }
+      if ready == 0 || milliseconds == 0 { throw DatabaseError.deadlineExceeded }
+      guard errno == EINTR else { throw DatabaseError.unreachable("poll: errno \(errno)") }
+    }
+  }
+
+  private func error(of result: OpaquePointer) -> DatabaseError {
+    func field(_ code: Character) -> String? {
+      guard let ascii = code.asciiValue, let text = PQresultErrorField(result, Int32(ascii)) else {
+        return nil
+      }
+      return String(cString: text)
+    }
+    // PG_DIAG_SQLSTATE, PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_CONSTRAINT_NAME
+    guard let sqlState = field("C") else { return lost() }
+    // The detail would quote the row's values; the primary message does not.
+    return .refused(sqlState: sqlState, message: field("M") ?? "", constraint: field("n"))
+  }
+
+  private func lost(after error: DatabaseError? = nil) -> DatabaseError {
+    if let error { return .unreachable(error.summary) }
+    let message = String(cString: PQerrorMessage(handle))
+    return .unreachable(
+      message.split(separator: "\n").first.map(String.init) ?? "the connection broke")
+  }
+}

@@ -1,0 +1,161 @@
+/// A database as one function sees it: one connection of its own, opened when it is first needed and
+/// opened anew after a loss.
+public final class Database {
+  /// How to use the database.
+  public struct Options: Sendable {
+    /// Shown in `pg_stat_activity`.
+    public var applicationName: String
+    /// When the server gives up a statement by itself, in milliseconds.
+    public var statementTimeoutMilliseconds: Int
+    /// Whether statements are prepared once per connection. Off behind a pooler that hands a connection to
+    /// somebody else after each transaction and does not know prepared statements (PgBouncer before 1.21).
+    public var preparesStatements: Bool
+
+    /// Options.
+    public init(
+      applicationName: String = "", statementTimeoutMilliseconds: Int = 5000,
+      preparesStatements: Bool = true
+    ) {
+      self.applicationName = applicationName
+      self.statementTimeoutMilliseconds = statementTimeoutMilliseconds
+      self.preparesStatements = preparesStatements
+    }
+  }
+
+  /// When waiting for an answer ends. Set it anew for each request.
+  public var deadline: Deadline
+
+  private let url: String
+  private let options: Options
+  private var connection: Connection?
+
+  /// A database by its libpq connection string or URI. Nothing is opened yet.
+  public init(url: String, options: Options = Options()) {
+    self.url = url
+    self.options = options
+    deadline = Deadline(millisecondsFromNow: options.statementTimeoutMilliseconds)
+  }
+
+  /// Runs a statement that changes nothing, and once more when the connection was lost over it.
+  ///
+  /// - Throws: `DatabaseError`, or what `map` throws.
+  public func read<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
+    do {
+      return try withConnection { try $0.run(query, deadline: deadline, map: map) }
+    } catch DatabaseError.unreachable {
+      return try withConnection { try $0.run(query, deadline: deadline, map: map) }
+    }
+  }
+
+  /// Runs one statement that changes something and is its own transaction. When the connection is lost
+  /// over it, nobody knows whether it happened, so it is not repeated.
+  ///
+  /// - Throws: `DatabaseError`, or what `map` throws.
+  public func write<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
+    try withConnection { try $0.run(query, deadline: deadline, map: map) }
+  }
+
+  /// As `write(_:map:)` for a statement that returns no rows: how many it changed.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func write(_ query: Query) throws -> Int {
+    try withConnection { try $0.run(query, deadline: deadline) }
+  }
+
+  /// Runs `body` in one transaction: all of it happens, or nothing when it throws. Repeated when the
+  /// server resolves a conflict against it (40001, 40P01).
+  ///
+  /// - Throws: `DatabaseError`, or what `body` throws.
+  public func transaction<T>(_ body: (Transaction) throws -> T) throws -> T {
+    for _ in 0..<2 {
+      do {
+        return try attempt(body)
+      } catch let error as DatabaseError where error.sqlState == "40001" || error.sqlState == "40P01" {
+        continue
+      }
+    }
+    return try attempt(body)
+  }
+
+  /// Runs a text of several statements without values, as one implicit transaction unless it says
+  /// otherwise. For migrations.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func runScript(_ sql: SQL) throws {
+    try withConnection { try $0.runScript(sql, deadline: deadline) }
+  }
+
+  private func attempt<T>(_ body: (Transaction) throws -> T) throws -> T {
+    try withConnection { connection in
+      try connection.runScript("BEGIN", deadline: deadline)
+      let result: T
+      do {
+        result = try body(Transaction(connection: connection, deadline: deadline))
+      } catch {
+        do {
+          try connection.runScript("ROLLBACK", deadline: deadline)
+        } catch {
+          // The server rolls back what a closed connection leaves open.
+          self.connection = nil
+        }
+        throw error
+      }
+      try connection.runScript("COMMIT", deadline: deadline)
+      return result
+    }
+  }
+
+  /// Finds a live connection. A statement that the server no longer knows how to run is prepared anew and
+  /// tried once more: it was refused before it did anything.
+  private func withConnection<T>(_ body: (Connection) throws -> T) throws -> T {
+    do {
+      return try discardingBroken(body)
+    } catch let error as DatabaseError where error.sqlState == "0A000" || error.sqlState == "26000" {
+      return try discardingBroken(body)
+    }
+  }
+
+  private func discardingBroken<T>(_ body: (Connection) throws -> T) throws -> T {
+    if let connection, !connection.isAlive { self.connection = nil }
+    let connection =
+      try self.connection ?? Connection(url: url, options: options, deadline: deadline)
+    self.connection = connection
+    do {
+      return try body(connection)
+    } catch let error as DatabaseError {
+      switch error {
+      case .unreachable, .deadlineExceeded: self.connection = nil
+      case .refused, .unexpectedValue: break
+      }
+      throw error
+    }
+  }
+}
+
+/// A transaction that is open.
+public struct Transaction {
+  let connection: Connection
+  let deadline: Deadline
+
+  /// Runs a statement and hands each row to `map`.
+  ///
+  /// - Throws: `DatabaseError`, or what `map` throws.
+  public func run<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
+    try connection.run(query, deadline: deadline, map: map)
+  }
+
+  /// Runs a statement and counts the rows that it changed.
+  ///
+  /// - Throws: `DatabaseError`.
+  @discardableResult
+  public func run(_ query: Query) throws -> Int {
+    try connection.run(query, deadline: deadline)
+  }
+
+  /// Runs a text of several statements without values.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func runScript(_ sql: SQL) throws {
+    try connection.runScript(sql, deadline: deadline)
+  }
+}

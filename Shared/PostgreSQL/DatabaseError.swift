@@ -1,0 +1,27 @@
+/// What a database call ends with when it does not end well.
+public enum DatabaseError: Error, Sendable {
+  /// No connection, or it broke: nothing is known to have been done.
+  case unreachable(String)
+  /// The time ran out while the database was at work or silent.
+  case deadlineExceeded
+  /// The server refused a statement. Source: PostgreSQL manual, appendix A (SQLSTATE).
+  case refused(sqlState: String, message: String, constraint: String?)
+  /// A value was not of the type that the code expects.
+  case unexpectedValue(String)
+
+  /// One line for the log.
+  public var summary: String {
+    switch self {
+    case .unreachable(let message): "database unreachable: \(message)"
+    case .deadlineExceeded: "the database did not answer in time"
+    case .refused(let sqlState, let message, _): "SQLSTATE \(sqlState): \(message)"
+    case .unexpectedValue(let message): "unexpected value: \(message)"
+    }
+  }
+
+  /// The SQLSTATE, when the server gave one.
+  var sqlState: String? {
+    guard case .refused(let sqlState, _, _) = self else { return nil }
+    return sqlState
+  }
+}

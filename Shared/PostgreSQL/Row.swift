@@ -1,0 +1,89 @@
+private import CPostgreSQL
+public import Values
+
+/// One row of a result, valid inside the closure that receives it. Columns count from 0.
+///
+/// Values come in PostgreSQL's binary form. Source: PostgreSQL manual §34.3 (libpq) and the `…send`
+/// functions of each type.
+public struct Row {
+  let result: OpaquePointer
+  let index: Int32
+
+  /// A `text`, `varchar` or enumeration label.
+  public func text(_ column: Int32) throws -> String {
+    try require(optionalText(column), column)
+  }
+
+  /// As `text(_:)`, `nil` for NULL.
+  public func optionalText(_ column: Int32) throws -> String? {
+    guard let bytes = try bytes(column) else { return nil }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// An `integer` or `bigint`.
+  public func integer(_ column: Int32) throws -> Int64 {
+    try require(optionalInteger(column), column)
+  }
+
+  /// A `timestamptz`.
+  public func instant(_ column: Int32) throws -> Instant {
+    try require(optionalInstant(column), column)
+  }
+
+  /// As `instant(_:)`, `nil` for NULL.
+  public func optionalInstant(_ column: Int32) throws -> Instant? {
+    try optionalInteger(column).map { Instant(microseconds: $0 + Self.epochOffset) }
+  }
+
+  /// A `boolean`.
+  public func bool(_ column: Int32) throws -> Bool {
+    try require(bytes(column), column).first == 1
+  }
+
+  /// A `timestamptz[]` of one dimension without NULLs.
+  public func instants(_ column: Int32) throws -> [Instant] {
+    let bytes = try require(bytes(column), column)
+    // Dimensions, a flag for NULLs, the element type; then length and lower bound; then each element
+    // after its length.
+    guard bytes.count >= 12 else { throw unexpected(column) }
+    if bigEndian(bytes[0..<4]) == 0 { return [] }
+    guard bytes.count >= 20, bigEndian(bytes[0..<4]) == 1 else { throw unexpected(column) }
+    let count = Int(bigEndian(bytes[12..<16]))
+    guard bytes.count == 20 + count * 12 else { throw unexpected(column) }
+    return (0..<count).map { element in
+      let start = 24 + element * 12
+      return Instant(microseconds: bigEndian(bytes[start..<start + 8]) + Self.epochOffset)
+    }
+  }
+
+  /// PostgreSQL counts from 2000-01-01.
+  private static let epochOffset: Int64 = 946_684_800_000_000
+
+  private func optionalInteger(_ column: Int32) throws -> Int64? {
+    guard let bytes = try bytes(column) else { return nil }
+    guard bytes.count == 8 || bytes.count == 4 else { throw unexpected(column) }
+    return bigEndian(bytes[...])
+  }
+
+  private func bigEndian(_ bytes: Slice<UnsafeRawBufferPointer>) -> Int64 {
+    let first = bytes.first.map { Int64(Int8(bitPattern: $0)) } ?? 0
+    return bytes.dropFirst().reduce(first) { $0 << 8 | Int64($1) }
+  }
+
+  /// The value's bytes, owned by the result; `nil` for NULL.
+  private func bytes(_ column: Int32) throws -> UnsafeRawBufferPointer? {
+    guard column < PQnfields(result) else { throw unexpected(column) }
+    guard PQgetisnull(result, index, column) == 0 else { return nil }
+    return UnsafeRawBufferPointer(
+      start: PQgetvalue(result, index, column), count: Int(PQgetlength(result, index, column)))
+  }
+
+  private func require<T>(_ value: T?, _ column: Int32) throws -> T {
+    guard let value else { throw unexpected(column) }
+    return value
+  }
+
+  private func unexpected(_ column: Int32) -> DatabaseError {
+    .unexpectedValue("column \(column)")
+  }
+}

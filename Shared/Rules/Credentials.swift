@@ -1,0 +1,35 @@
+public import API
+import Endpoint
+import Values
+
+/// What somebody signs in with: one way to say who they are, and a password.
+public struct Credentials: Sendable {
+  /// How somebody says who they are.
+  public enum Name: Equatable, Sendable {
+    case username(String)
+    case email(String)
+  }
+
+  /// Who.
+  public let name: Name
+  /// 1 to 1024 bytes. What is longer than bcrypt reads is wrong, and takes as long to be.
+  public let password: String
+
+  /// Checks a request.
+  ///
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
+  public init(_ request: LoginRequest) throws {
+    var violations = Violations()
+    if request.hasUsername == request.hasEmail {
+      violations.add(
+        "username", request.hasUsername ? "must not be given together with email" : "or email is required")
+    }
+    if request.hasUsername { _ = violations.text(request.username, "username", 1...255) }
+    if request.hasEmail { _ = violations.text(request.email, "email", 1...255) }
+    if request.password.isEmpty { violations.add("password", "must not be empty") }
+    if request.password.utf8.count > 1024 { violations.add("password", "must have at most 1024 bytes") }
+    try violations.check()
+    name = request.hasUsername ? .username(request.username) : .email(request.email)
+    password = request.password
+  }
+}

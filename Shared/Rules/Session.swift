@@ -1,0 +1,91 @@
+public import Values
+
+/// A sign-in: the family of refresh tokens that follow each other, numbered by generation from 0.
+public struct Session: Equatable, Sendable {
+  /// The `sid` of its access tokens.
+  public var id: String
+  /// Who is signed in.
+  public var userID: String
+  /// The newest token's generation.
+  public var generation: Int
+  /// The key that the newest token was made with.
+  public var keyID: String
+  /// The first generation made with that key.
+  public var keyGeneration: Int
+  /// The key of the generations before that.
+  public var olderKeyID: String?
+  /// When the last generations were replaced, oldest first; the last entry belongs to `generation - 1`.
+  public var rotations: [Instant]
+  /// When the newest token expires.
+  public var expiresAt: Instant
+  /// Whether it was ended: by a sign-out, a re-use, a new password or a new role.
+  public var hasEnded: Bool
+
+  /// A session.
+  public init(
+    id: String, userID: String, generation: Int = 0, keyID: String, keyGeneration: Int = 0,
+    olderKeyID: String? = nil, rotations: [Instant] = [], expiresAt: Instant, hasEnded: Bool = false
+  ) {
+    self.id = id
+    self.userID = userID
+    self.generation = generation
+    self.keyID = keyID
+    self.keyGeneration = keyGeneration
+    self.olderKeyID = olderKeyID
+    self.rotations = rotations
+    self.expiresAt = expiresAt
+    self.hasEnded = hasEnded
+  }
+
+  /// What follows when a genuine token of some generation is presented.
+  public enum Verdict: Equatable, Sendable {
+    /// The newest token, used for the first time: it gets a successor.
+    case rotate
+    /// A token that was replaced already, by a client that lost the answer or asked twice at once: it
+    /// gets the successor that it got before, of this generation.
+    case again(generation: Int)
+    /// A token that somebody else has used since: the family ends.
+    case reused
+    /// The token is too old.
+    case expired
+    /// The family has ended before.
+    case ended
+    /// A token that this session has never given, e.g. because the database was set back.
+    case unknown
+  }
+
+  /// Decides. A replaced token counts as lost rather than stolen while its successor has never been used,
+  /// and within `graceSeconds` of its replacement in any case.
+  public func verdict(on presented: Int, at now: Instant, graceSeconds: Int64) -> Verdict {
+    if hasEnded { return .ended }
+    if presented > generation { return .unknown }
+    if expiresAt <= now { return .expired }
+    if presented == generation { return .rotate }
+    if presented == generation - 1 { return .again(generation: generation) }
+    let index = rotations.count - (generation - presented)
+    if index >= 0, rotations[index].adding(seconds: graceSeconds) > now {
+      return .again(generation: presented + 1)
+    }
+    return .reused
+  }
+
+  /// The next generation, made with `keyID` and expiring at `expiresAt`. Rotations that no longer decide
+  /// anything are forgotten; at most 64 are kept.
+  public mutating func rotate(
+    keyID: String, at now: Instant, expiresAt: Instant, graceSeconds: Int64
+  ) {
+    rotations = rotations.filter { $0.adding(seconds: graceSeconds) > now }.suffix(63) + [now]
+    generation += 1
+    if keyID != self.keyID {
+      olderKeyID = self.keyID
+      self.keyID = keyID
+      keyGeneration = generation
+    }
+    self.expiresAt = expiresAt
+  }
+
+  /// The key of a generation's token.
+  public func keyID(of generation: Int) -> String {
+    generation >= keyGeneration ? keyID : olderKeyID ?? keyID
+  }
+}

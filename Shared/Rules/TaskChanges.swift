@@ -1,0 +1,90 @@
+public import API
+public import Endpoint
+public import Values
+
+/// Sound changes to a task: what is `nil` stays as it is.
+public struct TaskChanges: Sendable {
+  /// 1 to 255 characters.
+  public let title: String?
+  /// At most 10,000 characters, or none.
+  public let description: String??
+  /// Where to.
+  public let status: TaskStatus?
+  /// How much it matters.
+  public let priority: TaskPriority?
+  /// When it should be done, or no longer at any time.
+  public let dueDate: Instant??
+  /// Whose task it becomes.
+  public let userID: String?
+  /// The version that the caller has seen.
+  public let expectedVersion: Int64?
+
+  /// The fields that a mask can name, as the contract names them. `user_id` has no default, so replacing
+  /// a task leaves it alone.
+  public static let replaceable = ["title", "description", "status", "priority", "due_date"]
+
+  /// Checks a request.
+  ///
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field; `PERMISSION_DENIED` when somebody
+  ///   who is not an admin hands the task to another.
+  public init(_ request: UpdateTaskRequest, caller: Caller) throws {
+    var violations = Violations()
+    let given = request.givenFields
+    let changing = violations.changing(
+      given, mask: request.hasUpdateMask ? request.updateMask : nil, known: Self.replaceable + ["user_id"])
+
+    if changing.contains("title"), !given.contains("title") { violations.add("title", "is required") }
+    title = changing.contains("title") ? violations.text(request.title, "title", 1...255) : nil
+    description =
+      !changing.contains("description")
+      ? nil
+      : .some(
+        request.hasDescription_p
+          ? violations.text(request.description_p, "description", 0...10_000) : nil)
+    status =
+      changing.contains("status") ? violations.named(request.status, "status") ?? .pending : nil
+    priority =
+      changing.contains("priority") ? violations.named(request.priority, "priority") ?? .medium : nil
+    dueDate =
+      !changing.contains("due_date")
+      ? nil
+      : .some(
+        request.hasDueDate ? Instant(request.dueDate, of: "due_date", violations: &violations) : nil)
+    userID =
+      changing.contains("user_id")
+      ? violations.userID(request.hasUserID ? request.userID : "") : nil
+    expectedVersion = request.hasExpectedVersion ? request.expectedVersion : nil
+    try violations.check()
+    if let userID, userID != caller.userID, caller.role != .admin {
+      throw Problem.permissionDenied("only an admin can hand a task to somebody else")
+    }
+  }
+}
+
+extension UpdateTaskRequest {
+  /// The changeable fields that are set.
+  fileprivate var givenFields: Set<String> {
+    var fields: Set<String> = []
+    if hasTitle { fields.insert("title") }
+    if hasDescription_p { fields.insert("description") }
+    if status != .unspecified { fields.insert("status") }
+    if priority != .unspecified { fields.insert("priority") }
+    if hasDueDate { fields.insert("due_date") }
+    if hasUserID { fields.insert("user_id") }
+    return fields
+  }
+}
+
+extension Violations {
+  /// The fields to change: those of the mask, or without one those that are given. A field that is given
+  /// and not in the mask would be lost without a word, so it is refused.
+  mutating func changing(_ given: Set<String>, mask: FieldMask?, known: [String]) -> Set<String> {
+    guard let mask else { return given }
+    let named = Set(mask.names)
+    for path in named where !known.contains(path) {
+      add("update_mask", "names \(path.prefix(64)), which cannot be changed")
+    }
+    for field in given.subtracting(named) { add(field, "is given but not in update_mask") }
+    return named
+  }
+}

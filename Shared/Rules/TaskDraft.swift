@@ -1,0 +1,59 @@
+public import API
+public import Endpoint
+public import Values
+
+/// A new task that is sound: one that is not cannot exist.
+public struct TaskDraft: Sendable {
+  /// 1 to 255 characters.
+  public let title: String
+  /// At most 10,000 characters.
+  public let description: String?
+  /// Where it starts.
+  public let status: TaskStatus
+  /// How much it matters.
+  public let priority: TaskPriority
+  /// Whose task it is.
+  public let userID: String
+  /// When it should be done.
+  public let dueDate: Instant?
+
+  /// Checks a request and fills in the defaults.
+  ///
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field; `PERMISSION_DENIED` when the task
+  ///   would be somebody else's and the caller is neither admin nor service.
+  public init(_ request: CreateTaskRequest, caller: Caller) throws {
+    var violations = Violations()
+    title = violations.text(request.title, "title", 1...255)
+    description =
+      request.hasDescription_p
+      ? violations.text(request.description_p, "description", 0...10_000) : nil
+    status = violations.named(request.status, "status") ?? .pending
+    priority = violations.named(request.priority, "priority") ?? .medium
+    dueDate =
+      request.hasDueDate
+      ? Instant(request.dueDate, of: "due_date", violations: &violations) : nil
+    userID = request.hasUserID ? violations.userID(request.userID) : caller.userID
+    try violations.check()
+    guard userID == caller.userID || caller.seesEverything else {
+      throw Problem.permissionDenied("only an admin can create a task for somebody else")
+    }
+  }
+}
+
+extension Violations {
+  /// A value of an enumeration; `nil` when it was not given.
+  mutating func named<T: NamedEnum>(_ value: T, _ field: String) -> T? {
+    if !value.name.isEmpty { return value }
+    if value != T.allCases.first { add(field, "must be one of \(T.names.joined(separator: ", "))") }
+    return nil
+  }
+
+  /// The id of a user, in lower case.
+  mutating func userID(_ value: String, _ field: String = "user_id") -> String {
+    guard let id = ID(value) else {
+      add(field, "is not a UUID")
+      return value
+    }
+    return id.text
+  }
+}

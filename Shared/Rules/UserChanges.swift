@@ -1,0 +1,76 @@
+public import API
+public import Endpoint
+
+/// Sound changes to a user: what is `nil` stays as it is.
+public struct UserChanges: Sendable {
+  /// 3 to 100 of letters, digits, `.`, `_`, `-`.
+  public let username: String?
+  /// At most 255 characters.
+  public let email: String?
+  /// At most 255 characters, or none.
+  public let fullName: String??
+  /// IANA name.
+  public let timeZone: String?
+  /// 8 to 72 bytes. Hash it and forget it.
+  public let password: String?
+  /// The password until now, when the caller must prove to know it.
+  public let currentPassword: String?
+  /// What the user may do from now on.
+  public let role: Role?
+  /// The version that the caller has seen.
+  public let expectedVersion: Int64?
+
+  /// The fields that replacing a user sets; the others have no default and stay unless they are given.
+  public static let replaceable = ["username", "email", "full_name", "time_zone"]
+
+  /// Checks a request.
+  ///
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field; `PERMISSION_DENIED` when somebody
+  ///   who is not an admin gives a role.
+  public init(_ request: UpdateUserRequest, caller: Caller) throws {
+    var violations = Violations()
+    let given = request.givenFields
+    let changing = violations.changing(
+      given, mask: request.hasUpdateMask ? request.updateMask : nil,
+      known: Self.replaceable + ["password", "role"])
+
+    for field in ["username", "email"] where changing.contains(field) && !given.contains(field) {
+      violations.add(field, "is required")
+    }
+    username = changing.contains("username") ? violations.username(request.username) : nil
+    email = changing.contains("email") ? violations.email(request.email) : nil
+    fullName =
+      !changing.contains("full_name")
+      ? nil
+      : .some(request.hasFullName ? violations.text(request.fullName, "full_name", 0...255) : nil)
+    timeZone =
+      changing.contains("time_zone")
+      ? violations.timeZone(request.hasTimeZone ? request.timeZone : "UTC") : nil
+    password = changing.contains("password") ? violations.password(request.password) : nil
+    role = changing.contains("role") ? violations.named(request.role, "role") : nil
+    if changing.contains("role"), role == nil { violations.add("role", "is required") }
+    currentPassword = caller.role == .admin ? nil : request.currentPassword
+    if password != nil, caller.role != .admin, request.currentPassword.isEmpty {
+      violations.add("current_password", "is required to change the password")
+    }
+    expectedVersion = request.hasExpectedVersion ? request.expectedVersion : nil
+    try violations.check()
+    if role != nil, caller.role != .admin {
+      throw Problem.permissionDenied("only an admin can give a role")
+    }
+  }
+}
+
+extension UpdateUserRequest {
+  /// The changeable fields that are set.
+  fileprivate var givenFields: Set<String> {
+    var fields: Set<String> = []
+    if hasUsername { fields.insert("username") }
+    if hasEmail { fields.insert("email") }
+    if hasFullName { fields.insert("full_name") }
+    if hasTimeZone { fields.insert("time_zone") }
+    if hasPassword { fields.insert("password") }
+    if role != .unspecified { fields.insert("role") }
+    return fields
+  }
+}

@@ -1,0 +1,65 @@
+import API
+import Endpoint
+import JSON
+import Values
+import Glibc
+import Wire
+
+/// One call by hand: the request message as JSON from standard input, the response message to standard
+/// output. Who may start the executable has its database and its keys, so the caller is taken on trust.
+struct Once {
+  /// Arguments that make no sense.
+  struct Failure: Error {
+    let message: String
+  }
+
+  private static let maximumBytes = 1_048_576
+
+  private let caller: Caller
+
+  /// - Throws: `Failure`.
+  init(arguments: [String]) throws {
+    var rest = arguments[...]
+    guard rest.popFirst() == "--once" else {
+      throw Failure(message: "unknown argument \(arguments[0]); try --help")
+    }
+    guard let option = rest.popFirst() else {
+      caller = .unknown
+      return
+    }
+    guard option == "--as", let value = rest.popFirst(), rest.isEmpty else {
+      throw Failure(message: "after --once comes nothing or --as USER_ID:ROLE")
+    }
+    let parts = value.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2, let id = ID(String(parts[0])), let role = Role(name: String(parts[1])) else {
+      throw Failure(message: "--as needs USER_ID:ROLE, a UUID and one of \(Role.names.joined(separator: ", "))")
+    }
+    caller = Caller(userID: id.text, role: role)
+  }
+
+  /// Whether the call succeeded.
+  func run<F: Function>(_ invocation: Invocation<F>, at now: Instant) throws -> Bool {
+    var json = JSONWriter()
+    var succeeded = true
+    do {
+      let input = StandardStreams.read(atMost: Self.maximumBytes + 1)
+      guard input.count <= Self.maximumBytes else {
+        throw Problem(.payloadTooLarge, "the request is larger than 1 MiB")
+      }
+      switch F.access {
+      case .anyone, .anyoneKnownOrNot: break
+      case .signedIn, .roles:
+        guard caller != .unknown else { throw Problem(.unauthenticated, "say who calls: --as USER_ID:ROLE") }
+        try F.access.check(caller)
+      }
+      try invocation.call(RESTDecoder.decode(json: input), Context(now: now, caller: caller)).write(to: &json)
+    } catch {
+      succeeded = false
+      let problem = Problem(any: error)
+      problem.write(to: &json)
+      if let cause = problem.cause { StandardStreams.complain("cause: \(cause)") }
+    }
+    StandardStreams.write(json.bytes + [UInt8(ascii: "\n")])
+    return succeeded
+  }
+}

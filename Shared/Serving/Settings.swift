@@ -1,0 +1,92 @@
+public import Telemetry
+
+import Glibc
+
+/// What the environment says. Every setting has a default but for the database and the key ring.
+public struct Settings: Sendable {
+  /// A setting that cannot be used, or is missing.
+  public struct Invalid: Error {
+    /// One sentence that names the variable.
+    public let message: String
+
+    /// A reason.
+    public init(message: String) { self.message = message }
+  }
+
+  private let variables: [String: String]
+
+  /// Settings from variables.
+  public init(_ variables: [String: String]) { self.variables = variables }
+
+  /// The settings of this process.
+  public static var ofProcess: Settings {
+    var variables: [String: String] = [:]
+    var entry = environ
+    while let variable = entry.pointee {
+      let text = String(cString: variable)
+      if let separator = text.firstIndex(of: "=") {
+        variables[String(text[..<separator])] = String(text[text.index(after: separator)...])
+      }
+      entry += 1
+    }
+    return Settings(variables)
+  }
+
+  /// A text; `nil` when it is not set or empty.
+  public func text(_ name: String) -> String? {
+    guard let value = variables[name], !value.isEmpty else { return nil }
+    return value
+  }
+
+  /// A text that must be set.
+  ///
+  /// - Throws: `Invalid`.
+  public func required(_ name: String) throws -> String {
+    guard let value = text(name) else { throw Invalid(message: "\(name) is not set") }
+    return value
+  }
+
+  /// A whole number in a range.
+  ///
+  /// - Throws: `Invalid`.
+  public func integer(_ name: String, default: Int, in range: ClosedRange<Int>) throws -> Int {
+    guard let text = text(name) else { return `default` }
+    guard let number = Int(text), range.contains(number) else {
+      throw Invalid(message: "\(name) must be a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  /// One of some words, the first by default.
+  ///
+  /// - Throws: `Invalid`.
+  public func choice(_ name: String, _ words: [String], default: String) throws -> String {
+    guard let text = text(name) else { return `default` }
+    guard words.contains(text) else {
+      throw Invalid(message: "\(name) must be one of \(words.joined(separator: ", "))")
+    }
+    return text
+  }
+
+  /// The bcrypt cost.
+  public var bcryptCost: Int { get throws { try integer("BCRYPT_COST", default: 12, in: 4...31) } }
+
+  /// Whether anybody may sign up.
+  public var signUpIsOpen: Bool {
+    get throws { try choice("SIGN_UP", ["open", "closed"], default: "open") == "open" }
+  }
+
+  /// How long a request may take, in milliseconds.
+  public var deadlineMilliseconds: Int {
+    get throws { try integer("REQUEST_DEADLINE_MS", default: 4000, in: 10...600_000) }
+  }
+
+  /// What the log leaves out.
+  public var logLevel: Log.Level {
+    get throws {
+      let names = Log.Level.allCases.map(\.name)
+      let name = try choice("LOG_LEVEL", names, default: "info")
+      return Log.Level.allCases.first { $0.name == name } ?? .info
+    }
+  }
+}

@@ -1,0 +1,229 @@
+public import API
+import Endpoint
+public import PostgreSQL
+public import Rules
+public import Values
+
+/// The sessions, in `user_db.refresh_tokens`.
+///
+/// Refresh, logout and revocation all lock the session's row first, so they happen one after the other.
+public final class SessionStore {
+  private static let columns: SQL =
+    """
+    s.id, s.user_id, s.generation, s.key_id, s.key_generation, s.older_key_id, s.rotations, s.expires_at,
+    s.ended_at IS NOT NULL
+    """
+  /// Bound on a user's sessions; beyond it the oldest ends.
+  private static let maximumPerUser = 100
+
+  private let database: Database
+  private var outage = Outage()
+
+  /// The sessions of a database.
+  public init(database: Database) { self.database = database }
+
+  /// Opens a session.
+  ///
+  /// - Parameter tokenHash: SHA-256 of its first refresh token, 64 hexadecimal digits.
+  /// - Throws: `DatabaseError`.
+  public func open(_ session: Session, tokenHash: String, at now: Instant) throws {
+    try database.transaction { transaction in
+      try transaction.run(
+        Query(
+          """
+          DELETE FROM refresh_tokens WHERE user_id = $1 AND (expires_at < $2 OR id IN (
+            SELECT id FROM refresh_tokens WHERE user_id = $1 ORDER BY created_at DESC OFFSET $3))
+          """,
+          .text(session.userID), .microseconds(now.microseconds),
+          .integer(Int64(Self.maximumPerUser - 1))))
+      try transaction.run(
+        Query(
+          """
+          INSERT INTO refresh_tokens (id, user_id, token, key_id, expires_at, created_at, refreshed_at)
+          VALUES ($1, $2, $3, $4, $5, $6, $6)
+          """,
+          .text(session.id), .text(session.userID), .text(tokenHash), .text(session.keyID),
+          .microseconds(session.expiresAt.microseconds), .microseconds(now.microseconds)))
+    }
+  }
+
+  /// What a refresh is to do, besides what the session says.
+  public struct Refresh {
+    /// The session that the presented token names.
+    public let sessionID: ID
+    /// The presented token's generation.
+    public let generation: Int
+    /// The time.
+    public let now: Instant
+    /// How long a new token lives, in seconds.
+    public let lifeSeconds: Int64
+    /// How long a replaced token still gets its successor, in seconds.
+    public let graceSeconds: Int64
+    /// The key for new tokens.
+    public let keyID: String
+    /// SHA-256 of the token of a session's generation, 64 hexadecimal digits.
+    public let tokenHash: (_ session: Session, _ generation: Int) throws -> String
+
+    /// A refresh.
+    public init(
+      sessionID: ID, generation: Int, now: Instant, lifeSeconds: Int64, graceSeconds: Int64, keyID: String,
+      tokenHash: @escaping (_ session: Session, _ generation: Int) throws -> String
+    ) {
+      self.sessionID = sessionID
+      self.generation = generation
+      self.now = now
+      self.lifeSeconds = lifeSeconds
+      self.graceSeconds = graceSeconds
+      self.keyID = keyID
+      self.tokenHash = tokenHash
+    }
+  }
+
+  /// Gives the session's user and the generation of the token to hand out: a new one, or the one that was
+  /// handed out before. A re-use ends the session, and that is committed before the error leaves.
+  ///
+  /// - Throws: `Problem` `REFRESH_TOKEN_INVALID`, `REFRESH_TOKEN_EXPIRED`, `REFRESH_TOKEN_REUSED`,
+  ///   `SESSION_REVOKED`; `DatabaseError`.
+  public func refresh(
+    _ refresh: Refresh
+  ) throws -> (session: Session, generation: Int, user: UserMessage) {
+    let (verdict, session, user) = try database.transaction { transaction in
+      guard let (session, user) = try Self.lock(refresh.sessionID, transaction) else {
+        return (Session.Verdict.unknown, Session?.none, UserMessage())
+      }
+      var current = session
+      let verdict = session.verdict(
+        on: refresh.generation, at: refresh.now, graceSeconds: refresh.graceSeconds)
+      switch verdict {
+      case .rotate:
+        current.rotate(
+          keyID: refresh.keyID, at: refresh.now,
+          expiresAt: refresh.now.adding(seconds: refresh.lifeSeconds),
+          graceSeconds: refresh.graceSeconds)
+        try Self.save(
+          current, tokenHash: refresh.tokenHash(current, current.generation), at: refresh.now, transaction)
+      case .reused:
+        try Self.end(refresh.sessionID, reason: "REUSE", at: refresh.now, transaction)
+      case .again, .expired, .ended, .unknown: break
+      }
+      return (verdict, current, user)
+    }
+    switch (verdict, session) {
+    case (.rotate, .some(let session)): return (session, session.generation, user)
+    case (.again(let generation), .some(let session)): return (session, generation, user)
+    case (.expired, _): throw Problem(.refreshTokenExpired, "the refresh token has expired, sign in again")
+    case (.ended, _): throw Problem(.sessionRevoked, "the session has ended, sign in again")
+    case (.reused, _):
+      throw Problem(
+        .refreshTokenReused, "the refresh token was used before, so its session has been ended: sign in again")
+    default: throw Problem(.refreshTokenInvalid, "the refresh token is not valid")
+    }
+  }
+
+  /// Ends a session, or with `everywhere` every session of its user. Ending what has ended changes nothing.
+  ///
+  /// - Throws: `Problem` `REFRESH_TOKEN_INVALID` when there is no such session; `DatabaseError`.
+  public func logOut(_ sessionID: ID, everywhere: Bool, at now: Instant) throws {
+    try database.transaction { transaction in
+      guard let (session, _) = try Self.lock(sessionID, transaction) else {
+        throw Problem(.refreshTokenInvalid, "the refresh token is not valid")
+      }
+      if everywhere {
+        try transaction.run(
+          Query(
+            """
+            UPDATE refresh_tokens SET ended_at = $2, end_reason = 'LOGOUT'
+            WHERE user_id = $1 AND ended_at IS NULL
+            """, .text(session.userID), .microseconds(now.microseconds)))
+      } else {
+        try Self.end(sessionID, reason: "LOGOUT", at: now, transaction)
+      }
+    }
+  }
+
+  /// The user of a session that still lives; `nil` when it has ended.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func user(of sessionID: String, at now: Instant) throws -> UserMessage? {
+    let query = Query(
+      "SELECT " + Self.userColumns
+        + """
+         FROM refresh_tokens s JOIN users u ON u.id = s.user_id
+        WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2
+        """, .text(sessionID), .microseconds(now.microseconds))
+    return try database.read(query) { try UserMessage(row: $0) }.first
+  }
+
+  /// As `user(of:at:)` for a gateway that asks before every request and must never wait: an answer within
+  /// 250 ms, and while the database is away within 40 ms once a second, otherwise at once.
+  ///
+  /// - Returns: whether the session lives; `nil` when nobody can tell at the moment.
+  /// - Throws: `DatabaseError` when the database refuses the question itself.
+  public func lives(_ sessionID: String, at now: Instant) throws -> Bool? {
+    guard let limit = outage.millisecondsToWait else { return nil }
+    database.deadline = min(database.deadline, Deadline(millisecondsFromNow: limit))
+    do {
+      let user = try user(of: sessionID, at: now)
+      outage.ended()
+      return user != nil
+    } catch let error as DatabaseError {
+      switch Problem(error).code {
+      case .unavailable, .deadlineExceeded:
+        outage.noticed()
+        return nil
+      default: throw error
+      }
+    }
+  }
+
+  private static let userColumns: SQL =
+    """
+    u.id, u.username, u.email, u.full_name, u.role, u.time_zone, u.created_at, u.updated_at, u.version
+    """
+
+  private static func lock(
+    _ id: ID, _ transaction: Transaction
+  ) throws -> (Session, UserMessage)? {
+    let query = Query(
+      "SELECT " + columns + ", " + userColumns
+        + " FROM refresh_tokens s JOIN users u ON u.id = s.user_id WHERE s.id = $1 FOR UPDATE OF s",
+      .text(id.text))
+    return try transaction.run(query) { (try Session(row: $0), try UserMessage(row: $0, from: 9)) }.first
+  }
+
+  private static func save(
+    _ session: Session, tokenHash: String, at now: Instant, _ transaction: Transaction
+  ) throws {
+    try transaction.run(
+      Query(
+        """
+        UPDATE refresh_tokens SET token = $2, generation = $3, key_id = $4, key_generation = $5,
+          older_key_id = $6, rotations = $7, expires_at = $8, refreshed_at = $9
+        WHERE id = $1
+        """,
+        .text(session.id), .text(tokenHash), .integer(Int64(session.generation)), .text(session.keyID),
+        .integer(Int64(session.keyGeneration)), .optionalText(session.olderKeyID),
+        .microsecondsArray(session.rotations.map(\.microseconds)),
+        .microseconds(session.expiresAt.microseconds), .microseconds(now.microseconds)))
+  }
+
+  private static func end(
+    _ id: ID, reason: String, at now: Instant, _ transaction: Transaction
+  ) throws {
+    try transaction.run(
+      Query(
+        "UPDATE refresh_tokens SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL",
+        .text(id.text), .microseconds(now.microseconds), .text(reason)))
+  }
+}
+
+extension Session {
+  /// The columns of `SessionStore.columns`.
+  fileprivate init(row: Row) throws {
+    self.init(
+      id: try row.text(0), userID: try row.text(1), generation: Int(try row.integer(2)),
+      keyID: try row.text(3), keyGeneration: Int(try row.integer(4)),
+      olderKeyID: try row.optionalText(5), rotations: try row.instants(6),
+      expiresAt: try row.instant(7), hasEnded: try row.bool(8))
+  }
+}

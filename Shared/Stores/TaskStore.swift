@@ -1,0 +1,206 @@
+public import API
+import Endpoint
+public import PostgreSQL
+public import Rules
+public import Values
+
+/// The tasks, in `task_db`.
+public struct TaskStore {
+  private static let columns: SQL =
+    "id, title, description, status, priority, user_id, due_date, created_at, updated_at, version"
+
+  private let database: Database
+
+  /// The tasks of a database.
+  public init(database: Database) { self.database = database }
+
+  /// Adds a task.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func insert(_ draft: TaskDraft, id: ID, at now: Instant) throws -> TaskMessage {
+    let query = Query(
+      """
+      INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+      """,
+      .text(id.text), .text(draft.title), .optionalText(draft.description),
+      .text(draft.status.name), .text(draft.priority.name), .text(draft.userID),
+      .microseconds(draft.dueDate?.microseconds), .microseconds(now.microseconds))
+    _ = try database.write(query)
+    return TaskMessage(draft, id: id, at: now)
+  }
+
+  /// One task, if there is one and it is the owner's (anybody's when `owner` is `nil`).
+  ///
+  /// - Throws: `Problem` `TASK_NOT_FOUND`; `DatabaseError`.
+  public func find(_ id: ID, owner: String?) throws -> TaskMessage {
+    let rows = try database.read(
+      Query("SELECT " + Self.columns + " FROM tasks WHERE id = $1", .text(id.text)),
+      map: TaskMessage.init(row:))
+    guard let task = rows.first, owner == nil || task.userID == owner else {
+      throw Problem.taskNotFound
+    }
+    return task
+  }
+
+  /// Changes a task in one statement: every condition stands in it, so nothing can come between.
+  ///
+  /// - Throws: `Problem` `TASK_NOT_FOUND`, `VERSION_MISMATCH`, `INVALID_TRANSITION`; `DatabaseError`.
+  public func update(
+    _ id: ID, with changes: TaskChanges, owner: String?, at now: Instant
+  ) throws -> TaskMessage {
+    let query = Self.updateQuery(id, changes, owner, now)
+    for _ in 0..<3 {
+      if let task = try database.write(query, map: TaskMessage.init(row:)).first { return task }
+      // Nothing matched: find out why.
+      let task = try find(id, owner: owner)
+      if let expected = changes.expectedVersion, task.version != expected {
+        throw Problem(
+          .versionMismatch, "the task has been changed since: it is at version \(task.version)")
+      }
+      if let status = changes.status, !task.status.next.contains(status) {
+        throw Problem(
+          .invalidTransition, "a task cannot go from \(task.status.name) to \(status.name)",
+          details: ["allowed": task.status.next.map(\.name).joined(separator: ", ")])
+      }
+      // Somebody changed it between the two statements: now it may match.
+    }
+    throw Problem.unavailable(cause: "task \(id) changed between three attempts")
+  }
+
+  private static func updateQuery(
+    _ id: ID, _ changes: TaskChanges, _ owner: String?, _ now: Instant
+  ) -> Query {
+    var query = Query(
+      "UPDATE tasks SET version = version + 1, updated_at = $2",
+      .text(id.text), .microseconds(now.microseconds))
+    if let title = changes.title { query.sql += ", title = " + query.bind(.text(title)) }
+    if let description = changes.description {
+      query.sql += ", description = " + query.bind(.optionalText(description))
+    }
+    if let status = changes.status { query.sql += ", status = " + query.bind(.text(status.name)) }
+    if let priority = changes.priority {
+      query.sql += ", priority = " + query.bind(.text(priority.name))
+    }
+    if let dueDate = changes.dueDate {
+      query.sql += ", due_date = " + query.bind(.microseconds(dueDate?.microseconds))
+    }
+    if let userID = changes.userID { query.sql += ", user_id = " + query.bind(.text(userID)) }
+    query.sql += " WHERE id = $1"
+    if let owner { query.sql += " AND user_id = " + query.bind(.text(owner)) }
+    if let version = changes.expectedVersion {
+      query.sql += " AND version = " + query.bind(.integer(version))
+    }
+    if let status = changes.status {
+      let sources = query.bind(.texts(status.reachableFrom.map(\.name)))
+      query.sql += " AND status = ANY (" + sources + "::task_status[])"
+    }
+    query.sql += " RETURNING " + columns
+    return query
+  }
+
+  /// Removes a task.
+  ///
+  /// - Throws: `Problem` `TASK_NOT_FOUND`; `DatabaseError`.
+  public func delete(_ id: ID, owner: String?) throws {
+    var query = Query("DELETE FROM tasks WHERE id = $1", .text(id.text))
+    if let owner { query.sql += " AND user_id = " + query.bind(.text(owner)) }
+    guard try database.write(query) > 0 else { throw Problem.taskNotFound }
+  }
+
+  /// One page of tasks.
+  ///
+  /// - Throws: `DatabaseError`, or what the seal of the page token throws.
+  public func page(_ listing: TaskListing, pages: PageTokens) throws -> ListTasksResponse {
+    var response = ListTasksResponse()
+    response.tasks = try database.read(Self.listQuery(listing), map: TaskMessage.init(row:))
+    if response.tasks.count > listing.page.size {
+      response.tasks.removeLast()
+      response.nextPageToken = try listing.pageToken(after: response.tasks[listing.page.size - 1], pages: pages)
+    }
+    return response
+  }
+
+  /// The statement of a list. One row more than the page has tells whether another page follows.
+  public static func listQuery(_ listing: TaskListing) -> Query {
+    var query = Query("SELECT " + columns + " FROM tasks")
+    var conditions: [SQL] = []
+    if let owner = listing.owner { conditions.append("user_id = " + query.bind(.text(owner))) }
+    if let cursor = listing.page.after {
+      let comparison: SQL = listing.isDescending ? ", id) < (" : ", id) > ("
+      let key = query.bind(.text(cursor.key))
+      let id = query.bind(.text(cursor.id))
+      conditions.append("(" + listing.key.sql + comparison + key + ", " + id + ")")
+    }
+    if !listing.statuses.isEmpty {
+      let statuses = query.bind(.texts(listing.statuses.map(\.name)))
+      conditions.append("status = ANY (" + statuses + "::task_status[])")
+    }
+    if !listing.priorities.isEmpty {
+      let priorities = query.bind(.texts(listing.priorities.map(\.name)))
+      conditions.append("priority = ANY (" + priorities + "::task_priority[])")
+    }
+    if let dueBefore = listing.dueBefore {
+      conditions.append(
+        TaskListing.Key.dueDate.sql + " < " + query.bind(.microseconds(dueBefore.microseconds)))
+    }
+    if let dueAfter = listing.dueAfter {
+      conditions.append(
+        TaskListing.Key.dueDate.sql + " >= " + query.bind(.microseconds(dueAfter.microseconds)))
+      conditions.append("due_date IS NOT NULL")
+    }
+    if let words = listing.words {
+      let text: SQL = "to_tsvector('simple'::regconfig, title || ' ' || coalesce(description, ''))"
+      conditions.append(text + " @@ plainto_tsquery('simple', " + query.bind(.text(words)) + ")")
+    }
+    if !conditions.isEmpty { query.sql += " WHERE " + conditions.joined(separator: " AND ") }
+    let direction: SQL = listing.isDescending ? " DESC" : ""
+    query.sql += " ORDER BY " + listing.key.sql + direction + ", id" + direction
+    query.sql += " LIMIT " + query.bind(.integer(Int64(listing.page.size + 1)))
+    return query
+  }
+}
+
+extension TaskListing.Key {
+  /// The expression that the indexes have.
+  fileprivate var sql: SQL {
+    switch self {
+    case .createdAt: "created_at"
+    case .updatedAt: "updated_at"
+    case .dueDate: "coalesce(due_date, 'infinity'::timestamptz)"
+    case .priority: "priority"
+    }
+  }
+}
+
+extension TaskMessage {
+  /// The columns of `TaskStore.columns`.
+  fileprivate init(row: Row) throws {
+    self.init()
+    id = try row.text(0)
+    title = try row.text(1)
+    if let description = try row.optionalText(2) { description_p = description }
+    status = TaskStatus(name: try row.text(3)) ?? .unspecified
+    priority = TaskPriority(name: try row.text(4)) ?? .unspecified
+    userID = try row.text(5)
+    if let dueDate = try row.optionalInstant(6) { self.dueDate = Timestamp(dueDate) }
+    createdAt = Timestamp(try row.instant(7))
+    updatedAt = Timestamp(try row.instant(8))
+    version = try row.integer(9)
+  }
+
+  /// What a draft becomes.
+  fileprivate init(_ draft: TaskDraft, id: ID, at now: Instant) {
+    self.init()
+    self.id = id.text
+    title = draft.title
+    if let description = draft.description { description_p = description }
+    status = draft.status
+    priority = draft.priority
+    userID = draft.userID
+    if let dueDate = draft.dueDate { self.dueDate = Timestamp(dueDate) }
+    createdAt = Timestamp(now)
+    updatedAt = Timestamp(now)
+    version = 1
+  }
+}

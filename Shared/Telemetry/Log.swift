@@ -1,0 +1,94 @@
+public import JSON
+public import Values
+
+import Glibc
+
+/// Writes one JSON object per line, each with a single `write`, so that the lines of many processes never
+/// mix. A file that has grown past its bound is renamed to `<file>.1` and begun anew.
+public final class Log {
+  /// How much an entry matters.
+  public enum Level: Int, Comparable, Sendable, CaseIterable {
+    case debug
+    case info
+    case warning
+    case error
+    case off
+
+    /// The name in a log line and in the settings.
+    public var name: String { "\(self)" }
+
+    /// Orders by weight.
+    public static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
+  }
+
+  /// What is below this level is not written.
+  public let level: Level
+
+  private static let checkEverySeconds: Int64 = 1
+
+  private let function: String
+  private let path: String?
+  private let maximumBytes: Int
+  private var descriptor: Int32 = 2
+  private var checkedAt: Int64 = 0
+
+  /// A log for one function, to a file or, without one, to standard error.
+  public init(function: String, level: Level, path: String?, maximumBytes: Int) {
+    self.function = function
+    self.level = level
+    self.path = path
+    self.maximumBytes = maximumBytes
+    openFile()
+  }
+
+  deinit { if descriptor > 2 { close(descriptor) } }
+
+  /// Writes an entry; `fields` adds its members.
+  public func write(_ level: Level, at now: Instant, _ fields: (inout JSONWriter) -> Void) {
+    guard level >= self.level, level != .off else { return }
+    rotateIfDue(now.seconds)
+    var line = JSONWriter(capacity: 384)
+    line.beginObject()
+    line.name("time")
+    line.plainValue { now.append(to: &$0) }
+    line.name("level")
+    line.value(level.name)
+    line.name("function")
+    line.value(function)
+    fields(&line)
+    line.endObject()
+    let bytes = line.bytes + [UInt8(ascii: "\n")]
+    _ = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+  }
+
+  /// Writes an entry with a message.
+  public func write(_ level: Level, at now: Instant, message: String) {
+    write(level, at: now) {
+      $0.name("message")
+      $0.value(message)
+    }
+  }
+
+  private func openFile() {
+    guard let path else { return }
+    let opened = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+    guard opened >= 0 else { return }
+    if descriptor > 2 { close(descriptor) }
+    descriptor = opened
+  }
+
+  /// Once a second: follows the file when somebody renamed it, renames it when it is full. Of several
+  /// processes that find it full the one with the lock renames, if the name still leads to that file.
+  private func rotateIfDue(_ now: Int64) {
+    guard let path, abs(now - checkedAt) >= Self.checkEverySeconds else { return }
+    checkedAt = now
+    guard descriptor > 2 else { return openFile() }
+    var opened = stat()
+    var named = stat()
+    guard fstat(descriptor, &opened) == 0 else { return }
+    guard stat(path, &named) == 0, named.st_ino == opened.st_ino else { return openFile() }
+    guard opened.st_size > maximumBytes, flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return }
+    defer { openFile() }
+    if stat(path, &named) == 0, named.st_ino == opened.st_ino { rename(path, path + ".1") }
+  }
+}

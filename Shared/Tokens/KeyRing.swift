@@ -1,0 +1,169 @@
+private import COpenSSL
+import Glibc
+import JSON
+public import Values
+
+/// The keys that tokens are made and verified with, from a file with a JWK set.
+///
+/// `{"keys": [{"kty": "oct", "kid": "k1", "alg": "HS256", "k": "<base64url>", "key_ops": ["sign", "verify"]}]}`:
+/// exactly one key signs; others verify only (`"key_ops": ["verify"]`) until the last token made with
+/// them has expired. Source: RFC 7517 §4, §6.4.
+public struct KeyRing: Sendable {
+  /// What is wrong with the file. Never quotes a key.
+  public struct Malformed: Error {
+    /// One sentence.
+    public let message: String
+  }
+
+  /// One key, and what is derived from it for other purposes than signing access tokens.
+  struct Key: Sendable {
+    let id: String
+    let secret: [UInt8]
+    let refreshSecret: [UInt8]
+    let pageSecret: [UInt8]
+
+    init(id: String, secret: [UInt8]) {
+      self.id = id
+      self.secret = secret
+      refreshSecret = HMACSHA256.code("refresh-token".utf8, key: secret)
+      pageSecret = HMACSHA256.code("page-token".utf8, key: secret)
+    }
+  }
+
+  private static let maximumKeys = 16
+  private static let minimumSecretBytes = 32
+
+  let signing: Key
+  let keys: [Key]
+
+  /// Reads the text of a key file.
+  ///
+  /// - Throws: `Malformed`.
+  public init(parsing text: [UInt8]) throws {
+    guard let json = try? JSONValue(parsing: text), case .object(let set) = json,
+      case .array(let entries)? = set["keys"]
+    else { throw Malformed(message: "the key file is not a JWK set") }
+    guard (1...Self.maximumKeys).contains(entries.count) else {
+      throw Malformed(message: "the key file must have 1 to \(Self.maximumKeys) keys")
+    }
+    var keys: [Key] = []
+    var signing: [Key] = []
+    for (number, entry) in entries.enumerated() {
+      let (key, signs) = try Self.key(entry, number: number + 1)
+      guard !keys.contains(where: { $0.id == key.id }) else {
+        throw Malformed(message: "the key file has two keys with kid \(key.id)")
+      }
+      keys.append(key)
+      if signs { signing.append(key) }
+    }
+    guard signing.count == 1 else {
+      throw Malformed(message: "the key file has \(signing.count) signing keys, it must have exactly one")
+    }
+    self.keys = keys
+    self.signing = signing[0]
+  }
+
+  private static func key(_ entry: JSONValue, number: Int) throws -> (Key, signs: Bool) {
+    guard case .object(let members) = entry, members["kty"]?.string == "oct",
+      let id = members["kid"]?.string, (1...64).contains(id.utf8.count),
+      !id.utf8.contains(UInt8(ascii: ".")), members["alg"]?.string ?? "HS256" == "HS256",
+      let secret = members["k"]?.string.flatMap({ Base64URL.decode($0.utf8) })
+    else { throw Malformed(message: "key \(number) of the key file is not an HS256 key with kid and k") }
+    guard secret.count >= minimumSecretBytes else {
+      throw Malformed(message: "key \(id) has less than \(minimumSecretBytes) bytes (RFC 7518 §3.2)")
+    }
+    guard case .array(let operations)? = members["key_ops"],
+      operations.allSatisfy({ $0.string == "sign" || $0.string == "verify" }),
+      operations.contains(.string("verify"))
+    else { throw Malformed(message: "key \(id) needs key_ops with \"verify\", and \"sign\" if it signs") }
+    return (Key(id: id, secret: secret), operations.contains(.string("sign")))
+  }
+
+  /// The key of that id.
+  func key(_ id: String) -> Key? { keys.first { $0.id == id } }
+
+  /// The id of the key that new tokens are made with.
+  public var signingKeyID: String { signing.id }
+
+  /// Seals a page token: 16 bytes.
+  public func pageSeal(_ message: [UInt8]) -> [UInt8] {
+    Array(HMACSHA256.code(message, key: signing.pageSecret).prefix(16))
+  }
+
+  /// Whether a page token's seal was made with one of the keys.
+  public func isPageSeal(_ seal: [UInt8], of message: [UInt8]) -> Bool {
+    keys.contains {
+      HMACSHA256.isEqual(Array(HMACSHA256.code(message, key: $0.pageSecret).prefix(16)), seal)
+    }
+  }
+}
+
+/// A key file that is read again when it changes.
+public final class KeyRingFile {
+  private static let maximumBytes = 65_536
+
+  private let path: String
+  private var ring: KeyRing?
+  private var stamp: FileStamp?
+  private var checkedAt: Instant?
+  /// Called with a sentence when a changed file is no key ring and the old one stays in use.
+  private let report: (String) -> Void
+
+  /// A key file; nothing is read yet.
+  public init(path: String, report: @escaping (String) -> Void = { _ in }) {
+    self.path = path
+    self.report = report
+  }
+
+  /// The keys as the file has them; looked at again once a second. A changed file that cannot be used is
+  /// reported and the keys from before stay in use.
+  ///
+  /// - Throws: `KeyRing.Malformed` when the file has never been usable.
+  public func current(at now: Instant) throws -> KeyRing {
+    if let ring, let checkedAt, abs(now.microseconds - checkedAt.microseconds) < 1_000_000 { return ring }
+    checkedAt = now
+    let stamp = FileStamp(path)
+    if let ring, stamp == self.stamp { return ring }
+    do {
+      let ring = try KeyRing(parsing: try contents())
+      self.ring = ring
+      self.stamp = stamp
+      return ring
+    } catch let error as KeyRing.Malformed {
+      guard let ring else { throw error }
+      self.stamp = stamp
+      report("the key ring stays as it was: \(error.message)")
+      return ring
+    }
+  }
+
+  private func contents() throws -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw KeyRing.Malformed(message: "cannot read the key file \(path)") }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: Self.maximumBytes + 1)
+    // A regular file of this size comes with one call.
+    let count = Glibc.read(descriptor, &bytes, bytes.count)
+    guard count >= 0, count <= Self.maximumBytes else {
+      throw KeyRing.Malformed(message: "cannot read the key file \(path), or it is too large")
+    }
+    return Array(bytes[..<count])
+  }
+}
+
+/// What tells that a file is another or has changed.
+private struct FileStamp: Equatable {
+  let seconds: Int
+  let nanoseconds: Int
+  let size: Int
+  let inode: UInt
+
+  init?(_ path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    seconds = status.st_mtim.tv_sec
+    nanoseconds = status.st_mtim.tv_nsec
+    size = Int(status.st_size)
+    inode = UInt(status.st_ino)
+  }
+}

@@ -1,0 +1,173 @@
+public import API
+public import Endpoint
+public import JSON
+import Values
+
+/// The fields of a request, wherever they stand: in the path, the query or the JSON body. A binding takes
+/// each field that its message has; what is wrong is noted, and what nobody took is unknown.
+public struct Fields {
+  private enum Value {
+    /// From the path or the query.
+    case texts([String])
+    /// From a JSON body.
+    case json(JSONValue)
+  }
+
+  /// How the fields are to be understood.
+  public enum Mode: Sendable {
+    /// What is not given takes its default.
+    case whole
+    /// What is not given stays as it is (PATCH).
+    case partial
+  }
+
+  /// What is wrong so far.
+  public var violations = Violations()
+  /// How the fields are to be understood.
+  public let mode: Mode
+  private var values: [(name: String, value: Value, isTaken: Bool)] = []
+
+  /// No fields.
+  public init(mode: Mode = .whole) { self.mode = mode }
+
+  /// Adds the members of a JSON object.
+  public mutating func add(_ object: JSONObject) {
+    values.reserveCapacity(values.count + object.members.count)
+    for member in object.members { values.append((member.name, .json(member.value), false)) }
+  }
+
+  /// Adds a field from the path or one pair of the query.
+  public mutating func add(_ name: String, text: String) {
+    for index in values.indices where values[index].name == name {
+      if case .texts(let texts) = values[index].value {
+        values[index].value = .texts(texts + [text])
+      } else {
+        violations.add(name, "stands in the path and in the body")
+      }
+      return
+    }
+    values.append((name, .texts([text]), false))
+  }
+
+  /// Whether the field is there, `null` included.
+  public func has(_ name: String) -> Bool { values.contains { $0.name == name } }
+
+  /// Notes every field that nobody took.
+  public mutating func finish() {
+    for field in values where !field.isTaken {
+      violations.add(String(field.name.prefix(64)), "is not a field of this request")
+    }
+  }
+
+  private mutating func take(_ name: String) -> Value? {
+    for index in values.indices where values[index].name == name {
+      values[index].isTaken = true
+      if case .json(.null) = values[index].value { return nil }
+      return values[index].value
+    }
+    return nil
+  }
+
+  private mutating func single(_ name: String) -> Value? {
+    let value = take(name)
+    if case .texts(let texts)? = value, texts.count > 1 {
+      violations.add(name, "is given \(texts.count) times")
+    }
+    return value
+  }
+
+  /// A string.
+  public mutating func string(_ name: String) -> String? {
+    switch single(name) {
+    case nil: return nil
+    case .texts(let texts): return texts[0]
+    case .json(.string(let text)): return text
+    case .json(let other):
+      violations.add(name, "must be a string, not \(other.kind)")
+      return nil
+    }
+  }
+
+  /// A string that must be there.
+  public mutating func requiredString(_ name: String) -> String {
+    let before = violations.reasons[name]
+    if let text = string(name) { return text }
+    if before == nil, violations.reasons[name] == nil { violations.add(name, "is required") }
+    return ""
+  }
+
+  /// A boolean.
+  public mutating func bool(_ name: String) -> Bool? {
+    switch single(name) {
+    case nil: return nil
+    case .texts(["true"]), .json(.bool(true)): return true
+    case .texts(["false"]), .json(.bool(false)): return false
+    case .texts, .json:
+      violations.add(name, "must be true or false")
+      return nil
+    }
+  }
+
+  /// A whole number of 32 bits.
+  public mutating func integer(_ name: String) -> Int32? {
+    let number: Int64?
+    switch single(name) {
+    case nil: return nil
+    case .texts(let texts): number = Self.integer(texts[0])
+    case .json(let json): number = json.integer
+    }
+    guard let number, let small = Int32(exactly: number) else {
+      violations.add(name, "must be a whole number")
+      return nil
+    }
+    return small
+  }
+
+  private static func integer(_ text: String) -> Int64? {
+    text.hasPrefix("+") ? nil : Int64(text)
+  }
+
+  /// An RFC 3339 timestamp.
+  public mutating func timestamp(_ name: String) -> Timestamp? {
+    guard let text = string(name) else { return nil }
+    do {
+      return Timestamp(try Instant(rfc3339: text))
+    } catch let error as Instant.Malformed {
+      violations.add(name, error.reason)
+    } catch {
+      violations.add(name, "is not a timestamp")
+    }
+    return nil
+  }
+
+  /// A value of an enumeration, by its name.
+  public mutating func named<T: NamedEnum>(_ name: String) -> T? {
+    guard let text = string(name) else { return nil }
+    return value(of: text, name)
+  }
+
+  /// Values of an enumeration: a field of the query that may be repeated, or a JSON array.
+  public mutating func namedList<T: NamedEnum>(_ name: String) -> [T] {
+    let texts: [String]
+    switch take(name) {
+    case nil: return []
+    case .texts(let given): texts = given
+    case .json(.array(let elements)) where elements.allSatisfy({ $0.string != nil }):
+      texts = elements.compactMap(\.string)
+    case .json:
+      violations.add(name, "must be an array of strings")
+      return []
+    }
+    guard texts.count <= 20 else {
+      violations.add(name, "is given more than 20 times")
+      return []
+    }
+    return texts.compactMap { value(of: $0, name) }
+  }
+
+  private mutating func value<T: NamedEnum>(of text: String, _ name: String) -> T? {
+    if let value = T(name: text) { return value }
+    violations.add(name, "must be one of \(T.names.joined(separator: ", "))")
+    return nil
+  }
+}

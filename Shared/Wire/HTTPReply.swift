@@ -1,0 +1,123 @@
+import API
+public import Endpoint
+import JSON
+
+/// A REST answer.
+public struct HTTPReply {
+  /// The HTTP status.
+  public let status: Int
+  /// Header lines beyond those about the body.
+  public private(set) var headers: [(name: String, value: String)]
+  /// The body, JSON or nothing.
+  public let body: [UInt8]
+
+  private init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+
+  /// The answer for a message: 200, 201 with `Location`, 204 or 304 with `ETag`.
+  public init(_ message: some ResponseMessage, to request: HTTPRequest, route: Route) {
+    if request.isSessionCheck, let validation = message as? ValidateTokenResponse {
+      self.init(sessionCheck: validation)
+      return
+    }
+    if message is Empty {
+      self.init(status: 204)
+      return
+    }
+    var headers: [(name: String, value: String)] = []
+    if let version = message.entityVersion {
+      let tag = "\"\(version)\""
+      headers.append(("ETag", tag))
+      if request.method == "GET", let given = request.ifNoneMatch, Self.matches(given, tag) {
+        self.init(status: 304, headers: headers)
+        return
+      }
+    }
+    if let creates = route.creates {
+      let prefix = creates.prefix { $0 != "{" }
+      headers.append(("Location", prefix + message.entityID))
+    }
+    if !message.followingPageToken.isEmpty {
+      headers.append(("Link", Self.link(to: message.followingPageToken, from: request)))
+    }
+    var json = JSONWriter(capacity: 1024)
+    message.write(to: &json)
+    self.init(status: route.creates == nil ? 200 : 201, headers: headers, body: json.bytes)
+  }
+
+  /// The answer for a problem, in the one error shape.
+  public init(_ problem: Problem, allowing methods: [Route.Method] = []) {
+    let status = problem.code.httpStatus
+    var headers: [(name: String, value: String)] = []
+    switch status {
+    case 401: headers.append(("WWW-Authenticate", Self.challenge(problem.code)))
+    case 405: headers.append(("Allow", methods.map(\.rawValue).joined(separator: ", ")))
+    case 429, 502, 503, 504: headers.append(("Retry-After", "1"))
+    default: break
+    }
+    var json = JSONWriter()
+    problem.write(to: &json)
+    self.init(status: status, headers: headers, body: json.bytes)
+  }
+
+  /// 204, or 401 with the code for the gateway to put into its own answer.
+  private init(sessionCheck validation: ValidateTokenResponse) {
+    guard !validation.valid else {
+      self.init(status: 204)
+      return
+    }
+    let code = Problem.Code(rawValue: validation.reason) ?? .tokenInvalid
+    self.init(
+      status: 401,
+      headers: [("X-Refusal", code.rawValue), ("WWW-Authenticate", Self.challenge(code))])
+  }
+
+  /// Source: RFC 6750 §3.
+  private static func challenge(_ code: Problem.Code) -> String {
+    code == .unauthenticated
+      ? "Bearer realm=\"task-management\""
+      : "Bearer realm=\"task-management\", error=\"invalid_token\""
+  }
+
+  /// Whether a list of entity tags has this one. Source: RFC 9110 §13.1.2 (weak comparison).
+  private static func matches(_ list: String, _ tag: String) -> Bool {
+    list.split(separator: ",").contains { entry in
+      let entry = entry.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
+      let text = String(entry)
+      return text == "*" || text == tag || text == "W/" + tag
+    }
+  }
+
+  /// Source: RFC 8288 §3.
+  private static func link(to pageToken: String, from request: HTTPRequest) -> String {
+    let kept = request.query.split(separator: "&").filter { !$0.hasPrefix("page_token=") }
+    let query = (kept.map(String.init) + ["page_token=\(pageToken)"]).joined(separator: "&")
+    // What a client sent goes into a header: nothing in it may end the line or the link.
+    let safe = (request.path + "?" + query).unicodeScalars.filter {
+      $0.isASCII && $0.value > 0x20 && $0 != ">" && $0 != "<" && $0.value != 0x7F
+    }
+    return "<\(String(String.UnicodeScalarView(safe)))>; rel=\"next\""
+  }
+
+  /// The answer as CGI wants it: header lines, an empty line, the body. Source: RFC 3875 §6.
+  public var cgiBytes: [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(192 + headers.count * 64 + body.count)
+    func line(_ name: String, _ value: String) {
+      bytes.append(contentsOf: name.utf8)
+      bytes.append(contentsOf: ": ".utf8)
+      bytes.append(contentsOf: value.utf8)
+      bytes.append(contentsOf: "\r\n".utf8)
+    }
+    line("Status", String(status))
+    if !body.isEmpty { line("Content-Type", "application/json") }
+    if status != 204 && status != 304 { line("Content-Length", String(body.count)) }
+    for header in headers { line(header.name, header.value) }
+    bytes.append(contentsOf: "\r\n".utf8)
+    bytes.append(contentsOf: body)
+    return bytes
+  }
+}

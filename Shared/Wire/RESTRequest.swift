@@ -1,0 +1,145 @@
+public import API
+public import Endpoint
+import JSON
+
+/// A request message that can be read from the fields of a REST request. One for each `rpc`.
+public protocol RequestMessage: Message {
+  /// Takes the fields that the message has.
+  init(_ fields: inout Fields)
+
+  /// Takes from the request what stands outside its fields, e.g. `If-Match`.
+  mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations)
+}
+
+extension RequestMessage {
+  /// Nothing stands outside.
+  public mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations) {}
+}
+
+/// Reads a REST request into its message.
+public enum RESTDecoder {
+  private static let maximumQueryFields = 100
+
+  /// A message together with what is wrong with the fields that it was read from.
+  public typealias Decoded<Request> = (message: Request, violations: Violations)
+
+  /// Reads a request that a route leads to.
+  ///
+  /// - Throws: `Problem` `NOT_FOUND`, `METHOD_NOT_ALLOWED`, `UNSUPPORTED_MEDIA_TYPE`, `MALFORMED_JSON`,
+  ///   or `INVALID_ARGUMENT` for a body where there can be none.
+  public static func decode<Request: RequestMessage>(
+    _ request: HTTPRequest, route: Route, as type: Request.Type = Request.self
+  ) throws -> Decoded<Request> {
+    guard let parameters = route.match(request.path) else {
+      throw Problem(.notFound, "there is nothing at this path")
+    }
+    guard route.methods.contains(where: { $0.rawValue == request.method }) || request.isSessionCheck else {
+      throw Problem(.methodNotAllowed, "\(request.method.prefix(16)) is not possible here")
+    }
+    var fields = Fields(mode: request.method == "PATCH" ? .partial : .whole)
+    if let body = try body(of: request) { fields.add(body) }
+    for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { fields.add(name, text: value) }
+    try addQuery(request.query, to: &fields)
+    var message = Request(&fields)
+    fields.finish()
+    message.readOutside(request, &fields.violations)
+    return (message, fields.violations)
+  }
+
+  /// Reads a message from one JSON object that has all of its fields.
+  ///
+  /// - Throws: `Problem` `MALFORMED_JSON`.
+  public static func decode<Request: RequestMessage>(
+    json bytes: [UInt8], as type: Request.Type = Request.self
+  ) throws -> Decoded<Request> {
+    var fields = Fields(mode: .partial)
+    fields.add(try object(bytes))
+    let message = Request(&fields)
+    fields.finish()
+    return (message, fields.violations)
+  }
+
+  private static func body(of request: HTTPRequest) throws -> JSONObject? {
+    switch request.method {
+    case "GET", "DELETE":
+      guard request.body.isEmpty else {
+        throw Problem(.invalidArgument, "a \(request.method) request has no body")
+      }
+      return nil
+    default:
+      guard let type = request.contentType, isJSON(type) else {
+        throw Problem(.unsupportedMediaType, "the body must be JSON: Content-Type: application/json")
+      }
+      return try object(request.body)
+    }
+  }
+
+  /// `application/json`, in UTF-8 if it says so. Source: RFC 9110 §8.3.1.
+  private static func isJSON(_ contentType: String) -> Bool {
+    let parts = contentType.lowercased().split(separator: ";").map {
+      $0.filter { $0 != " " && $0 != "\t" && $0 != "\"" }
+    }
+    return parts.first == "application/json"
+      && parts.dropFirst().allSatisfy { !$0.hasPrefix("charset=") || $0 == "charset=utf-8" }
+  }
+
+  private static func object(_ bytes: [UInt8]) throws -> JSONObject {
+    do {
+      let value = try JSONValue(parsing: bytes)
+      guard case .object(let object) = value else {
+        throw Problem(.malformedJSON, "the body must be a JSON object, not \(value.kind)")
+      }
+      return object
+    } catch let error as JSONError {
+      let place = "line \(error.line), column \(error.column)"
+      throw Problem(
+        .malformedJSON, "the body is not valid JSON: \(error.reason) at \(place)",
+        details: ["line": "\(error.line)", "column": "\(error.column)", "offset": "\(error.offset)"])
+    }
+  }
+
+  /// Source: WHATWG URL §5.1 (application/x-www-form-urlencoded), but strict.
+  private static func addQuery(_ query: String, to fields: inout Fields) throws {
+    let pairs = query.utf8.split(separator: UInt8(ascii: "&"))
+    guard pairs.count <= maximumQueryFields else {
+      throw Problem(.invalidArgument, "the query has more than \(maximumQueryFields) fields")
+    }
+    for pair in pairs {
+      let parts = pair.split(
+        separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+      guard let name = decode(parts[0]), let value = parts.count == 2 ? decode(parts[1]) : "" else {
+        let name = String(decoding: parts[0].prefix(64), as: UTF8.self)
+        fields.violations.add(name, "is not valid percent-encoded UTF-8 without U+0000")
+        continue
+      }
+      fields.add(name, text: value)
+    }
+  }
+
+  private static func decode(_ text: Substring.UTF8View.SubSequence) -> String? {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(text.count)
+    var iterator = text.makeIterator()
+    while let byte = iterator.next() {
+      switch byte {
+      case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
+      case UInt8(ascii: "%"):
+        guard let high = iterator.next().flatMap(hexadecimal), let low = iterator.next().flatMap(hexadecimal),
+          high != 0 || low != 0
+        else { return nil }
+        bytes.append(high << 4 | low)
+      default: bytes.append(byte)
+      }
+    }
+    return String(validating: bytes, as: UTF8.self)
+  }
+
+  private static func hexadecimal(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case 0x30...0x39: byte - 0x30
+    case 0x41...0x46: byte - 0x37
+    case 0x61...0x66: byte - 0x57
+    default: nil
+    }
+  }
+}

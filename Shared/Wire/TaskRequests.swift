@@ -1,0 +1,108 @@
+public import API
+public import Endpoint
+
+extension CreateTaskRequest: RequestMessage {
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    title = fields.requiredString("title")
+    if let description = fields.string("description") { description_p = description }
+    status = fields.named("status") ?? .unspecified
+    priority = fields.named("priority") ?? .unspecified
+    if let userID = fields.string("user_id") { self.userID = userID }
+    if let dueDate = fields.timestamp("due_date") { self.dueDate = dueDate }
+  }
+}
+
+extension GetTaskRequest: RequestMessage {
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    id = fields.requiredString("id")
+  }
+}
+
+extension DeleteTaskRequest: RequestMessage {
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    id = fields.requiredString("id")
+  }
+}
+
+extension UpdateTaskRequest: RequestMessage {
+  /// Takes the fields of the message. Which of them are there becomes the mask: for a PUT all that have a
+  /// default, for a PATCH those that are given, so that `null` clears.
+  public init(_ fields: inout Fields) {
+    self.init()
+    updateMask.names = fields.mask(
+      replaceable: ["title", "description", "status", "priority", "due_date"], others: ["user_id"])
+    id = fields.requiredString("id")
+    if let title = fields.string("title") { self.title = title }
+    if let description = fields.string("description") { description_p = description }
+    status = fields.named("status") ?? .unspecified
+    priority = fields.named("priority") ?? .unspecified
+    if let userID = fields.string("user_id") { self.userID = userID }
+    if let dueDate = fields.timestamp("due_date") { self.dueDate = dueDate }
+  }
+
+  /// The version of `If-Match`.
+  public mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations) {
+    if let version = request.expectedVersion(&violations) { expectedVersion = version }
+  }
+}
+
+extension ListTasksRequest: RequestMessage {
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    if let userID = fields.string("user_id") { self.userID = userID }
+    if let pageSize = fields.integer("page_size") { self.pageSize = pageSize }
+    pageToken = fields.string("page_token") ?? ""
+    status = fields.namedList("status")
+    priority = fields.namedList("priority")
+    if let dueBefore = fields.timestamp("due_before") { self.dueBefore = dueBefore }
+    if let dueAfter = fields.timestamp("due_after") { self.dueAfter = dueAfter }
+    q = fields.string("q") ?? ""
+    orderBy = fields.string("order_by") ?? ""
+  }
+}
+
+extension ListUserTasksRequest: RequestMessage {
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    userID = fields.requiredString("user_id")
+    if let pageSize = fields.integer("page_size") { self.pageSize = pageSize }
+    pageToken = fields.string("page_token") ?? ""
+    status = fields.namedList("status")
+    priority = fields.namedList("priority")
+    if let dueBefore = fields.timestamp("due_before") { self.dueBefore = dueBefore }
+    if let dueAfter = fields.timestamp("due_after") { self.dueAfter = dueAfter }
+    q = fields.string("q") ?? ""
+    orderBy = fields.string("order_by") ?? ""
+  }
+}
+
+extension Fields {
+  /// The names of the fields that an update changes: every replaceable one when the whole is replaced,
+  /// else those that are given; the others only when given.
+  func mask(replaceable: [String], others: [String]) -> [String] {
+    replaceable.filter { mode == .whole || has($0) } + others.filter(has)
+  }
+}
+
+extension HTTPRequest {
+  /// The version that `If-Match` names: one entity tag as `ETag` gives them. `*` names any version.
+  /// Source: RFC 9110 §13.1.1.
+  func expectedVersion(_ violations: inout Violations) -> Int64? {
+    guard let ifMatch, ifMatch != "*" else { return nil }
+    guard ifMatch.hasPrefix("\""), ifMatch.hasSuffix("\""), ifMatch.utf8.count > 2,
+      let version = Int64(ifMatch.dropFirst().dropLast())
+    else {
+      violations.add("If-Match", "must be one version in quotes, as ETag gives it")
+      return nil
+    }
+    return version
+  }
+}

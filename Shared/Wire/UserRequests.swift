@@ -1,0 +1,61 @@
+public import API
+public import Endpoint
+
+extension CreateUserRequest: RequestMessage {
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    username = fields.requiredString("username")
+    email = fields.requiredString("email")
+    password = fields.requiredString("password")
+    if let fullName = fields.string("full_name") { self.fullName = fullName }
+    if let timeZone = fields.string("time_zone") { self.timeZone = timeZone }
+  }
+}
+
+extension GetUserRequest: RequestMessage {
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    id = fields.requiredString("id")
+  }
+}
+
+extension DeleteUserRequest: RequestMessage {
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    id = fields.requiredString("id")
+  }
+}
+
+extension UpdateUserRequest: RequestMessage {
+  /// Takes the fields of the message; see `UpdateTaskRequest.init(_:)` for the mask.
+  public init(_ fields: inout Fields) {
+    self.init()
+    updateMask.names = fields.mask(
+      replaceable: ["username", "email", "full_name", "time_zone"], others: ["password", "role"])
+    id = fields.requiredString("id")
+    if let username = fields.string("username") { self.username = username }
+    if let email = fields.string("email") { self.email = email }
+    if let fullName = fields.string("full_name") { self.fullName = fullName }
+    if let timeZone = fields.string("time_zone") { self.timeZone = timeZone }
+    if let password = fields.string("password") { self.password = password }
+    if let currentPassword = fields.string("current_password") { self.currentPassword = currentPassword }
+    role = fields.named("role") ?? .unspecified
+  }
+
+  /// The version of `If-Match`.
+  public mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations) {
+    if let version = request.expectedVersion(&violations) { expectedVersion = version }
+  }
+}
+
+extension ListUsersRequest: RequestMessage {
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    if let pageSize = fields.integer("page_size") { self.pageSize = pageSize }
+    pageToken = fields.string("page_token") ?? ""
+  }
+}
