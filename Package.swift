@@ -66,14 +66,27 @@ struct Function {
   var product: Product { .executable(name: executable, targets: [name]) }
 }
 
-/// A module under `Shared/`. Its imports point downwards only: to what stands above it in the list below.
-func shared(_ name: String, _ dependencies: Target.Dependency..., exclude: [String] = []) -> Target {
-  .target(name: name, dependencies: dependencies, path: "Shared/\(name)", exclude: exclude)
+/// The modules under `Shared/` so far, in the order of the list below.
+nonisolated(unsafe) var floors: Set<String> = []
+
+/// A module under `Shared/`. Its imports point downwards only: to what stands before it in the list below.
+/// That it imports nothing else is checked by `scripts/build` (`scripts/lib/check_imports.py`).
+func shared(
+  _ name: String, _ modules: String..., products: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
+  for module in modules {
+    precondition(floors.contains(module), "\(name) imports \(module), which does not stand below it")
+  }
+  floors.insert(name)
+  return .target(
+    name: name, dependencies: modules.map { .byName(name: $0) } + products, path: "Shared/\(name)",
+    exclude: exclude)
 }
 
 /// A C library of the system: a module map and a shim.
 func system(_ name: String) -> Target {
-  .systemLibrary(name: name, path: "Shared/\(name)")
+  floors.insert(name)
+  return .systemLibrary(name: name, path: "Shared/\(name)")
 }
 
 let package = Package(
@@ -96,7 +109,9 @@ let package = Package(
     shared("Passwords", "CCrypt"),
     shared("Tokens", "COpenSSL", "JSON", "Values"),
     shared("Migrations", "PostgreSQL", exclude: ["user_db", "task_db"]),
-    shared("API", .product(name: "SwiftProtobuf", package: "swift-protobuf"), "Values", exclude: ["Protos"]),
+    shared(
+      "API", "Values", products: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["Protos"]),
     shared("Endpoint", "API", "Values"),
     shared("Rules", "API", "Endpoint", "Values"),
     shared("Stores", "API", "Endpoint", "PostgreSQL", "Rules", "Values"),
@@ -128,7 +143,12 @@ for target in package.targets where target.type != .system {
     .enableUpcomingFeature("MemberImportVisibility"),
   ]
   if target.type == .executable {
-    // Only what is called goes into the file; nothing but the function needs a symbol table.
-    target.linkerSettings = [.unsafeFlags(["-Xlinker", "--gc-sections"])]
+    // Only what is called goes into the file: no symbol is offered to others, which would keep its code.
+    target.linkerSettings = [
+      .unsafeFlags([
+        "-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker", "--no-export-dynamic", "-Xlinker", "-z",
+        "-Xlinker", "pack-relative-relocs",
+      ])
+    ]
   }
 }

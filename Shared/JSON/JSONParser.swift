@@ -16,7 +16,7 @@ extension JSONValue {
   ///
   /// - a member name stands once in its object, and objects have at most 256 members;
   /// - at most 32 levels deep;
-  /// - strings are valid UTF-8 without U+0000 and without lone surrogates: PostgreSQL can store neither;
+  /// - strings are valid UTF-8 without lone surrogates (U+0000 is possible; whoever stores text looks for it);
   /// - no byte order mark.
   ///
   /// - Throws: `JSONError`.
@@ -225,7 +225,6 @@ private struct JSONParser {
       guard case 0xDC00..<0xE000 = low else { throw error("a lone surrogate in a string", at: start) }
       code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
     }
-    guard code != 0 else { throw error("U+0000 in a string", at: start) }
     guard let scalar = Unicode.Scalar(code) else { throw error("a lone surrogate in a string", at: start) }
     return scalar
   }

@@ -102,6 +102,31 @@ public struct HTTPReply {
     return "<\(String(String.UnicodeScalarView(safe)))>; rel=\"next\""
   }
 
+  /// Source: RFC 9110 §15.
+  private static func statusLine(_ status: Int) -> String {
+    let reason =
+      switch status {
+      case 200: "OK"
+      case 201: "Created"
+      case 204: "No Content"
+      case 304: "Not Modified"
+      case 400: "Bad Request"
+      case 401: "Unauthorized"
+      case 403: "Forbidden"
+      case 404: "Not Found"
+      case 405: "Method Not Allowed"
+      case 409: "Conflict"
+      case 412: "Precondition Failed"
+      case 413: "Content Too Large"
+      case 415: "Unsupported Media Type"
+      case 429: "Too Many Requests"
+      case 503: "Service Unavailable"
+      case 504: "Gateway Timeout"
+      default: "Internal Server Error"
+      }
+    return "\(status) \(reason)"
+  }
+
   /// The answer as CGI wants it: header lines, an empty line, the body. Source: RFC 3875 §6.
   public var cgiBytes: [UInt8] {
     var bytes: [UInt8] = []
@@ -112,7 +137,7 @@ public struct HTTPReply {
       bytes.append(contentsOf: value.utf8)
       bytes.append(contentsOf: "\r\n".utf8)
     }
-    line("Status", String(status))
+    line("Status", Self.statusLine(status))
     if !body.isEmpty { line("Content-Type", "application/json") }
     if status != 204 && status != 304 { line("Content-Length", String(body.count)) }
     for header in headers { line(header.name, header.value) }

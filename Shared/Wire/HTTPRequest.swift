@@ -38,7 +38,7 @@ public struct HTTPRequest {
   var isSessionCheck: Bool { nonEmpty("SESSION_CHECK") != nil }
 
   var contentType: String? { nonEmpty("CONTENT_TYPE") }
-  var ifMatch: String? { nonEmpty("HTTP_IF_MATCH") }
+  var ifMatch: String? { variables("HTTP_IF_MATCH") }
   var ifNoneMatch: String? { nonEmpty("HTTP_IF_NONE_MATCH") }
 
   private func nonEmpty(_ name: StaticString) -> String? {

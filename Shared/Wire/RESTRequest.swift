@@ -39,7 +39,7 @@ public enum RESTDecoder {
     var fields = Fields(mode: request.method == "PATCH" ? .partial : .whole)
     if let body = try body(of: request) { fields.add(body) }
     for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { fields.add(name, text: value) }
-    try addQuery(request.query, to: &fields)
+    try addQuery(of: request, to: &fields)
     var message = Request(&fields)
     fields.finish()
     message.readOutside(request, &fields.violations)
@@ -98,9 +98,10 @@ public enum RESTDecoder {
     }
   }
 
+  /// Only a GET has fields in its query: what changes something, or is secret, does not belong in a URL.
   /// Source: WHATWG URL §5.1 (application/x-www-form-urlencoded), but strict.
-  private static func addQuery(_ query: String, to fields: inout Fields) throws {
-    let pairs = query.utf8.split(separator: UInt8(ascii: "&"))
+  private static func addQuery(of request: HTTPRequest, to fields: inout Fields) throws {
+    let pairs = request.query.utf8.split(separator: UInt8(ascii: "&"))
     guard pairs.count <= maximumQueryFields else {
       throw Problem(.invalidArgument, "the query has more than \(maximumQueryFields) fields")
     }
@@ -112,7 +113,11 @@ public enum RESTDecoder {
         fields.violations.add(name, "is not valid percent-encoded UTF-8 without U+0000")
         continue
       }
-      fields.add(name, text: value)
+      if request.method == "GET" {
+        fields.add(name, text: value)
+      } else {
+        fields.violations.add(String(name.prefix(64)), "must stand in the body, not in the query")
+      }
     }
   }
 
@@ -131,7 +136,10 @@ public enum RESTDecoder {
       default: bytes.append(byte)
       }
     }
-    return String(validating: bytes, as: UTF8.self)
+    // What the gateway handed over in another encoding has become U+FFFD.
+    guard let decoded = String(validating: bytes, as: UTF8.self), !decoded.unicodeScalars.contains("\u{FFFD}")
+    else { return nil }
+    return decoded
   }
 
   private static func hexadecimal(_ byte: UInt8) -> UInt8? {

@@ -17,6 +17,10 @@ struct ListTasks: Function {
   let tasks: TaskStore
   let pages: PageTokens
 
+  static func validate(_ request: ListTasksRequest, in context: Context) throws {
+    _ = try TaskListing(request, caller: context.caller, pages: .none)
+  }
+
   func respond(to request: ListTasksRequest, in context: Context) throws -> ListTasksResponse {
     let listing = try TaskListing(request, caller: context.caller, pages: pages)
     return try tasks.page(listing, pages: pages)

@@ -19,6 +19,10 @@ struct ListUserTasks: Function {
   let tasks: TaskStore
   let pages: PageTokens
 
+  static func validate(_ request: ListUserTasksRequest, in context: Context) throws {
+    _ = try TaskListing(request, caller: context.caller, pages: .none)
+  }
+
   func respond(to request: ListUserTasksRequest, in context: Context) throws -> ListTasksResponse {
     let listing = try TaskListing(request, caller: context.caller, pages: pages)
     return try tasks.page(listing, pages: pages)

@@ -16,6 +16,10 @@ struct ListUsers: Function {
   let users: UserStore
   let pages: PageTokens
 
+  static func validate(_ request: ListUsersRequest, in context: Context) throws {
+    _ = try UserListing(request, pages: .none)
+  }
+
   func respond(to request: ListUsersRequest, in context: Context) throws -> ListUsersResponse {
     try users.page(UserListing(request, pages: pages), pages: pages)
   }
