@@ -13,13 +13,13 @@ public struct Route: Sendable {
   public let methods: [Method]
   /// The path with `{name}` for what varies, e.g. `/api/v1/tasks/{id}`.
   public let path: String
-  /// `package.Service/Method` as in the contract.
-  public let rpc: String
+  /// `package.Service/Method` as in the contract; `nil` for what only the gateway asks.
+  public let rpc: String?
   /// Where to find what was made, as a path with `{id}`; `nil` when nothing is made.
   public let creates: String?
 
   /// A route.
-  public init(_ methods: Method..., path: String, rpc: String, creates: String? = nil) {
+  public init(_ methods: Method..., path: String, rpc: String?, creates: String? = nil) {
     self.methods = methods
     self.path = path
     self.rpc = rpc

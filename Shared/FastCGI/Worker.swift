@@ -80,6 +80,8 @@ public struct Worker {
         GatewayRequest(variables: request.envp, body: body, isTooLarge: isTooLarge))
       write(reply.bytes, to: request.out)
     }
+    // The gateway asks to keep the connection only to have cut answers noticed; see nginx/function.conf.
+    request.keepConnection = 0
     // The quick close: without it libfcgi waits until the gateway has closed too. It is safe only when
     // all that the gateway sent has been read; otherwise the reset would overtake the answer.
     let isAllRead = !isTooLarge && FCGX_GetChar(request.in) == -1

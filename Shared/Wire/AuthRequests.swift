@@ -38,7 +38,7 @@ extension ValidateTokenRequest: RequestMessage {
 
   /// The gateway asks with the client's `Authorization` and no body.
   public mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations) {
-    guard request.isSessionCheck else {
+    guard request.check != nil else {
       if token.isEmpty { violations.add("token", "is required") }
       return
     }

@@ -19,8 +19,8 @@ public struct HTTPReply {
 
   /// The answer for a message: 200, 201 with `Location`, 204 or 304 with `ETag`.
   public init(_ message: some ResponseMessage, to request: HTTPRequest, route: Route) {
-    if request.isSessionCheck, let validation = message as? ValidateTokenResponse {
-      self.init(sessionCheck: validation)
+    if let check = request.check, let validation = message as? ValidateTokenResponse {
+      self.init(validation, for: check)
       return
     }
     if message is Empty {
@@ -63,10 +63,10 @@ public struct HTTPReply {
     self.init(status: status, headers: headers, body: json.bytes)
   }
 
-  /// 204, or 401 with the code for the gateway to put into its own answer.
-  private init(sessionCheck validation: ValidateTokenResponse) {
+  /// The go-ahead, or 401 with the code for the gateway to put into its own answer.
+  private init(_ validation: ValidateTokenResponse, for check: HTTPRequest.Check) {
     guard !validation.valid else {
-      self.init(status: 204)
+      self.init(status: check == .token ? 300 : 204)
       return
     }
     let code = Problem.Code(rawValue: validation.reason) ?? .tokenInvalid
@@ -109,6 +109,7 @@ public struct HTTPReply {
       case 200: "OK"
       case 201: "Created"
       case 204: "No Content"
+      case 300: "Multiple Choices"
       case 304: "Not Modified"
       case 400: "Bad Request"
       case 401: "Unauthorized"

@@ -34,8 +34,16 @@ public struct HTTPRequest {
   /// The service whose port the request came to; `nil` on the gateway's.
   var service: String? { nonEmpty("SERVICE") }
 
-  /// Whether the gateway asks for itself if a session lives.
-  var isSessionCheck: Bool { nonEmpty("SESSION_CHECK") != nil }
+  /// What the gateway asks for itself before it lets a request pass.
+  enum Check: String {
+    /// Whether the token is sound: 300 leads on to the next question.
+    case token
+    /// Whether the session lives: 204 lets the request pass.
+    case session
+  }
+
+  /// The gateway's own question; `nil` for a client's request, which cannot set this variable.
+  var check: Check? { nonEmpty("SESSION_CHECK").flatMap(Check.init) }
 
   var contentType: String? { nonEmpty("CONTENT_TYPE") }
   var ifMatch: String? { variables("HTTP_IF_MATCH") }

@@ -33,7 +33,7 @@ public enum RESTDecoder {
     guard let parameters = route.match(request.path) else {
       throw Problem(.notFound, "there is nothing at this path")
     }
-    guard route.methods.contains(where: { $0.rawValue == request.method }) || request.isSessionCheck else {
+    guard route.methods.contains(where: { $0.rawValue == request.method }) || request.check != nil else {
       throw Problem(.methodNotAllowed, "\(request.method.prefix(16)) is not possible here")
     }
     var fields = Fields(mode: request.method == "PATCH" ? .partial : .whole)

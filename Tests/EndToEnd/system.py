@@ -1,0 +1,355 @@
+"""A running system: starting and ending it, and reaching into its parts to disturb them."""
+
+import configparser
+import http.client
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import xmlrpc.client
+from contextlib import contextmanager
+from pathlib import Path
+
+from client import Account, expect
+from contract import GATEWAY_PORT, SERVICE_PORTS
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+START_LIMIT_SECONDS = 180
+
+
+class System:
+    """One installation, known by its state folder and the offset of its ports."""
+
+    def __init__(self, state_dir, port_offset):
+        self.state_dir = Path(state_dir)
+        self.port_offset = port_offset
+        self.postgres = Postgres(self)
+
+    # Starting and ending
+
+    @classmethod
+    def start(cls, name, port_offset, **settings):
+        """Starts a fresh system with `scripts/run --detach` in `.run-test/NAME`."""
+        root = Path(os.environ.get("E2E_STATE_ROOT", REPOSITORY / ".run-test"))
+        system = cls(root / name, port_offset)
+        if system.state_dir.exists():
+            system.script("stop")
+            system.remove()
+        settings = {"RATE_LIMIT": "off", "BCRYPT_COST": "5", **settings}
+        done = system.script("run", "--detach", "--no-build", check=False, **settings)
+        if done.returncode != 0:
+            system.script("stop", check=False)
+            raise AssertionError(f"scripts/run failed:\n{done.stdout}\n{done.stderr}")
+        return system
+
+    def stop(self, remove=True):
+        self.script("stop")
+        if remove:
+            self.remove()
+
+    def remove(self):
+        place = self.state_dir.resolve()
+        if self.state_dir.is_symlink():
+            self.state_dir.unlink()
+        if place.exists():
+            shutil.rmtree(place)
+        for output in self.state_dir.parent.glob(f"{self.state_dir.name}-*.[oe][ur][tr]"):
+            output.unlink()
+
+    def script(self, name, *arguments, check=True, stdin="", **settings):
+        """Runs one of the operator's scripts on this system.
+
+        Its output goes to files: what it leaves running would keep a pipe open.
+        """
+        environment = {**os.environ, "STATE_DIR": str(self.state_dir),
+                       "PORT_OFFSET": str(self.port_offset), **settings}
+        logs = self.state_dir.parent
+        logs.mkdir(parents=True, exist_ok=True)
+        out, err = (logs / f"{self.state_dir.name}-{name}.{kind}" for kind in ("out", "err"))
+        with open(out, "w") as out_file, open(err, "w") as err_file:
+            code = subprocess.run(
+                [REPOSITORY / "scripts" / name, *arguments], cwd=REPOSITORY, env=environment,
+                input=stdin.encode(), stdout=out_file, stderr=err_file,
+                timeout=START_LIMIT_SECONDS).returncode
+        done = subprocess.CompletedProcess(name, code, out.read_text(), err.read_text())
+        if check:
+            assert code == 0, f"scripts/{name} {arguments}: {done.stdout}\n{done.stderr}"
+        return done
+
+    def create_admin(self):
+        """An administrator, made by `scripts/create-admin` and signed in."""
+        name = f"chief-{secrets.token_hex(4)}"
+        self.script("create-admin", name, f"{name}@example.com", stdin="the admin's password\n")
+        account = Account(self.url(), {"id": None, "username": name}, "the admin's password")
+        account.sign_in()
+        account.user = expect(account.post("/auth/validate", {"token": account.token}), 200)
+        account.id = account.user["user_id"]
+        return account
+
+    # Addresses
+
+    def port(self, service=None):
+        return (SERVICE_PORTS[service] if service else GATEWAY_PORT) + self.port_offset
+
+    def url(self, service=None):
+        return f"http://127.0.0.1:{self.port(service)}"
+
+    # Pools
+
+    def supervisor(self):
+        """A connection of its own to the supervisor; not to be shared between threads."""
+        settings = configparser.RawConfigParser(strict=False)
+        settings.read(self.state_dir / "supervisord.conf")
+        path = settings.get("unix_http_server", "file").split(";")[0].strip()
+        return xmlrpc.client.ServerProxy(
+            "http://supervisor", transport=_UnixTransport(path)).supervisor
+
+    def pool(self, function, supervisor=None):
+        """All slots of a function's pool, those without a process included."""
+        everything = (supervisor or self.supervisor()).getAllProcessInfo()
+        slots = [slot for slot in everything if slot["group"] == function]
+        assert slots, f"supervisor knows no pool {function}"
+        return slots
+
+    def workers(self, *functions):
+        """Process ids of the workers of these functions (without names: of every group)."""
+        everything = self.supervisor().getAllProcessInfo()
+        return {slot["pid"] for slot in everything
+                if slot["pid"] and (not functions or slot["group"] in functions)}
+
+    def replace_worker(self, function, supervisor=None):
+        """Starts a new worker of a pool, then tells the oldest one to stop."""
+        supervisor = supervisor or self.supervisor()
+        slots = self.pool(function, supervisor)
+        running = sorted((slot for slot in slots if slot["pid"]), key=lambda slot: slot["start"])
+        spare = [slot for slot in slots if not slot["pid"]]
+        assert running and spare, f"no worker or no spare slot in the pool {function}"
+        supervisor.startProcess(f"{function}:{spare[0]['name']}", True)
+        self.stop_process(f"{function}:{running[0]['name']}", supervisor)
+
+    @staticmethod
+    def stop_process(name, supervisor):
+        """Has the supervisor stop a process, and waits until it is gone."""
+        # supervisord looks after its children once a second, or whenever somebody asks it something.
+        supervisor.stopProcess(name, False)
+        _await(lambda: not supervisor.getProcessInfo(name)["pid"], 30, f"{name} to end")
+
+    @contextmanager
+    def stopped(self, function):
+        """Takes every worker of a pool away for a while."""
+        supervisor = self.supervisor()
+        names = [f"{function}:{slot['name']}" for slot in self.pool(function) if slot["pid"]]
+        for name in names:
+            self.stop_process(name, supervisor)
+        try:
+            yield
+        finally:
+            for name in names:
+                supervisor.startProcess(name, True)
+
+    # A function, run by hand
+
+    def environment_of(self, function):
+        """The environment in which the pool runs this function."""
+        pid = min(self.workers(function))
+        pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+
+    def executable_of(self, function):
+        """The file that the pool runs."""
+        pid = min(self.workers(function))
+        return os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
+
+    def identity_of(self, function):
+        """The user and groups that run a function, as arguments of `subprocess.run`."""
+        pid = min(self.workers(function))
+        if os.getuid() != 0:
+            return {}
+        fields = dict(line.split(":", 1)
+                      for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        return {"user": int(fields["Uid"].split()[0]), "group": int(fields["Gid"].split()[0]),
+                "extra_groups": [int(group) for group in fields["Groups"].split()]}
+
+    def run_function(self, function, *arguments, stdin=b"", **variables):
+        """Runs a function's executable outside its pool, as the pool's user."""
+        environment = self.environment_of(function)
+        environment.pop("LOG_FILE", None)
+        return subprocess.run(
+            [self.executable_of(function), *arguments], input=stdin, capture_output=True, cwd="/", timeout=15,
+            env={**environment, **variables}, **self.identity_of(function))
+
+    def sql(self, database, statement, **variables):
+        """Rows as lists of text, asked as the database's superuser; `:'name'` is a variable."""
+        return self.postgres.sql(database, statement, **variables)
+
+    def logs(self):
+        return [path for path in (self.state_dir / "logs").rglob("*") if path.is_file()]
+
+
+class Postgres:
+    """The private PostgreSQL cluster of a system, as whoever owns its data folder."""
+
+    def __init__(self, system):
+        self.system = system
+        self.data_dir = system.state_dir / "postgres"
+
+    def _pid_file(self):
+        try:
+            lines = (self.data_dir / "postmaster.pid").read_text().split("\n")
+        except FileNotFoundError:
+            return None
+        return [line.strip() for line in lines] if len(lines) >= 8 else None
+
+    @property
+    def pid(self):
+        """The postmaster's process id."""
+        return int(self._pid_file()[0])
+
+    @property
+    def socket_dir(self):
+        return self._pid_file()[4]
+
+    @property
+    def _owner(self):
+        owner = pwd.getpwuid(self.data_dir.stat().st_uid)
+        if os.getuid() != 0:
+            return {}
+        return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+
+    @property
+    def _programs(self):
+        newest = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+        version = (self.data_dir / "PG_VERSION").read_text().strip()
+        matching = [path for path in newest if path.parent.name == version]
+        return (matching or newest)[-1]
+
+    def sql(self, database, statement, **variables):
+        settings = [part for name, value in variables.items()
+                    for part in ("-v", f"{name}={value}")]
+        done = subprocess.run(
+            ["psql", "-XAtq", "-F", "\x1f", "-v", "ON_ERROR_STOP=1", "-h", self.socket_dir,
+             "-p", self._pid_file()[3], "-U", "postgres", "-d", database, *settings],
+            input=statement.encode(), capture_output=True, cwd="/", timeout=30, **self._owner)
+        assert done.returncode == 0, done.stderr.decode()
+        return [line.split("\x1f") for line in done.stdout.decode().splitlines()]
+
+    def processes(self):
+        """The postmaster first, then its children."""
+        parent = self.pid
+        return [parent, *(pid for pid, of in _parents() if of == parent)]
+
+    def pause(self):
+        """SIGSTOP to all of it; answers what `resume` needs."""
+        stopped = []
+        for signalled in (self.processes()[:1], self.processes()[1:]):
+            for pid in signalled:
+                if _signal(pid, signal.SIGSTOP):
+                    stopped.append(pid)
+        # A child that was born between the two looks.
+        for pid in self.processes():
+            if pid not in stopped and _signal(pid, signal.SIGSTOP):
+                stopped.append(pid)
+        return stopped
+
+    @staticmethod
+    def resume(stopped):
+        for pid in reversed(stopped):
+            _signal(pid, signal.SIGCONT)
+
+    def restart(self):
+        """An orderly restart; answers when it was told to go and when it was ready again."""
+        away = time.monotonic()
+        before = self.pid
+        slot = self._slot()
+        if slot:
+            supervisor = self.system.supervisor()
+            self.system.stop_process(slot, supervisor)
+            supervisor.startProcess(slot, False)
+        else:
+            self._start("-m", "fast")
+        return away, self._await_ready(before)
+
+    def kill(self):
+        """`kill -9` of the postmaster and a new start; answers when it died and was ready."""
+        slot, before, family = self._slot(), self.pid, self.processes()
+        away = time.monotonic()
+        os.kill(before, signal.SIGKILL)
+        if not slot:
+            # Gone altogether: to pg_ctl a zombie is a running server.
+            _await(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), 20,
+                   "its processes to end")
+            self._start()
+        return away, self._await_ready(before)
+
+    def _slot(self):
+        """The supervisor's name for PostgreSQL, when it is the supervisor that runs it."""
+        for slot in self.system.supervisor().getAllProcessInfo():
+            if slot["pid"] and slot["pid"] == self.pid:
+                return f"{slot['group']}:{slot['name']}"
+        return None
+
+    def _start(self, *arguments):
+        # `restart` starts with the same options as before, also when nothing runs any more.
+        subprocess.run(
+            [self._programs / "pg_ctl", "restart", "-w", "-t", "60", "-D",
+             self.data_dir.resolve(), "-l", self.data_dir.resolve() / "restarts.log", *arguments],
+            check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            timeout=90, **self._owner)
+
+    def _await_ready(self, pid_before):
+        def ready():
+            lines = self._pid_file()
+            return lines and lines[0] != str(pid_before) and lines[7] == "ready"
+        _await(ready, 60, "PostgreSQL to be ready")
+        return time.monotonic()
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("supervisor", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class _UnixTransport(xmlrpc.client.Transport):
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def make_connection(self, host):
+        if not (self._connection and host == self._connection[0]):
+            self._connection = host, _UnixConnection(self.path)
+        return self._connection[1]
+
+
+def _parents():
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                stat = Path(f"/proc/{entry}/stat").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            yield int(entry), int(stat.rpartition(")")[2].split()[1])
+
+
+def _signal(pid, number):
+    try:
+        os.kill(pid, number)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def _await(condition, limit_seconds, what):
+    end = time.monotonic() + limit_seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {limit_seconds} s for {what}"
+        time.sleep(0.005)

@@ -1,0 +1,73 @@
+"""Manifest, folders, pools, routes and README name the same functions."""
+
+import re
+
+import pytest
+
+from contract import ENDPOINTS, FUNCTIONS, OPERATOR_TOOLS
+from system import REPOSITORY
+
+
+def type_name(function):
+    """`create-task` as the folder and the type are called: `CreateTask`."""
+    return "".join(word.capitalize() for word in function.split("-"))
+
+
+def pools():
+    lines = (REPOSITORY / "scripts/pools").read_text().splitlines()
+    return [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+
+
+def folders():
+    return {path.parent.name for path in (REPOSITORY / "Functions").glob("*/*/*.swift")}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_is_in_the_manifest(function):
+    manifest = (REPOSITORY / "Package.swift").read_text()
+    assert re.search(rf'"({function}|{type_name(function)})"', manifest), f"{function} is not in Package.swift"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_has_its_folder_and_one_short_file(function):
+    name = type_name(function)
+    found = list((REPOSITORY / "Functions").glob(f"*/{name}/*"))
+    assert [path.name for path in found] == [f"{name}.swift"], f"Functions/*/{name}: {found}"
+    assert len(found[0].read_text().splitlines()) <= 65
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_has_a_pool(function):
+    assert function in pools(), f"{function} is not in scripts/pools"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_has_a_route(function):
+    file = "function.conf" if function == "verify-token" else "routes.conf"
+    routes = (REPOSITORY / "nginx" / file).read_text()
+    assert re.search(rf"\b{function}(\.sock)?;", routes), f"{function} is not in nginx/{file}"
+
+
+@pytest.mark.parametrize("function", ENDPOINTS)
+def test_every_endpoint_is_in_the_readme(function):
+    readme = (REPOSITORY / "README.md").read_text()
+    assert function in readme, f"{function} is not in README.md"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS + OPERATOR_TOOLS)
+def test_everything_is_built(function):
+    assert (REPOSITORY / ".build/functions" / function).is_file(), f"{function} was not built"
+
+
+def test_nothing_has_a_pool_that_is_no_function():
+    assert sorted(pools()) == sorted(FUNCTIONS)
+
+
+def test_nothing_stands_in_functions_that_is_not_known():
+    assert folders() - {type_name(name) for name in OPERATOR_TOOLS} == {type_name(name) for name in FUNCTIONS}
+
+
+def test_the_top_level_is_what_was_agreed():
+    names = {path.name for path in REPOSITORY.iterdir() if not path.name.startswith(".")}
+    agreed = {"Package.swift", "Functions", "Shared", "Tests", "nginx", "scripts", "README.md"}
+    assert names - {"Package.resolved"} - {name for name in names if name.startswith("LICEN")} == agreed

@@ -1,0 +1,266 @@
+import API
+import Endpoint
+import Foundation
+import Passwords
+import PostgreSQL
+import Rules
+import Serving
+import Stores
+import Tokens
+import Values
+
+@testable import CreateTask
+@testable import CreateUser
+@testable import DeleteTask
+@testable import DeleteUser
+@testable import GetTask
+@testable import GetUser
+@testable import Health
+@testable import ListTasks
+@testable import ListUserTasks
+@testable import ListUsers
+@testable import Login
+@testable import Logout
+@testable import RefreshToken
+@testable import UpdateTask
+@testable import UpdateUser
+@testable import ValidateToken
+
+/// The functions of the system as one test sees them: on the real databases, each service with its own
+/// role, at a time that the test sets. What a test makes, it makes under new ids and names, so tests can
+/// run side by side.
+final class Fixture {
+  /// The time of day.
+  final class Clock {
+    var now = Instant(seconds: 1_795_000_000)
+
+    func advance(seconds: Int64) { now = now.adding(seconds: seconds) }
+  }
+
+  let clock: Clock
+  let keys: KeyFile
+  let userService: Resources
+  let authService: Resources
+  let taskService: Resources
+  private let signUpIsOpen: Bool
+  /// Kept for as long as the fixture.
+  private let scratch: [ScratchDatabase]
+
+  /// - Parameters:
+  ///   - settings: beyond the databases and the keys; bcrypt costs 4 unless they say otherwise.
+  ///   - users: a database of its own in the place of `user_db`; `tasks` likewise.
+  ///   - keys: the key file; a new one without.
+  init(
+    settings: [String: String] = [:], users: ScratchDatabase? = nil, tasks: ScratchDatabase? = nil,
+    keys: KeyFile = KeyFile()
+  ) throws {
+    let clock = Clock()
+    func resources(_ name: String, _ url: String) throws -> Resources {
+      var variables = ["BCRYPT_COST": "4", "LOG_LEVEL": "off", "DATABASE_URL": url, "JWT_KEYS_FILE": keys.path]
+      variables.merge(settings) { $1 }
+      return try Resources(function: name, settings: Settings(variables), clock: { clock.now })
+    }
+    self.clock = clock
+    self.keys = keys
+    scratch = [users, tasks].compactMap { $0 }
+    userService = try resources("user", Postgres.url(.user, database: users?.name))
+    authService = try resources("auth", Postgres.url(.auth, database: users?.name))
+    taskService = try resources("task", Postgres.url(.task, database: tasks?.name))
+    signUpIsOpen = try userService.settings.signUpIsOpen
+  }
+
+  /// A new id.
+  func id() -> ID { Context(now: clock.now, caller: .unknown).newID() }
+
+  /// bcrypt at the cost of the settings.
+  var passwords: Bcrypt { get throws { try Bcrypt(cost: authService.settings.bcryptCost) } }
+
+  // MARK: The functions
+
+  var createUser: Door<CreateUser> {
+    get throws {
+      Door(
+        CreateUser(users: userService.users, passwords: try passwords, signUpIsOpen: signUpIsOpen),
+        userService)
+    }
+  }
+  var getUser: Door<GetUser> { Door(GetUser(users: userService.users), userService) }
+  var updateUser: Door<UpdateUser> {
+    get throws { Door(UpdateUser(users: userService.users, passwords: try passwords), userService) }
+  }
+  var deleteUser: Door<DeleteUser> { Door(DeleteUser(users: userService.users), userService) }
+  var listUsers: Door<ListUsers> {
+    Door(ListUsers(users: userService.users, pages: userService.pages), userService)
+  }
+
+  var login: Door<Login> {
+    get throws {
+      let login = Login(
+        users: authService.users, sessions: authService.sessions, tokens: try authService.tokens,
+        passwords: try passwords)
+      return Door(login, authService)
+    }
+  }
+  var validateToken: Door<ValidateToken> {
+    get throws {
+      Door(
+        ValidateToken(sessions: authService.sessions, tokens: try authService.tokens), authService)
+    }
+  }
+  var refreshToken: Door<RefreshToken> {
+    get throws {
+      Door(RefreshToken(sessions: authService.sessions, tokens: try authService.tokens), authService)
+    }
+  }
+  var logout: Door<Logout> {
+    get throws { Door(Logout(sessions: authService.sessions, tokens: try authService.tokens), authService) }
+  }
+
+  var createTask: Door<CreateTask> { Door(CreateTask(tasks: taskService.tasks), taskService) }
+  var getTask: Door<GetTask> { Door(GetTask(tasks: taskService.tasks), taskService) }
+  var updateTask: Door<UpdateTask> { Door(UpdateTask(tasks: taskService.tasks), taskService) }
+  var deleteTask: Door<DeleteTask> { Door(DeleteTask(tasks: taskService.tasks), taskService) }
+  var listTasks: Door<ListTasks> {
+    Door(ListTasks(tasks: taskService.tasks, pages: taskService.pages), taskService)
+  }
+  var listUserTasks: Door<ListUserTasks> {
+    Door(ListUserTasks(tasks: taskService.tasks, pages: taskService.pages), taskService)
+  }
+
+  var health: Door<Health> {
+    let databases = [
+      (name: "user_db", services: ["user", "auth"], database: userService.database),
+      (name: "task_db", services: ["task"], database: taskService.database),
+    ]
+    return Door(Health(databases: databases), userService)
+  }
+}
+
+// MARK: People
+
+/// Somebody who calls.
+struct Person: Sendable {
+  let id: ID
+  let username: String
+  let email: String
+  var password = "correct horse battery"
+  let caller: Caller
+  /// What goes into `Authorization`; good for an hour.
+  let token: String
+}
+
+extension Fixture {
+  /// Somebody of whom only the token is known: enough for everything but users and sessions.
+  func stranger(_ role: Role = .user) throws -> Person {
+    try person(id: id(), username: "nobody", email: "nobody@example.com", role: role)
+  }
+
+  /// Somebody with an account.
+  func user(_ role: Role = .user, password: String = "correct horse battery") throws -> Person {
+    let id = id()
+    let name = "u" + id.text.suffix(20)
+    let request = CreateUserRequest.with {
+      $0.username = name
+      $0.email = "\(name)@example.com"
+      $0.password = password
+    }
+    _ = try userService.users.insert(
+      UserDraft(request, role: role), passwordHash: try passwords.hash(password), id: id, at: clock.now)
+    return try person(id: id, username: name, email: request.email, password: password, role: role)
+  }
+
+  private func person(
+    id: ID, username: String, email: String, password: String = "", role: Role
+  ) throws -> Person {
+    let sessionID = role == .service ? nil : self.id().text
+    return Person(
+      id: id, username: username, email: email, password: password,
+      caller: Caller(userID: id.text, role: role, sessionID: sessionID),
+      token: try token(userID: id.text, role: role.name, sessionID: sessionID))
+  }
+
+  /// An access token that says what a test wants it to say.
+  func token(
+    userID: String, role: String, sessionID: String?, expiresInSeconds: Int64 = 3600
+  ) throws -> String {
+    let claims = AccessClaims(
+      subject: userID, role: role, sessionID: sessionID, tokenID: id().text,
+      issuedAt: clock.now.seconds, expiresAt: clock.now.seconds + expiresInSeconds)
+    return AccessTokens(issuer: "task-management", audience: "task-management-api")
+      .sign(claims, with: try keys.ring)
+  }
+
+  /// Signs somebody in.
+  func signIn(_ person: Person, password: String? = nil) throws -> TokenResponse {
+    try login(
+      .with {
+        $0.username = person.username
+        $0.password = password ?? person.password
+      })
+  }
+}
+
+// MARK: What is in the databases
+
+extension Fixture {
+  /// A user's row as JSON text; `nil` when there is none. For telling whether anything changed.
+  func row(ofUser id: ID) throws -> String? {
+    try texts(userService, "SELECT row_to_json(u)::text FROM users u WHERE id = $1", id.text).first
+  }
+
+  /// A task's row as JSON text; `nil` when there is none.
+  func row(ofTask id: String) throws -> String? {
+    try texts(taskService, "SELECT row_to_json(t)::text FROM tasks t WHERE id = $1", id).first
+  }
+
+  /// The rows of a user's sessions as JSON texts.
+  func sessionRows(of person: Person) throws -> [String] {
+    try texts(
+      authService, "SELECT row_to_json(s)::text FROM refresh_tokens s WHERE user_id = $1 ORDER BY id",
+      person.id.text)
+  }
+
+  private func texts(_ resources: Resources, _ sql: SQL, _ value: String) throws -> [String] {
+    resources.database.deadline = Deadline(millisecondsFromNow: 4000)
+    return try resources.database.read(Query(sql, .text(value))) { try $0.text(0) }
+  }
+}
+
+// MARK: Keys
+
+/// A key file in a temporary folder.
+final class KeyFile: Sendable {
+  struct Key {
+    var id: String
+    var signs = false
+  }
+
+  let path: String
+  private let folder: String
+
+  init() {
+    folder = NSTemporaryDirectory() + "/keys-" + UUID().uuidString
+    path = folder + "/jwt-keys.json"
+    // swift-format-ignore: NeverUseForceTry
+    try! FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    write([Key(id: "k1", signs: true)])
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+  /// Replaces the file. A key of the same id has the same secret each time.
+  func write(_ keys: [Key]) {
+    let entries = keys.map { key in
+      let secret = Base64URL.encode(Array("\(folder)\(key.id)".utf8.suffix(40)))
+      let operations = key.signs ? "\"sign\",\"verify\"" : "\"verify\""
+      return "{\"kty\":\"oct\",\"kid\":\"\(key.id)\",\"k\":\"\(secret)\",\"key_ops\":[\(operations)]}"
+    }
+    let text = "{\"keys\":[\(entries.joined(separator: ","))]}"
+    // swift-format-ignore: NeverUseForceTry
+    try! Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+  }
+
+  var ring: KeyRing {
+    get throws { try KeyRing(parsing: Array(Data(contentsOf: URL(fileURLWithPath: path)))) }
+  }
+}

@@ -1,0 +1,108 @@
+import Foundation
+import Migrations
+import PostgreSQL
+
+/// The PostgreSQL that the tests run on; `scripts/test function` starts it.
+enum Postgres {
+  /// A role with the database that it works in.
+  enum Login: String {
+    case user = "USER"
+    case auth = "AUTH"
+    case task = "TASK"
+    case userOwner = "USER_OWNER"
+    case taskOwner = "TASK_OWNER"
+    case superuser = "SUPERUSER"
+  }
+
+  struct NotSetUp: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// The URL of a login, for its own database or for another one.
+  static func url(_ login: Login, database: String? = nil) throws -> String {
+    let name = "TEST_POSTGRES_URL_\(login.rawValue)"
+    guard let url = ProcessInfo.processInfo.environment[name], !url.isEmpty else {
+      throw NotSetUp(
+        description: "\(name) is not set, and these tests need a real PostgreSQL: run scripts/test function")
+    }
+    guard let database else { return url }
+    // scheme://role@host/database?parameters
+    let parts = url.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+    guard parts.count == 4 else { throw NotSetUp(description: "\(name) is not a URI with a database") }
+    let parameters = parts[3].firstIndex(of: "?").map { parts[3][$0...] } ?? ""
+    return parts[..<3].joined(separator: "/") + "/\(database)\(parameters)"
+  }
+
+  static func database(
+    _ login: Login, in scratch: ScratchDatabase? = nil, options: Database.Options = Database.Options()
+  ) throws -> Database {
+    Database(url: try url(login, database: scratch?.name), options: options)
+  }
+}
+
+/// A database of one test's own, gone with it.
+final class ScratchDatabase: Sendable {
+  let name: String
+
+  /// - Parameter migrations: the folder under `Shared/Migrations` to apply; nothing is in it without one.
+  init(migrations: String? = nil) throws {
+    name = "test_" + UUID().uuidString.lowercased().filter { $0 != "-" }
+    let postgres = try Postgres.database(.superuser)
+    postgres.deadline = Deadline(millisecondsFromNow: 20_000)
+    try postgres.runScript(SQL(unsafeSQL: "CREATE DATABASE \(name) TEMPLATE template0"))
+    if let migrations {
+      _ = try Migrator(database: Postgres.database(.superuser, in: self))
+        .migrate(directory: Repository.path("Shared/Migrations/\(migrations)"))
+    }
+  }
+
+  deinit {
+    guard let postgres = try? Postgres.database(.superuser) else { return }
+    postgres.deadline = Deadline(millisecondsFromNow: 20_000)
+    try? postgres.runScript(SQL(unsafeSQL: "DROP DATABASE IF EXISTS \(name) WITH (FORCE)"))
+  }
+}
+
+/// The checkout that the tests were built from.
+enum Repository {
+  static func path(_ path: String) -> String {
+    let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    return tests.deletingLastPathComponent().deletingLastPathComponent().path + "/" + path
+  }
+}
+
+/// A PostgreSQL that takes connections and never says a word, as one does that is stopped.
+final class SilentServer {
+  private let folder = TemporaryFolder()
+  private let listener: Int32
+
+  var url: String { "postgresql://nobody@/nothing?host=\(folder.path)" }
+
+  init() {
+    listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let path = Array("\(folder.path)/.s.PGSQL.5432".utf8)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
+    let bound = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    precondition(bound == 0 && listen(listener, 64) == 0, "cannot listen in \(folder.path)")
+  }
+
+  deinit { close(listener) }
+}
+
+/// A folder that is gone with whoever made it.
+final class TemporaryFolder {
+  let path = NSTemporaryDirectory() + "/function-tests-" + UUID().uuidString.prefix(13)
+
+  init() {
+    // swift-format-ignore: NeverUseForceTry
+    try! FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}

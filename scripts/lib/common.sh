@@ -1,0 +1,123 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # names are shared with the scripts that source this
+# What every script needs: where things are, who runs what, how to speak.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+library=$root/scripts/lib
+
+say() { printf '%s\n' "$*"; }
+
+die() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# The text of a script's --help is its opening comment.
+show_help() { sed -n '2,/^$/ { /^#/!d; s/^# \{0,1\}//; p }' "$0"; }
+
+unknown_argument() { die "unknown argument '$1' (--help tells what there is)"; }
+
+# --- the table of pools ---
+
+# Prints `function service workers nice queue` for every pool.
+pools() { grep -v '^[[:space:]]*\(#\|$\)' "$root/scripts/pools"; }
+
+# Prints the name of every executable: the functions, and the two tools that an operator runs.
+executables() {
+  pools | cut -d' ' -f1
+  printf '%s\n' migrate create-admin
+}
+
+# --- where the state is ---
+
+# find_state make|existing: sets `state` to the real path of STATE_DIR.
+#
+# nginx, PostgreSQL and the functions each run as a user of their own when root starts them. If these
+# users cannot reach the folder (a checkout below /root), the state goes to /var/lib/task-management,
+# and STATE_DIR becomes a link to it.
+find_state() {
+  local wanted=${STATE_DIR:-$root/.run} parent
+  if [[ -d $wanted ]]; then
+    state=$(realpath "$wanted")
+    reachable "$state" || ! is_root || ! is_empty "$state" || move_state "$wanted"
+  elif [[ $1 == make ]]; then
+    parent=$(realpath -m "$(dirname "$wanted")")
+    mkdir -p "$parent"
+    if is_root && ! reachable "$parent"; then
+      move_state "$wanted"
+    else
+      mkdir -m 711 "$wanted"
+      state=$(realpath "$wanted")
+    fi
+  else
+    state=$(realpath -m "$wanted")
+  fi
+  if is_root && [[ -d $state ]] && ! reachable "$state"; then
+    die "other users cannot reach $state; choose another STATE_DIR"
+  fi
+}
+
+# Puts the state of $1 below /var/lib, under a name that the same $1 finds again.
+move_state() {
+  local wanted=$1 name
+  name=$(realpath -ms "$wanted" | sha256sum | cut -c1-12)
+  state=/var/lib/task-management/$name
+  mkdir -p "$state"
+  chmod 711 "$state"
+  if [[ -d $wanted && ! -L $wanted ]]; then rmdir "$wanted"; fi
+  ln -sfn "$state" "$wanted"
+}
+
+is_root() { [[ $(id -u) == 0 ]]; }
+
+is_empty() { [[ -z $(ls -A "$1") ]]; }
+
+# Whether users other than root and the owner get into the folder $1.
+reachable() { ! is_root || runuser -u nobody -- test -x "$1"; }
+
+# --- who runs what ---
+
+# As root: nginx as www-data, PostgreSQL as postgres, the functions as a system user of their own.
+# Otherwise everything runs as whoever calls.
+if is_root; then
+  functions_user=task-functions
+  nginx_user=www-data
+  postgres_user=postgres
+else
+  functions_user=$(id -un)
+  nginx_user=$functions_user
+  postgres_user=$functions_user
+fi
+
+# run_as USER COMMAND...: keeps the environment, goes to / (which every user can enter).
+run_as() {
+  local user=$1
+  shift
+  if [[ $user == "$(id -un)" ]]; then
+    (cd / && exec "$@")
+  else
+    (cd / && exec runuser -u "$user" -- "$@")
+  fi
+}
+
+# --- what is running ---
+
+supervisor_pid() { # prints the pid of this state's supervisor, if it lives
+  local pid
+  pid=$(cat "$state/supervisord.pid" 2>/dev/null) || return 1
+  [[ -n $pid ]] && is_argument_of "$pid" "$state/supervisord.conf" && printf '%s\n' "$pid"
+}
+
+# Whether process $1 was started with the argument $2: a pid from a file may be another's by now.
+is_argument_of() { tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -qxF -- "$2"; }
+
+# wait_until SECONDS COMMAND...: tries a command ten times a second.
+wait_until() {
+  local -i tries=$(($1 * 10))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    ((tries-- > 0)) || return 1
+    sleep 0.1
+  done
+}
+
+supervisor() { /usr/bin/python3 "$library/pools.py" "$state/supervisor.sock" "$@"; }

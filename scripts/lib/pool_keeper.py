@@ -1,0 +1,94 @@
+"""What supervisord does not do for a FastCGI pool by itself. It loads this as an RPC interface, its
+way to be extended (`rpcinterface_factory` in supervisord.conf), though nothing here is called over RPC.
+
+1. It closes a pool's socket when the last worker ends, also when all of them crashed at once; whoever
+   waits in the socket's queue is cut off. Here the socket stays while any worker is about to come back,
+   and closes when the pool was stopped on purpose (then nginx answers 503 at once).
+2. It sees some worker's end only after up to a second, because since Python 3.5 a signal does not
+   interrupt poll(). Here SIGCHLD wakes it, and a worker is started again within milliseconds, but not
+   more often than every SHORTEST_LIFE_SECONDS: one that cannot run must not eat a processor.
+3. When it ends, it passes from one group of programs to the next only when poll() returns: up to a
+   second for each group that has nothing to stop. Here it goes on every ten milliseconds.
+"""
+
+import os
+import signal
+import time
+
+from supervisor import events
+from supervisor.states import ProcessStates
+
+COMING_BACK = (
+    ProcessStates.STARTING,
+    ProcessStates.RUNNING,
+    ProcessStates.EXITED,
+    ProcessStates.BACKOFF,
+)
+
+SHORTEST_LIFE_SECONDS = 0.25
+
+
+class Waker:
+    """A pipe in supervisord's poll(): Python writes a byte to it for every signal."""
+
+    def __init__(self, supervisord):
+        self.keep_awake = False
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.reader, False)
+        os.set_blocking(self.writer, False)
+        signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
+        supervisord.options.get_socket_map()[self.reader] = self
+
+    def wake(self):
+        try:
+            os.write(self.writer, b"\0")
+        except BlockingIOError:
+            pass  # full: poll() wakes anyway
+
+    def readable(self):
+        return True
+
+    def writable(self):
+        return False
+
+    def handle_read_event(self):
+        os.read(self.reader, 4096)
+        if self.keep_awake:
+            time.sleep(0.01)
+            self.wake()
+
+    def handle_error(self):
+        pass
+
+
+class PoolKeeper:
+    def __init__(self, supervisord):
+        self._waker = Waker(supervisord)
+        self._sockets = {}
+        events.subscribe(events.ProcessStateEvent, self._state_changed)
+        events.subscribe(events.SupervisorStoppingEvent, self._stopping)
+
+    def _state_changed(self, event):
+        group = event.process.group
+        if hasattr(group, "socket_manager"):
+            if any(p.state in COMING_BACK for p in group.processes.values()):
+                self._sockets.setdefault(group.config.name, group.socket_manager.get_socket())
+            else:
+                self._sockets.pop(group.config.name, None)
+        if event.process.state == ProcessStates.EXITED:
+            self._restart_soon(event.process)
+
+    def _restart_soon(self, process):
+        again = process.laststart + SHORTEST_LIFE_SECONDS
+        if time.time() < again:
+            # supervisord's own state for waiting, without its growing delays and its giving up.
+            process.state, process.backoff, process.delay = ProcessStates.BACKOFF, 1, again
+        self._waker.wake()
+
+    def _stopping(self, _event):
+        self._waker.keep_awake = True
+        self._waker.wake()
+
+
+def make_pool_keeper(supervisord, **_settings):
+    return PoolKeeper(supervisord)

@@ -1,0 +1,88 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # names are shared with the scripts that source this
+# The private PostgreSQL cluster: $state/postgres, reached only over $state/postgres-socket, and without
+# passwords: the operating system says who is calling (peer).
+
+postgres_data() { printf '%s\n' "$state/postgres"; }
+postgres_socket() { printf '%s\n' "$state/postgres-socket"; }
+
+# Prints the folder of PostgreSQL's programs, the newest version's.
+postgres_programs() {
+  local folder
+  folder=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+  if [[ -e $(postgres_data)/PG_VERSION ]]; then
+    folder=/usr/lib/postgresql/$(cat "$(postgres_data)/PG_VERSION")/bin
+  fi
+  [[ -x $folder/postgres ]] || die "there is no $folder/postgres"
+  printf '%s\n' "$folder"
+}
+
+# Makes the cluster if there is none, and writes its settings.
+prepare_postgres() {
+  local data socket caller
+  data=$(postgres_data)
+  socket=$(postgres_socket)
+  caller=$(id -un)
+  install -d -m 755 -o "$postgres_user" -g "$(id -gn "$postgres_user")" "$socket"
+
+  if [[ ! -e $data/PG_VERSION ]]; then
+    say "Making a PostgreSQL cluster…"
+    # Under another name until it is whole.
+    rm -rf "$data.new"
+    install -d -m 700 -o "$postgres_user" -g "$(id -gn "$postgres_user")" "$data.new"
+    run_as "$postgres_user" "$(postgres_programs)/initdb" --pgdata="$data.new" --username=postgres \
+      --auth=peer --encoding=UTF8 --locale=C.UTF-8 --data-checksums >"$state/logs/initdb.out" 2>&1 || {
+      tail -n 5 "$state/logs/initdb.out" >&2
+      die "initdb failed"
+    }
+    mv "$data.new" "$data"
+  fi
+
+  cat >"$data/postgresql.conf" <<EOF
+# Written by scripts/run at every start.
+listen_addresses = ''
+unix_socket_directories = '$socket'
+port = 5432
+max_connections = 200
+shared_buffers = 256MB
+fsync = on
+synchronous_commit = on
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_error_verbosity = terse     # without the DETAIL, which quotes the data
+log_line_prefix = '%m [%p] %u@%d '
+jit = off                       # costs more than these short queries take
+EOF
+  cat >"$data/pg_hba.conf" <<EOF
+local all all peer map=task-management
+EOF
+  # Who owns the cluster, and who started all this, may be anyone; the functions, a service.
+  {
+    local user role
+    for user in "$postgres_user" "$caller"; do
+      for role in postgres user_db_owner task_db_owner; do
+        printf 'task-management "%s" %s\n' "$user" "$role"
+      done
+    done
+    for user in "$functions_user" "$caller"; do
+      for role in user_service auth_service task_service health; do
+        printf 'task-management "%s" %s\n' "$user" "$role"
+      done
+    done
+  } | sort -u >"$data/pg_ident.conf"
+  chown "$postgres_user" "$data"/{postgresql,pg_hba,pg_ident}.conf
+  chmod 600 "$data"/{postgresql,pg_hba,pg_ident}.conf
+}
+
+# private_url ROLE DATABASE
+private_url() { printf 'postgresql://%s@/%s?host=%s\n' "$1" "$2" "$(url_encode "$(postgres_socket)")"; }
+
+url_encode() { jq -rn --arg text "$1" '$text | @uri'; }
+
+# Waits for the cluster, then makes roles and databases.
+setup_postgres() {
+  wait_until 60 "$(postgres_programs)/pg_isready" -q -h "$(postgres_socket)" -U postgres -d postgres ||
+    die "PostgreSQL does not start; see $state/logs/postgres.out"
+  run_as "$postgres_user" "$(postgres_programs)/psql" -X -q -v ON_ERROR_STOP=1 -h "$(postgres_socket)" -U postgres \
+    -d postgres <"$library/roles.sql" >/dev/null ||
+    die "could not make the roles and databases"
+}

@@ -1,0 +1,337 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # names are shared with the scripts that source this
+# From settings to files: what scripts/run puts into STATE_DIR.
+
+# Settings that go to the functions as they are.
+function_settings=(JWT_ISSUER JWT_AUDIENCE ACCESS_TOKEN_SECONDS REFRESH_TOKEN_SECONDS REFRESH_GRACE_SECONDS
+  BCRYPT_COST SIGN_UP REQUEST_DEADLINE_MS LOG_LEVEL LOG_MAX_BYTES MAX_REQUESTS)
+
+read_settings() {
+  local offset=${PORT_OFFSET:-0}
+  if ! [[ $offset =~ ^[0-9]{1,5}$ ]] || ((10#$offset > 65535 - 8083)); then
+    die "PORT_OFFSET is '$offset': it must be a number from 0 to $((65535 - 8083))"
+  fi
+  offset=$((10#$offset))
+  port_all=$((8080 + offset))
+  port_user=$((8081 + offset))
+  port_auth=$((8082 + offset))
+  port_task=$((8083 + offset))
+  listen_address=${LISTEN_ADDRESS:-127.0.0.1}
+  rate_limit=on
+  [[ ${RATE_LIMIT:-on} != off ]] || rate_limit=off
+  local host=$listen_address
+  [[ $host != 0.0.0.0 ]] || host=127.0.0.1
+  address=http://$host:$port_all
+
+  functions_source=$(realpath -m "${FUNCTIONS_DIR:-$root/.build/functions}")
+  keys_file=${JWT_KEYS_FILE:-$state/secrets/jwt-keys.json}
+
+  private_cluster=1
+  if [[ ${DATABASE_URL_USER:-} || ${DATABASE_URL_TASK:-} ]]; then
+    [[ ${DATABASE_URL_USER:-} && ${DATABASE_URL_TASK:-} ]] ||
+      die "set both DATABASE_URL_USER and DATABASE_URL_TASK, or none of them"
+    private_cluster=
+  fi
+}
+
+# database_url NAME: the URL with which a service, `health_user`, `health_task` or an owner connects.
+database_url() {
+  if [[ $private_cluster ]]; then
+    case $1 in
+      user) private_url user_service user_db ;;
+      auth) private_url auth_service user_db ;;
+      task) private_url task_service task_db ;;
+      health_user) private_url health user_db ;;
+      health_task) private_url health task_db ;;
+      user_owner) private_url user_db_owner user_db ;;
+      task_owner) private_url task_db_owner task_db ;;
+    esac
+  else
+    case $1 in
+      user | auth | health_user) printf '%s\n' "$DATABASE_URL_USER" ;;
+      task | health_task) printf '%s\n' "$DATABASE_URL_TASK" ;;
+      user_owner) printf '%s\n' "${DATABASE_URL_USER_OWNER:-$DATABASE_URL_USER}" ;;
+      task_owner) printf '%s\n' "${DATABASE_URL_TASK_OWNER:-$DATABASE_URL_TASK}" ;;
+    esac
+  fi
+}
+
+# Prints the environment of a service's functions, NAME=VALUE lines.
+service_environment() {
+  local name
+  case $1 in
+    health)
+      printf 'DATABASE_URL_USER=%s\n' "$(database_url health_user)"
+      printf 'DATABASE_URL_TASK=%s\n' "$(database_url health_task)"
+      ;;
+    *) printf 'DATABASE_URL=%s\n' "$(database_url "$1")" ;;
+  esac
+  printf 'JWT_KEYS_FILE=%s\n' "$keys_file"
+  for name in "${function_settings[@]}"; do
+    [[ -z ${!name:-} ]] || printf '%s=%s\n' "$name" "${!name}"
+  done
+}
+
+check_ports() {
+  /usr/bin/python3 - "$listen_address" "$port_all" "$port_user" "$port_auth" "$port_task" <<'EOF' ||
+import socket, sys
+address, *ports = sys.argv[1:]
+failed = False
+for port in ports:
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((address, int(port)))
+    except OSError as error:
+        failed = True
+        print(f"port {port} of {address}: {error.strerror}", file=sys.stderr)
+sys.exit(failed)
+EOF
+    die "cannot listen there. If another program has the ports, or another scripts/run with another STATE_DIR, PORT_OFFSET=1000 moves all of ours out of the way."
+}
+
+# Folders, users, keys, and copies of all that runs: what is running does not depend on the checkout.
+prepare_state() {
+  local functions_group nginx_group name file
+  if is_root && ! id -u "$functions_user" >/dev/null 2>&1; then
+    useradd --system --user-group --no-create-home --home-dir /nonexistent \
+      --shell /usr/sbin/nologin "$functions_user"
+  fi
+  functions_group=$(id -gn "$functions_user")
+  nginx_group=$(id -gn "$nginx_user")
+
+  touch "$state/.task-management" # scripts/stop --purge looks for it
+  install -d -m 711 "$state" "$state/nginx" "$state/sockets" "$state/functions"
+  install -d -m 700 "$state/env" "$state/supervisor"
+  install -d -m 755 "$state/migrations"
+  install -d -m 750 -g "$functions_group" "$state/secrets"
+  # Functions make their own logs here; sticky, so that they cannot put something else in the place of
+  # a file that root writes to. Those exist beforehand.
+  install -d -m 1770 -g "$functions_group" "$state/logs"
+  for name in nginx-{error,access}.log {nginx,postgres,initdb}.out supervisord.log $(worker_outputs); do
+    [[ -e $state/logs/$name ]] || install -m 600 /dev/null "$state/logs/$name"
+  done
+  # nginx does not bound its log itself.
+  file=$state/logs/nginx-access.log
+  if (($(stat -c %s "$file") > 50000000)); then
+    mv "$file" "$file.1"
+    install -m 600 /dev/null "$file"
+  fi
+
+  if [[ ! $database_only ]]; then
+    while read -r name; do
+      [[ -x $functions_source/$name ]] || die "there is no $functions_source/$name: run scripts/build"
+      copy_if_changed "$functions_source/$name" "$state/functions/$name" 755
+    done < <(executables)
+  else
+    copy_if_changed "$functions_source/migrate" "$state/functions/migrate" 755
+  fi
+  copy_if_changed "$library/pool_keeper.py" "$state/supervisor/pool_keeper.py" 644
+  for name in user_db task_db; do
+    rm -rf "$state/migrations/$name"
+    mkdir "$state/migrations/$name"
+    if compgen -G "$root/Shared/Migrations/$name/*.sql" >/dev/null; then
+      install -m 644 "$root/Shared/Migrations/$name/"*.sql "$state/migrations/$name/"
+    fi
+  done
+
+  if [[ ! -e $state/secrets/jwt-keys.json ]]; then
+    make_keys >"$state/secrets/jwt-keys.json.new"
+    chmod 640 "$state/secrets/jwt-keys.json.new"
+    chgrp "$functions_group" "$state/secrets/jwt-keys.json.new"
+    mv "$state/secrets/jwt-keys.json.new" "$state/secrets/jwt-keys.json"
+  fi
+  socket_group=$nginx_group
+}
+
+# Prints the name of each worker slot's output file.
+worker_outputs() {
+  local function workers slot
+  while read -r function _ workers _; do
+    for ((slot = 0; slot <= workers; slot++)); do say "$function-$slot.out"; done
+  done < <(pools)
+}
+
+# copy_if_changed FROM TO MODE: in one step.
+copy_if_changed() {
+  if ! cmp -s "$1" "$2"; then
+    install -m "$3" "$1" "$2.new"
+    mv "$2.new" "$2"
+  fi
+}
+
+# Prints a key ring of one key.
+make_keys() {
+  (
+    umask 077
+    jq -n --arg kid "$(date -u +%Y%m%d)-$(openssl rand -hex 4)" \
+      --arg key "$(openssl rand -base64 48 | tr -d '\n=' | tr '+/' '-_')" \
+      '{keys: [{kty: "oct", kid: $kid, alg: "HS256", k: $key, key_ops: ["sign", "verify"]}]}'
+  )
+}
+
+# Reads NAME=VALUE lines, prints them as supervisord wants them in `environment=`.
+supervisor_environment() {
+  local line name value all=''
+  while IFS= read -r line; do
+    name=${line%%=*}
+    value=${line#*=}
+    # supervisord's parser knows quotes but no way to escape them.
+    case $value in
+      *[\"\'\\]*) die "$name must not contain quotes or backslashes (in a URL, percent-encode them)" ;;
+    esac
+    all+="${all:+,}$name=\"${value//%/%%}\""
+  done
+  printf '%s\n' "$all"
+}
+
+render_supervisor() (
+  umask 077
+  # Two statements, because `die` in a substitution ends only that.
+  local service environment function workers nice_value queue command socket_owner=''
+  declare -A environments
+  for service in user auth task health; do
+    service_environment "$service" >"$state/env/$service.lines"
+    environment=$(supervisor_environment <"$state/env/$service.lines")
+    environments[$service]=$environment
+    # The same for a shell, to run a function by hand.
+    while IFS= read -r line; do
+      printf '%s=%q\n' "${line%%=*}" "${line#*=}"
+    done <"$state/env/$service.lines" >"$state/env/$service.env"
+    rm "$state/env/$service.lines"
+  done
+  ! is_root || socket_owner="socket_owner=$functions_user:$socket_group"
+
+  {
+    cat <<EOF
+; Written by scripts/run at every start.
+[supervisord]
+pidfile=$state/supervisord.pid
+logfile=$state/logs/supervisord.log
+logfile_maxbytes=5MB
+logfile_backups=1
+directory=/
+umask=077
+$(! is_root || say "user=root")
+
+[unix_http_server]
+file=$state/supervisor.sock
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+; Keeps the pools' sockets open and supervisord awake (see there)
+[rpcinterface:pool_keeper]
+supervisor.rpcinterface_factory=pool_keeper:make_pool_keeper
+
+[supervisorctl]
+serverurl=unix://$state/supervisor.sock
+
+; Started by scripts/run in this order: postgres, pools, nginx. Ended from the highest priority down:
+; nginx finishes what it has in hand, then the workers end, then PostgreSQL.
+
+[program:nginx]
+command=/usr/sbin/nginx -c $state/nginx/nginx.conf -e $state/logs/nginx-error.log -g "daemon off;"
+priority=900
+autostart=false
+autorestart=true
+startsecs=0
+stopsignal=QUIT
+stopwaitsecs=10
+killasgroup=true
+redirect_stderr=true
+stdout_logfile=$state/logs/nginx.out
+stdout_logfile_maxbytes=1MB
+stdout_logfile_backups=0
+EOF
+
+    if [[ $private_cluster ]]; then
+      cat <<EOF
+
+[program:postgres]
+command=$(postgres_programs)/postgres -D $(postgres_data)
+$(! is_root || say "user=$postgres_user")
+priority=100
+autostart=false
+autorestart=true
+startsecs=0
+; INT: ends sessions, keeps what was committed
+stopsignal=INT
+stopwaitsecs=60
+redirect_stderr=true
+stdout_logfile=$state/logs/postgres.out
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=1
+EOF
+    fi
+
+    while read -r function service workers nice_value queue; do
+      command=$state/functions/$function
+      [[ $nice_value == 0 ]] || command="nice -n $nice_value $command"
+      environment="${environments[$service]},LOG_FILE=\"${LOG_FILE:-$state/logs/$function.log}\""
+      # startsecs=0: a worker that is killed right after its start is started again without a pause.
+      # The socket belongs to supervisord, so nothing is lost while no worker listens.
+      cat <<EOF
+
+[fcgi-program:$function]
+command=$command
+process_name=%(program_name)s-%(process_num)d
+numprocs=$((workers + 1))
+$(! is_root || say "user=$functions_user")
+priority=500
+socket=unix://$state/sockets/$function.sock
+$socket_owner
+socket_mode=0660
+socket_backlog=$queue
+autostart=false
+autorestart=true
+startsecs=0
+stopsignal=TERM
+stopwaitsecs=15
+redirect_stderr=true
+stdout_logfile=$state/logs/$function-%(process_num)d.out
+stdout_logfile_maxbytes=1MB
+stdout_logfile_backups=0
+environment=$environment
+EOF
+    done < <(pools)
+  } >"$state/supervisord.conf.new"
+  mv "$state/supervisord.conf.new" "$state/supervisord.conf"
+)
+
+render_nginx() {
+  local file user='' max_files=65536
+  ! is_root || user="user $nginx_user;"
+  # As many as we may: in a container, root cannot raise the limit either.
+  (ulimit -n "$max_files") 2>/dev/null || max_files=$(ulimit -Hn)
+  for file in "$root"/nginx/*.conf; do
+    sed -e "s|@USER@|$user|g" -e "s|@MAX_FILES@|$max_files|g" -e "s|@STATE@|$state|g" \
+      -e "s|@LISTEN@|$listen_address|g" -e "s|@RATE_LIMIT@|$rate_limit|g" \
+      -e "s|@PORT_ALL@|$port_all|g" -e "s|@PORT_USER@|$port_user|g" \
+      -e "s|@PORT_AUTH@|$port_auth|g" -e "s|@PORT_TASK@|$port_task|g" \
+      "$file" >"$state/nginx/$(basename "$file")"
+  done
+  /usr/sbin/nginx -t -q -c "$state/nginx/nginx.conf" -e "$state/logs/nginx-error.log" ||
+    die "nginx does not accept its configuration in $state/nginx"
+}
+
+start_supervisor() {
+  rm -f "$state/supervisor.sock" # a killed one leaves it
+  # With an environment of its own: a function sees only what is meant for it.
+  env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+    PYTHONPATH="$state/supervisor" PYTHONDONTWRITEBYTECODE=1 /usr/bin/supervisord -c "$state/supervisord.conf" 9>&- >/dev/null ||
+    die "supervisord does not start; see $state/logs/supervisord.log"
+  wait_until 10 supervisor_answers || die "supervisord does not answer; see $state/logs/supervisord.log"
+}
+
+supervisor_answers() { [[ -S $state/supervisor.sock ]] && supervisor_pid; }
+
+migrate() {
+  local name
+  say "Migrating the databases…"
+  for name in user task; do
+    DATABASE_URL=$(database_url "${name}_owner") \
+      run_as "$postgres_user" "$state/functions/migrate" "$state/migrations/${name}_db" ||
+      die "the migration of ${name}_db failed"
+  done
+}
