@@ -2,18 +2,12 @@
 public protocol NamedEnum: CaseIterable, Equatable, Sendable {
   /// The name in the `.proto` file, e.g. `IN_PROGRESS`. Empty for the unspecified value.
   var name: String { get }
+
+  /// The value of that name; the unspecified one has none.
+  init?(name: String)
 }
 
 extension NamedEnum {
-  /// The value of that name; the unspecified one has none.
-  public init?(name: String) {
-    for value in Self.allCases where !name.isEmpty && value.name == name {
-      self = value
-      return
-    }
-    return nil
-  }
-
   /// The names that can be given, in the contract's order.
   public static var names: [String] { allCases.map(\.name).filter { !$0.isEmpty } }
 }
@@ -26,6 +20,16 @@ extension Role: NamedEnum {
     case .admin: "ADMIN"
     case .service: "SERVICE"
     case .unspecified, .UNRECOGNIZED: ""
+    }
+  }
+
+  /// The value of the contract's name.
+  public init?(name: String) {
+    switch name {
+    case "USER": self = .user
+    case "ADMIN": self = .admin
+    case "SERVICE": self = .service
+    default: return nil
     }
   }
 }
@@ -41,6 +45,17 @@ extension TaskStatus: NamedEnum {
     case .unspecified, .UNRECOGNIZED: ""
     }
   }
+
+  /// The value of the contract's name.
+  public init?(name: String) {
+    switch name {
+    case "PENDING": self = .pending
+    case "IN_PROGRESS": self = .inProgress
+    case "COMPLETED": self = .completed
+    case "CANCELLED": self = .cancelled
+    default: return nil
+    }
+  }
 }
 
 extension TaskPriority: NamedEnum {
@@ -52,6 +67,17 @@ extension TaskPriority: NamedEnum {
     case .high: "HIGH"
     case .urgent: "URGENT"
     case .unspecified, .UNRECOGNIZED: ""
+    }
+  }
+
+  /// The value of the contract's name.
+  public init?(name: String) {
+    switch name {
+    case "LOW": self = .low
+    case "MEDIUM": self = .medium
+    case "HIGH": self = .high
+    case "URGENT": self = .urgent
+    default: return nil
     }
   }
 }

@@ -55,12 +55,17 @@ final class Connection {
     return PQconnectStartParams(names, values, 1)
   }
 
-  /// Whether nothing has come from the server since the last answer: while a connection is idle, what
-  /// comes is its end. Costs one system call, and spares a write that cannot be repeated.
+  /// Whether the server has not closed the connection since the last answer. Costs one system call while
+  /// it is silent, and spares a write that cannot be repeated.
   var isAlive: Bool {
-    var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
-    guard poll(&descriptor, 1, 0) != 0 else { return true }
-    return PQconsumeInput(handle) == 1 && PQstatus(handle) == CONNECTION_OK
+    // What comes to an idle connection is a notice (its settings were changed) or its end: a last
+    // message, then the end of the stream.
+    for _ in 0..<8 {
+      var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+      guard poll(&descriptor, 1, 0) != 0 else { return PQstatus(handle) == CONNECTION_OK }
+      guard PQconsumeInput(handle) == 1, PQstatus(handle) == CONNECTION_OK else { return false }
+    }
+    return false
   }
 
   /// Runs one statement and hands each row to `map`.
@@ -190,6 +195,8 @@ final class Connection {
     }
     // PG_DIAG_SQLSTATE, PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_CONSTRAINT_NAME
     guard let sqlState = field("C") else { return lost() }
+    // Terminated by an administrator, a crash or an idle limit: the connection is about to end.
+    if sqlState.hasPrefix("57P") { return .unreachable(field("M") ?? sqlState) }
     // The detail would quote the row's values; the primary message does not.
     return .refused(sqlState: sqlState, message: field("M") ?? "", constraint: field("n"))
   }

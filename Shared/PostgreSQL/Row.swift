@@ -65,9 +65,12 @@ public struct Row {
     return bigEndian(bytes[...])
   }
 
+  /// A signed number of 4 or 8 bytes, the most significant one first.
   private func bigEndian(_ bytes: Slice<UnsafeRawBufferPointer>) -> Int64 {
-    let first = bytes.first.map { Int64(Int8(bitPattern: $0)) } ?? 0
-    return bytes.dropFirst().reduce(first) { $0 << 8 | Int64($1) }
+    let buffer = UnsafeRawBufferPointer(rebasing: bytes)
+    return buffer.count == 4
+      ? Int64(Int32(bigEndian: buffer.loadUnaligned(as: Int32.self)))
+      : Int64(bigEndian: buffer.loadUnaligned(as: Int64.self))
   }
 
   /// The value's bytes, owned by the result; `nil` for NULL.

@@ -66,5 +66,12 @@ public final class Resources {
       check: { try keyRing.current(at: clock()).isPageSeal($1, of: $0) })
   }
   /// The tokens of sessions.
-  public var tokens: SessionTokens { get throws { try SessionTokens(keyRing: keyRing, settings: settings) } }
+  ///
+  /// - Throws: `Settings.Invalid`.
+  public var tokens: SessionTokens {
+    get throws {
+      _ = try settings.required("JWT_KEYS_FILE")
+      return try SessionTokens(keyRing: keyRing, settings: settings)
+    }
+  }
 }

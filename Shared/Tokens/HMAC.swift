@@ -7,12 +7,14 @@ public enum HMACSHA256 {
 
   /// The code of a message. The corresponding C function is `HMAC`.
   public static func code(_ message: some Collection<UInt8>, key: [UInt8]) -> [UInt8] {
+    if let code = message.withContiguousStorageIfAvailable({ code(buffer: $0, key: key) }) { return code }
+    return ContiguousArray(message).withUnsafeBufferPointer { code(buffer: $0, key: key) }
+  }
+
+  private static func code(buffer message: UnsafeBufferPointer<UInt8>, key: [UInt8]) -> [UInt8] {
     var code = [UInt8](repeating: 0, count: length)
     var count: UInt32 = 0
-    let message = ContiguousArray(message)
-    message.withUnsafeBufferPointer {
-      _ = HMAC(EVP_sha256(), key, Int32(key.count), $0.baseAddress, $0.count, &code, &count)
-    }
+    _ = HMAC(EVP_sha256(), key, Int32(key.count), message.baseAddress, message.count, &code, &count)
     return code
   }
 

@@ -3,50 +3,65 @@ public enum Base64URL {
   private static let alphabet = Array(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
+  /// The value of each character; 255 for one that is not of the alphabet.
+  private static let values: [UInt8] = {
+    var values = [UInt8](repeating: 255, count: 256)
+    for (value, character) in alphabet.enumerated() { values[Int(character)] = UInt8(value) }
+    return values
+  }()
+
   /// `ceil(4/3 · count)` characters.
   public static func encode(_ bytes: some Collection<UInt8>) -> String {
-    var text: [UInt8] = []
-    text.reserveCapacity((bytes.count * 4 + 2) / 3)
-    var bits: UInt32 = 0
-    var count = 0
-    for byte in bytes {
-      bits = bits << 8 | UInt32(byte)
-      count += 8
-      while count >= 6 {
-        count -= 6
-        text.append(alphabet[Int(bits >> UInt32(count) & 0x3F)])
+    let bytes = ContiguousArray(bytes)
+    return String(unsafeUninitializedCapacity: (bytes.count * 4 + 2) / 3) { text in
+      var length = 0
+      var bits: UInt32 = 0
+      var count: UInt32 = 0
+      for byte in bytes {
+        bits = bits << 8 | UInt32(byte)
+        count += 8
+        while count >= 6 {
+          count -= 6
+          text[length] = alphabet[Int(bits >> count & 0x3F)]
+          length += 1
+        }
       }
+      if count > 0 {
+        text[length] = alphabet[Int(bits << (6 - count) & 0x3F)]
+        length += 1
+      }
+      return length
     }
-    if count > 0 { text.append(alphabet[Int(bits << UInt32(6 - count) & 0x3F)]) }
-    return String(decoding: text, as: UTF8.self)
   }
 
   /// `nil` when a character is not of the alphabet (padding included), the length is impossible, or bits
   /// that say nothing are not zero: every value has exactly one text.
   public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    // Text lies in one piece nearly always, and walking a buffer is several times as fast.
+    if let decoded = text.withContiguousStorageIfAvailable({ decode(buffer: $0) }) { return decoded }
+    return ContiguousArray(text).withUnsafeBufferPointer { decode(buffer: $0) }
+  }
+
+  private static func decode(buffer text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
     guard text.count % 4 != 1 else { return nil }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.count * 3 / 4)
-    var bits: UInt32 = 0
-    var count = 0
-    for character in text {
-      let value: UInt8
-      switch character {
-      case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = character - UInt8(ascii: "A")
-      case UInt8(ascii: "a")...UInt8(ascii: "z"): value = character - UInt8(ascii: "a") + 26
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): value = character - UInt8(ascii: "0") + 52
-      case UInt8(ascii: "-"): value = 62
-      case UInt8(ascii: "_"): value = 63
-      default: return nil
+    var isSound = true
+    let bytes = [UInt8](unsafeUninitializedCapacity: text.count * 3 / 4) { bytes, length in
+      var bits: UInt32 = 0
+      var count: UInt32 = 0
+      values.withUnsafeBufferPointer { values in
+        for character in text {
+          let value = values[Int(character)]
+          guard value != 255 else { return isSound = false }
+          bits = bits << 6 | UInt32(value)
+          count += 6
+          guard count >= 8 else { continue }
+          count -= 8
+          bytes[length] = UInt8(truncatingIfNeeded: bits >> count)
+          length += 1
+        }
       }
-      bits = bits << 6 | UInt32(value)
-      count += 6
-      if count >= 8 {
-        count -= 8
-        bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
-      }
+      if bits & ((1 << count) - 1) != 0 { isSound = false }
     }
-    guard bits & ((1 << UInt32(count)) - 1) == 0 else { return nil }
-    return bytes
+    return isSound ? bytes : nil
   }
 }

@@ -33,54 +33,59 @@ extension Instant {
 
   /// The shortest of 0, 3 or 6 fractional digits that says everything, in UTC with `Z`.
   public var rfc3339: String {
-    String(unsafeUninitializedCapacity: 27) { buffer in
-      var bytes: [UInt8] = []
-      bytes.reserveCapacity(27)
-      append(to: &bytes)
-      for (index, byte) in bytes.enumerated() { buffer[index] = byte }
-      return bytes.count
-    }
+    String(unsafeUninitializedCapacity: Self.maximumLength) { write(to: $0) }
   }
 
   /// Appends `rfc3339` as bytes.
   public func append(to bytes: inout [UInt8]) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.maximumLength) { buffer in
+      let count = write(to: buffer)
+      bytes.append(contentsOf: UnsafeBufferPointer(rebasing: buffer[..<count]))
+    }
+  }
+
+  /// `YYYY-MM-DDThh:mm:ss.ffffffZ`
+  private static let maximumLength = 27
+
+  private func write(to buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
     let seconds = self.seconds
     let fraction = Int(microseconds - seconds * 1_000_000)
     let (days, secondOfDay) = Self.floorDivide(Int(seconds), by: 86_400)
     let (year, month, day) = Self.date(daysSinceEpoch: days)
-    Self.append(year, digits: 4, to: &bytes)
-    bytes.append(UInt8(ascii: "-"))
-    Self.append(month, digits: 2, to: &bytes)
-    bytes.append(UInt8(ascii: "-"))
-    Self.append(day, digits: 2, to: &bytes)
-    bytes.append(UInt8(ascii: "T"))
-    Self.append(secondOfDay / 3600, digits: 2, to: &bytes)
-    bytes.append(UInt8(ascii: ":"))
-    Self.append(secondOfDay / 60 % 60, digits: 2, to: &bytes)
-    bytes.append(UInt8(ascii: ":"))
-    Self.append(secondOfDay % 60, digits: 2, to: &bytes)
-    if fraction != 0 {
-      bytes.append(UInt8(ascii: "."))
-      if fraction % 1000 == 0 {
-        Self.append(fraction / 1000, digits: 3, to: &bytes)
-      } else {
-        Self.append(fraction, digits: 6, to: &bytes)
-      }
+    var end = 0
+    func put(_ separator: Unicode.Scalar) {
+      buffer[end] = UInt8(ascii: separator)
+      end += 1
     }
-    bytes.append(UInt8(ascii: "Z"))
+    func put(_ number: Int, digits: Int) {
+      var rest = number
+      for position in stride(from: end + digits - 1, through: end, by: -1) {
+        buffer[position] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+        rest /= 10
+      }
+      end += digits
+    }
+    put(year, digits: 4)
+    put("-")
+    put(month, digits: 2)
+    put("-")
+    put(day, digits: 2)
+    put("T")
+    put(secondOfDay / 3600, digits: 2)
+    put(":")
+    put(secondOfDay / 60 % 60, digits: 2)
+    put(":")
+    put(secondOfDay % 60, digits: 2)
+    if fraction != 0 {
+      put(".")
+      if fraction % 1000 == 0 { put(fraction / 1000, digits: 3) } else { put(fraction, digits: 6) }
+    }
+    put("Z")
+    return end
   }
 
   /// Seconds of 0001-01-01T00:00:00Z and of 9999-12-31T23:59:59Z.
   private static let representable = -62_135_596_800...253_402_300_799
-
-  private static func append(_ number: Int, digits: Int, to bytes: inout [UInt8]) {
-    var divisor = 1
-    for _ in 1..<digits { divisor *= 10 }
-    while divisor > 0 {
-      bytes.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
-      divisor /= 10
-    }
-  }
 
   private static func floorDivide(_ number: Int, by divisor: Int) -> (quotient: Int, remainder: Int) {
     let (quotient, remainder) = number.quotientAndRemainder(dividingBy: divisor)

@@ -87,7 +87,7 @@ class System:
         account = Account(self.url(), {"id": None, "username": name}, "the admin's password")
         account.sign_in()
         account.user = expect(account.post("/auth/validate", {"token": account.token}), 200)
-        account.id = account.user["user_id"]
+        account.id = account.user["id"] = account.user["user_id"]
         return account
 
     # Addresses

@@ -46,3 +46,16 @@ find_swift() {
   done
   die "there is no Swift toolchain: install Swift 6.1 or newer from https://www.swift.org/install/linux/ (looked in PATH, /opt/swift/usr/bin and ~/.local/share/swiftly/bin)"
 }
+
+# Makes the Python environment of the end-to-end tests, if it is not there as their requirements say.
+make_venv() {
+  local requirements=$root/Tests/EndToEnd/requirements.txt
+  venv=$root/.build/venv
+  ! cmp -s "$requirements" "$venv/requirements.txt" || return 0
+  install_packages "${test_packages[@]}"
+  say "Installing Python packages for the end-to-end tests…"
+  rm -rf "$venv"
+  /usr/bin/python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+  cp "$requirements" "$venv/requirements.txt"
+}
