@@ -130,7 +130,10 @@ let package = Package(
     .testTarget(
       name: "FunctionTests",
       dependencies: (functions.map(\.name)
-        + ["API", "Endpoint", "Migrations", "Passwords", "PostgreSQL", "Serving", "Stores", "Tokens", "Values", "Wire"])
+        + [
+          "API", "Endpoint", "JSON", "Migrations", "Passwords", "PostgreSQL", "Rules", "Serving", "Stores", "Tokens",
+          "Values", "Wire",
+        ])
         .map { .byName(name: $0) }
     ),
   ] + (functions + tools).map(\.target)

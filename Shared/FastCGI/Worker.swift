@@ -122,7 +122,13 @@ public struct Worker {
     sigdelset(&waitMask, SIGINT)
   }
 
-  private var isRunning: Bool { stopRequested == 0 }
+  /// Whether nobody has asked the worker to stop. A worker that always finds a connection waiting never
+  /// waits itself, so its signals stay pending: those count too.
+  private var isRunning: Bool {
+    var pending = sigset_t()
+    sigpending(&pending)
+    return stopRequested == 0 && sigismember(&pending, SIGTERM) == 0 && sigismember(&pending, SIGINT) == 0
+  }
 }
 
 /// Set by the signal handlers, which run only while the worker waits.

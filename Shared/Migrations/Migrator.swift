@@ -49,6 +49,7 @@ public struct Migrator {
     try database.runScript(
       """
       SET client_min_messages = warning;
+      SELECT pg_advisory_xact_lock(7318349394478881);
       CREATE TABLE IF NOT EXISTS schema_migrations (
         number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
         applied_at timestamptz NOT NULL DEFAULT now())

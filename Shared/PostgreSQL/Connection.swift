@@ -90,6 +90,9 @@ final class Connection {
     return Int(String(cString: PQcmdTuples(result))) ?? 0
   }
 
+  /// Whether a statement of the open transaction was refused, so that it can only be rolled back.
+  var isInFailedTransaction: Bool { PQtransactionStatus(handle) == PQTRANS_INERROR }
+
   /// Runs a text of several statements without values. The corresponding C function is `PQsendQuery`.
   ///
   /// - Throws: `DatabaseError`.
@@ -116,8 +119,9 @@ final class Connection {
     do {
       return try collect(until: deadline)
     } catch let error as DatabaseError where error.sqlState == "0A000" || error.sqlState == "26000" {
-      // A migration changed what the statement returns, or a pooler dropped it: make it anew next time.
-      names[query.sql] = nil
+      // A migration changed what the statement returns, or a pooler dropped it. That seldom comes alone:
+      // make all of them anew. Names are counted on, so the old ones are not met again.
+      names = [:]
       throw error
     }
   }

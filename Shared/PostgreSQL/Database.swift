@@ -91,6 +91,11 @@ public final class Database {
       let result: T
       do {
         result = try body(Transaction(connection: connection, deadline: deadline))
+        // The server answers the COMMIT of a failed transaction with a ROLLBACK and no error.
+        guard !connection.isInFailedTransaction else {
+          throw DatabaseError.refused(
+            sqlState: "25P02", message: "a statement was refused and the transaction went on", constraint: nil)
+        }
       } catch {
         do {
           try connection.runScript("ROLLBACK", deadline: deadline)

@@ -37,7 +37,13 @@ struct Parameters {
   /// `{"a","b"}`. Source: PostgreSQL manual §8.15.6.
   private static func array(_ texts: [String]) -> String {
     let quoted = texts.map { text in
-      "\"" + text.flatMap { $0 == "\"" || $0 == "\\" ? ["\\", $0] : [$0] } + "\""
+      // By scalars: a quote and a combining character behind it are one `Character`.
+      var escaped = String.UnicodeScalarView()
+      for scalar in text.unicodeScalars {
+        if scalar == "\"" || scalar == "\\" { escaped.append("\\") }
+        escaped.append(scalar)
+      }
+      return "\"" + String(escaped) + "\""
     }
     return "{" + quoted.joined(separator: ",") + "}"
   }

@@ -9,6 +9,9 @@ way to be extended (`rpcinterface_factory` in supervisord.conf), though nothing 
    more often than every SHORTEST_LIFE_SECONDS: one that cannot run must not eat a processor.
 3. When it ends, it passes from one group of programs to the next only when poll() returns: up to a
    second for each group that has nothing to stop. Here it goes on every ten milliseconds.
+4. A signal that comes to a new process between fork() and exec() falls to Python's handlers and is
+   lost: a worker that is told to stop right after its start goes on, and is killed 15 seconds later with
+   a request in its hands. Here such a signal waits until the new process can end by it.
 """
 
 import os
@@ -90,5 +93,20 @@ class PoolKeeper:
         self._waker.wake()
 
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def _after_fork_in_child():
+    signal.set_wakeup_fd(-1)
+    for number in (*STOP_SIGNALS, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
 def make_pool_keeper(supervisord, **_settings):
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS),
+        after_in_child=_after_fork_in_child,
+    )
     return PoolKeeper(supervisord)
