@@ -29,6 +29,7 @@ public struct Route: Sendable {
   /// What stands in place of each `{name}`, or `nil` when `path` is not of this form.
   /// `/api/…` without a version is `/api/v1/…`.
   public func match(_ path: String) -> [String: String]? {
+    guard path.hasPrefix("/") else { return nil }
     var actual = path.split(separator: "/", omittingEmptySubsequences: false)[...]
     var expected = self.path.split(separator: "/", omittingEmptySubsequences: false)[...]
     if actual.dropFirst().first == "api", actual.dropFirst(2).first != "v1",

@@ -43,7 +43,8 @@ public struct JSONObject: Equatable, Sendable {
 
   /// The member of that name.
   public subscript(name: String) -> JSONValue? {
-    for member in members where member.name == name { return member.value }
+    // Byte by byte (RFC 8259 §8.3): Swift alone takes é and e with an accent behind it for the same.
+    for member in members where member.name.utf8.elementsEqual(name.utf8) { return member.value }
     return nil
   }
 

@@ -151,6 +151,7 @@ public struct JSONWriter {
 extension JSONWriter {
   /// Writes a duration in milliseconds with three digits behind the point.
   public mutating func value(milliseconds microseconds: Int64) {
+    let microseconds = max(0, microseconds)
     let fraction = String(microseconds % 1000)
     let padding = String(repeating: "0", count: 3 - fraction.utf8.count)
     value(JSONValue.number("\(microseconds / 1000).\(padding)\(fraction)"))

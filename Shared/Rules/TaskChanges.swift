@@ -19,10 +19,6 @@ public struct TaskChanges: Sendable {
   /// The version that the caller has seen.
   public let expectedVersion: Int64?
 
-  /// The fields that a mask can name, as the contract names them. `user_id` has no default, so replacing
-  /// a task leaves it alone.
-  public static let replaceable = ["title", "description", "status", "priority", "due_date"]
-
   /// Checks a request.
   ///
   /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field; `PERMISSION_DENIED` when somebody
@@ -31,7 +27,7 @@ public struct TaskChanges: Sendable {
     var violations = Violations()
     let given = request.givenFields
     let changing = violations.changing(
-      given, mask: request.hasUpdateMask ? request.updateMask : nil, known: Self.replaceable + ["user_id"])
+      given, mask: request.hasUpdateMask ? request.updateMask : nil, known: UpdateTaskRequest.replaceableFields + UpdateTaskRequest.otherFields)
 
     if changing.contains("title"), !given.contains("title") { violations.add("title", "is required") }
     title = changing.contains("title") ? violations.text(request.title, "title", 1...255) : nil

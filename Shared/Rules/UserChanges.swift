@@ -20,9 +20,6 @@ public struct UserChanges: Sendable {
   /// The version that the caller has seen.
   public let expectedVersion: Int64?
 
-  /// The fields that replacing a user sets; the others have no default and stay unless they are given.
-  public static let replaceable = ["username", "email", "full_name", "time_zone"]
-
   /// Checks a request.
   ///
   /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field; `PERMISSION_DENIED` when somebody
@@ -32,7 +29,7 @@ public struct UserChanges: Sendable {
     let given = request.givenFields
     let changing = violations.changing(
       given, mask: request.hasUpdateMask ? request.updateMask : nil,
-      known: Self.replaceable + ["password", "role"])
+      known: UpdateUserRequest.replaceableFields + UpdateUserRequest.otherFields)
 
     for field in ["username", "email"] where changing.contains(field) && !given.contains(field) {
       violations.add(field, "is required")

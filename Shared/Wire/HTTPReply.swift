@@ -84,22 +84,19 @@ public struct HTTPReply {
 
   /// Whether a list of entity tags has this one. Source: RFC 9110 §13.1.2 (weak comparison).
   private static func matches(_ list: String, _ tag: String) -> Bool {
-    list.split(separator: ",").contains { entry in
-      let entry = entry.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
-      let text = String(entry)
-      return text == "*" || text == tag || text == "W/" + tag
+    list.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "\t" }).contains {
+      $0 == "*" || $0 == tag || $0 == "W/" + tag
     }
   }
 
   /// Source: RFC 8288 §3.
   private static func link(to pageToken: String, from request: HTTPRequest) -> String {
-    let kept = request.query.split(separator: "&").filter { !$0.hasPrefix("page_token=") }
-    let query = (kept.map(String.init) + ["page_token=\(pageToken)"]).joined(separator: "&")
-    // What a client sent goes into a header: nothing in it may end the line or the link.
-    let safe = (request.path + "?" + query).unicodeScalars.filter {
-      $0.isASCII && $0.value > 0x20 && $0 != ">" && $0 != "<" && $0.value != 0x7F
+    let kept = request.query.utf8.split(separator: UInt8(ascii: "&")).filter { pair in
+      PercentEncoding.decode(pair.prefix { $0 != UInt8(ascii: "=") }) != "page_token"
     }
-    return "<\(String(String.UnicodeScalarView(safe)))>; rel=\"next\""
+    let query = kept.map { PercentEncoding.encode($0) } + ["page_token=\(pageToken)"]
+    // What a client sent goes into a header: encoded, nothing in it can end the line or the link.
+    return "<\(PercentEncoding.encode(request.path.utf8))?\(query.joined(separator: "&"))>; rel=\"next\""
   }
 
   /// Source: RFC 9110 §15.

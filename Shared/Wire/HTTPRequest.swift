@@ -61,10 +61,11 @@ extension HTTPRequest {
   /// - Throws: `Problem` `TOKEN_INVALID` for another scheme.
   public func bearerToken() throws -> String? {
     guard let authorization else { return nil }
-    let parts = authorization.split(separator: " ", maxSplits: 1)
-    guard parts.count == 2, parts[0].lowercased() == "bearer" else {
+    let scheme = authorization.prefix { $0 != " " }
+    let token = authorization.dropFirst(scheme.count).drop { $0 == " " }
+    guard scheme.lowercased() == "bearer", !token.isEmpty else {
       throw Problem(.tokenInvalid, "the Authorization header must be \"Bearer\" and a token")
     }
-    return String(parts[1])
+    return String(token)
   }
 }

@@ -108,7 +108,8 @@ public enum RESTDecoder {
     for pair in pairs {
       let parts = pair.split(
         separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-      guard let name = decode(parts[0]), let value = parts.count == 2 ? decode(parts[1]) : "" else {
+      guard let name = PercentEncoding.decode(parts[0]),
+        let value = parts.count == 2 ? PercentEncoding.decode(parts[1]) : "" else {
         let name = String(decoding: parts[0].prefix(64), as: UTF8.self)
         fields.violations.add(name, "is not valid percent-encoded UTF-8 without U+0000")
         continue
@@ -118,36 +119,6 @@ public enum RESTDecoder {
       } else {
         fields.violations.add(String(name.prefix(64)), "must stand in the body, not in the query")
       }
-    }
-  }
-
-  private static func decode(_ text: Substring.UTF8View.SubSequence) -> String? {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.count)
-    var iterator = text.makeIterator()
-    while let byte = iterator.next() {
-      switch byte {
-      case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
-      case UInt8(ascii: "%"):
-        guard let high = iterator.next().flatMap(hexadecimal), let low = iterator.next().flatMap(hexadecimal),
-          high != 0 || low != 0
-        else { return nil }
-        bytes.append(high << 4 | low)
-      default: bytes.append(byte)
-      }
-    }
-    // What the gateway handed over in another encoding has become U+FFFD.
-    guard let decoded = String(validating: bytes, as: UTF8.self), !decoded.unicodeScalars.contains("\u{FFFD}")
-    else { return nil }
-    return decoded
-  }
-
-  private static func hexadecimal(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case 0x30...0x39: byte - 0x30
-    case 0x41...0x46: byte - 0x37
-    case 0x61...0x66: byte - 0x57
-    default: nil
     }
   }
 }

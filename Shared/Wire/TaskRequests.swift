@@ -35,8 +35,7 @@ extension UpdateTaskRequest: RequestMessage {
   /// default, for a PATCH those that are given, so that `null` clears.
   public init(_ fields: inout Fields) {
     self.init()
-    updateMask.names = fields.mask(
-      replaceable: ["title", "description", "status", "priority", "due_date"], others: ["user_id"])
+    updateMask.names = fields.mask(replaceable: Self.replaceableFields, others: Self.otherFields)
     id = fields.requiredString("id")
     if let title = fields.string("title") { self.title = title }
     if let description = fields.string("description") { description_p = description }

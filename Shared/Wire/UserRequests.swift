@@ -33,8 +33,7 @@ extension UpdateUserRequest: RequestMessage {
   /// Takes the fields of the message; see `UpdateTaskRequest.init(_:)` for the mask.
   public init(_ fields: inout Fields) {
     self.init()
-    updateMask.names = fields.mask(
-      replaceable: ["username", "email", "full_name", "time_zone"], others: ["password", "role"])
+    updateMask.names = fields.mask(replaceable: Self.replaceableFields, others: Self.otherFields)
     id = fields.requiredString("id")
     if let username = fields.string("username") { self.username = username }
     if let email = fields.string("email") { self.email = email }

@@ -16,7 +16,9 @@ func written(_ value: JSONValue) -> String {
 
 func parsed(_ text: String) throws -> JSONValue { try JSONValue(parsing: Array(text.utf8)) }
 
-/// Random numbers that are the same in every run. Source: SplitMix64 (Steele, Lea, Flood 2014).
+/// Random numbers that are the same in every run.
+///
+/// Source: SplitMix64 (Steele, Lea, Flood 2014).
 struct Seeded: RandomNumberGenerator {
   var state: UInt64
 

@@ -37,13 +37,17 @@ struct `The JSON writer` {
       json.plainValue { $0.append(contentsOf: "2026".utf8) }
       json.endObject()
     }
-    #expect(text == #"{"none":[],"some":[1,"two",null,{},[true],false],"last":{"a":null,"b":"c"},"end":"2026"}"#)
+    #expect(
+      text
+        == #"{"none":[],"some":[1,"two",null,{},[true],false],"last":{"a":null,"b":"c"},"end":"2026"}"#
+    )
   }
 
   @Test(arguments: [
-    ("", ""), ("plain", "plain"), ("\"", #"\""#), ("\\", #"\\"#), ("\n\r\t", #"\n\r\t"#), ("\u{0}", #"\u0000"#),
-    ("\u{1}\u{1F}", #"\u0001\u001f"#), ("\u{8}\u{C}", #"\u0008\u000c"#), ("a\"b\\c\nd", #"a\"b\\c\nd"#),
-    ("/", "/"), ("\u{7F}", "\u{7F}"), ("é€𝄞", "é€𝄞"), ("\"\"", #"\"\""#), ("end\n", #"end\n"#),
+    ("", ""), ("plain", "plain"), ("\"", #"\""#), ("\\", #"\\"#), ("\n\r\t", #"\n\r\t"#),
+    ("\u{0}", #"\u0000"#), ("\u{1}\u{1F}", #"\u0001\u001f"#), ("\u{8}\u{C}", #"\u0008\u000c"#),
+    ("a\"b\\c\nd", #"a\"b\\c\nd"#), ("/", "/"), ("\u{7F}", "\u{7F}"), ("é€𝄞", "é€𝄞"),
+    ("\"\"", #"\"\""#), ("end\n", #"end\n"#),
   ])
   func `escapes what must be and nothing else`(string: String, escaped: String) {
     #expect(text { $0.value(string) } == "\"\(escaped)\"")
@@ -51,7 +55,7 @@ struct `The JSON writer` {
   }
 
   @Test func `escapes every ASCII character so that it comes back`() throws {
-    let string = String(String.UnicodeScalarView((1..<128).compactMap(Unicode.Scalar.init)))
+    let string = String(String.UnicodeScalarView((0..<128).compactMap(Unicode.Scalar.init)))
     #expect(try parsed(text { $0.value(string) }).string == string)
   }
 
@@ -63,8 +67,14 @@ struct `The JSON writer` {
   @Test(arguments: [Int64.min, -1, 0, 1, Int64.max])
   func `writes integers whole`(number: Int64) { #expect(text { $0.value(number) } == "\(number)") }
 
-  @Test(arguments: [(0, "0.000"), (1, "0.001"), (999, "0.999"), (1000, "1.000"), (12_045, "12.045")] as [(Int64, String)])
-  func `writes milliseconds with three digits behind the point`(microseconds: Int64, written: String) {
+  @Test(
+    arguments: [(0, "0.000"), (1, "0.001"), (999, "0.999"), (1000, "1.000"), (12_045, "12.045")]
+      as [(Int64, String)]
+  )
+  func `writes milliseconds with three digits behind the point`(
+    microseconds: Int64,
+    written: String
+  ) {
     #expect(text { $0.value(milliseconds: microseconds) } == written)
   }
 
@@ -85,17 +95,27 @@ struct `The JSON writer` {
     switch Int.random(in: 0..<(depth == 0 ? 4 : 6), using: &random) {
     case 0: return .null
     case 1: return .bool(.random(using: &random))
-    case 2: return .number(["0", "-1", "1.5e-7", "12345678901234567890", "\(Int.random(in: -999...999, using: &random))"]
-      .randomElement(using: &random) ?? "0")
+    case 2:
+      return .number(
+        [
+          "0", "-1", "1.5e-7", "12345678901234567890",
+          "\(Int.random(in: -999...999, using: &random))",
+        ]
+        .randomElement(using: &random) ?? "0"
+      )
     case 3: return .string(string(&random))
     case 4:
-      return .array((0..<Int.random(in: 0...4, using: &random)).map { _ in tree(depth: depth - 1, &random) })
+      return .array(
+        (0..<Int.random(in: 0...4, using: &random)).map { _ in tree(depth: depth - 1, &random) }
+      )
     default:
       var members = "{"
       for number in 0..<Int.random(in: 0...4, using: &random) {
         if number > 0 { members += "," }
         // The number makes the name the only one of its kind.
-        members += written(.string("\(number)" + string(&random))) + ":" + written(tree(depth: depth - 1, &random))
+        members +=
+          written(.string("\(number)" + string(&random))) + ":"
+          + written(tree(depth: depth - 1, &random))
       }
       return (try? parsed(members + "}")) ?? .null
     }
@@ -104,8 +124,11 @@ struct `The JSON writer` {
   private func string(_ random: inout Seeded) -> String {
     var scalars = String.UnicodeScalarView()
     for _ in 0..<Int.random(in: 0...12, using: &random) {
-      let limit: UInt32 = [0x30, 0x80, 0x800, 0x1_0000, 0x11_0000].randomElement(using: &random) ?? 0x80
-      if let scalar = Unicode.Scalar(UInt32.random(in: 1..<limit, using: &random)) { scalars.append(scalar) }
+      let limit: UInt32 =
+        [0x30, 0x80, 0x800, 0x1_0000, 0x11_0000].randomElement(using: &random) ?? 0x80
+      if let scalar = Unicode.Scalar(UInt32.random(in: 0..<limit, using: &random)) {
+        scalars.append(scalar)
+      }
     }
     return String(scalars)
   }

@@ -2,7 +2,7 @@ import Glibc
 import Passwords
 import Testing
 
-struct `bcrypt` {
+struct `A bcrypt hash` {
   private let bcrypt: Bcrypt
 
   init() throws { bcrypt = try Bcrypt(cost: 4) }
@@ -21,7 +21,10 @@ struct `bcrypt` {
     ("a", "$2a$06$m0CrhHm10qJ3lXRY.5zDGO3rS2KdeeWLuGmsfGlMfOxih58VYVfxe"),
     ("abc", "$2a$06$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i"),
     ("abcdefghijklmnopqrstuvwxyz", "$2a$06$.rCVZVOThsIa97pEDOxvGuRRgzG64bvtJ0938xuqzv18d3ZpQhstC"),
-    ("~!@#$%^&*()      ~!@#$%^&*()PNBFRD", "$2a$06$fPIsBO8qRqkjj273rfaOI.HtSV9jLDpTbZn782DC6/t7qT67P6FfO"),
+    (
+      "~!@#$%^&*()      ~!@#$%^&*()PNBFRD",
+      "$2a$06$fPIsBO8qRqkjj273rfaOI.HtSV9jLDpTbZn782DC6/t7qT67P6FfO"
+    ),
     // pyca/bcrypt, test_bcrypt.py.
     ("Kk4DQuMMfZL9o", "$2b$04$cVWp4XaNU8a4v1uMRum2SO026BWLIoQMD/TXg5uZV.0P.uO8m3YEm"),
     // The PHP manual, crypt.
@@ -37,8 +40,8 @@ struct `bcrypt` {
   }
 
   @Test(arguments: [
-    "correct horse battery staple", "pässwörd", "👩‍👩‍👧‍👦", "", " ", "\u{1}\u{7F}", String(repeating: "x", count: 72),
-    String(repeating: "é", count: 36),
+    "correct horse battery staple", "pässwörd", "👩‍👩‍👧‍👦", "", " ", "\u{1}\u{7F}",
+    String(repeating: "x", count: 72), String(repeating: "é", count: 36),
   ])
   func `knows a password by the hash that it made`(password: String) throws {
     let hash = try bcrypt.hash(password)
@@ -64,8 +67,8 @@ struct `bcrypt` {
   }
 
   @Test(arguments: [
-    String(repeating: "a", count: 73), String(repeating: "é", count: 36) + "a", String(repeating: "a", count: 100_000),
-    "before\u{0}behind", "\u{0}",
+    String(repeating: "a", count: 73), String(repeating: "é", count: 36) + "a",
+    String(repeating: "a", count: 100_000), "before\u{0}behind", "\u{0}",
   ])
   func `refuses what it could not read to the end`(password: String) throws {
     #expect(throws: Bcrypt.Refused.self) { try bcrypt.hash(password) }
@@ -78,7 +81,9 @@ struct `bcrypt` {
   }
 
   @Test(arguments: [-1, 0, 3, 32, Int.max])
-  func `has no such cost`(cost: Int) { #expect(throws: Bcrypt.Refused.self) { try Bcrypt(cost: cost) } }
+  func `has no such cost`(cost: Int) {
+    #expect(throws: Bcrypt.Refused.self) { try Bcrypt(cost: cost) }
+  }
 
   @Test(arguments: [(4, "$2b$04$"), (9, "$2b$09$"), (10, "$2b$10$")])
   func `writes its cost into the hash`(cost: Int, prefix: String) throws {
@@ -92,26 +97,35 @@ struct `bcrypt` {
   }
 
   @Test(arguments: [
-    ("$2b$10$", false), ("$2b$11$", false), ("$2b$09$", true), ("$2b$04$", true), ("$2a$10$", true), ("$2y$12$", true),
-    ("$2x$10$", true),
+    ("$2b$10$", false), ("$2b$11$", false), ("$2b$09$", true), ("$2b$04$", true), ("$2a$10$", true),
+    ("$2y$12$", true), ("$2x$10$", true),
   ])
-  func `finds a hash outdated when it is cheaper than today's or of an older form`(prefix: String, isOutdated: Bool) throws {
+  func `finds a hash outdated when it is cheaper than today's or of an older form`(
+    prefix: String,
+    isOutdated: Bool
+  ) throws {
     let hash = prefix + "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
     #expect(try Bcrypt(cost: 10).isOutdated(hash) == isOutdated)
   }
 
   @Test(arguments: ["", "x", "$2b$", "$2b$xx$CCCCC", "$6$salt$hash", "{bcrypt}$2b$10$abc"])
-  func `finds what is no hash of its own outdated`(hash: String) throws { #expect(bcrypt.isOutdated(hash)) }
+  func `finds what is no hash of its own outdated`(hash: String) throws {
+    #expect(bcrypt.isOutdated(hash))
+  }
 
   @Test(arguments: [
-    "", " ", "*", "*0", "*1", "x", "U*U", "$", "$2b$", "$2b$04$", "$2b$04$short", "$2b$99$CCCCCCCCCCCCCCCCCCCCC.",
-    "$2b$05$CCCCCCCCCCCCCCCCCCCCC.", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe",
+    "", " ", "*", "*0", "*1", "x", "U*U", "$", "$2b$", "$2b$04$", "$2b$04$short",
+    "$2b$99$CCCCCCCCCCCCCCCCCCCCC.", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.",
+    "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe",
     "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeWW",
-    "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\u{0}", "$2b$05$CCCCCCCCCCCCCCCCCCCCC!E5YPO9kmyuRGy",
+    "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\u{0}",
+    "$2b$05$CCCCCCCCCCCCCCCCCCCCC!E5YPO9kmyuRGy",
     "$2b$05$CCCCCCCCCCCCCCCCCCCCC.e5ypo9kmyurgyh0xouqyb4ymjkvyoew", "$2é$05$CCCCCCCCCCCCCCCCCCCCC.",
     "\u{0}", String(repeating: "$2b$", count: 10_000),
   ])
-  func `knows nobody by what is no hash`(hash: String) throws { #expect(!bcrypt.verify("U*U", hash: hash)) }
+  func `knows nobody by what is no hash`(hash: String) throws {
+    #expect(!bcrypt.verify("U*U", hash: hash))
+  }
 }
 
 @Suite(.serialized) struct `The work to refuse a password` {

@@ -5,7 +5,8 @@ import Values
 struct KeyEntry {
   var id = "k1"
   /// The key of the examples in RFC 7515 A.1 and RFC 7517 A.3: 64 bytes.
-  var secret = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
+  var secret =
+    "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
   var operations = #"["sign","verify"]"#
 
   var json: String {

@@ -9,35 +9,52 @@ struct `HMAC with SHA-256` {
     let code: String
   }
 
-  private static func repeated(_ byte: UInt8, _ count: Int) -> [UInt8] { [UInt8](repeating: byte, count: count) }
+  private static func repeated(_ byte: UInt8, _ count: Int) -> [UInt8] {
+    [UInt8](repeating: byte, count: count)
+  }
 
-  /// RFC 4231 §4.2 to §4.8, in their order. The fifth is cut to 128 bits there.
+  /// RFC 4231 §4.2 to §4.8, in their order; the fifth is cut to 128 bits there.
   static let vectors = [
     Vector(
-      key: repeated(0x0B, 20), message: Array("Hi There".utf8),
-      code: "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+      key: repeated(0x0B, 20),
+      message: Array("Hi There".utf8),
+      code: "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+    ),
     Vector(
-      key: Array("Jefe".utf8), message: Array("what do ya want for nothing?".utf8),
-      code: "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+      key: Array("Jefe".utf8),
+      message: Array("what do ya want for nothing?".utf8),
+      code: "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    ),
     Vector(
-      key: repeated(0xAA, 20), message: repeated(0xDD, 50),
-      code: "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
+      key: repeated(0xAA, 20),
+      message: repeated(0xDD, 50),
+      code: "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"
+    ),
     Vector(
-      key: Array(1...25), message: repeated(0xCD, 50),
-      code: "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"),
+      key: Array(1...25),
+      message: repeated(0xCD, 50),
+      code: "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"
+    ),
     Vector(
-      key: repeated(0x0C, 20), message: Array("Test With Truncation".utf8), code: "a3b6167473100ee06e0c796c2955552b"),
+      key: repeated(0x0C, 20),
+      message: Array("Test With Truncation".utf8),
+      code: "a3b6167473100ee06e0c796c2955552b"
+    ),
     Vector(
-      key: repeated(0xAA, 131), message: Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
-      code: "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
+      key: repeated(0xAA, 131),
+      message: Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
+      code: "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+    ),
     Vector(
       key: repeated(0xAA, 131),
       message: Array(
         """
         This is a test using a larger than block-size key and a larger than block-size data. The key needs to \
         be hashed before being used by the HMAC algorithm.
-        """.utf8),
-      code: "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"),
+        """.utf8
+      ),
+      code: "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"
+    ),
   ]
 
   @Test(arguments: vectors)
@@ -51,7 +68,8 @@ struct `HMAC with SHA-256` {
   @Test func `has a code for nothing under no key`() {
     #expect(
       HMACSHA256.code([], key: [])
-        == bytes(hexadecimal: "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"))
+        == bytes(hexadecimal: "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
+    )
   }
 
   @Test func `codes are equal when every byte is`() {
@@ -76,5 +94,7 @@ struct `HMAC with SHA-256` {
       "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
     ),
   ])
-  func `stands on the published SHA-256`(text: String, digest: String) { #expect(sha256Hexadecimal(text) == digest) }
+  func `stands on the published SHA-256`(text: String, digest: String) {
+    #expect(sha256Hexadecimal(text) == digest)
+  }
 }

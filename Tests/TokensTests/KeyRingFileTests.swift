@@ -5,7 +5,9 @@ import Values
 
 /// Each test has a key file of its own, which goes with it.
 final class `A key file on disk` {
-  private let url = FileManager.default.temporaryDirectory.appending(component: "keys-\(UUID().uuidString).json")
+  private let url = FileManager.default.temporaryDirectory.appending(
+    component: "keys-\(UUID().uuidString).json"
+  )
   private var reports: [String] = []
   private lazy var file = KeyRingFile(path: url.path) { [unowned self] in reports.append($0) }
 
@@ -21,7 +23,9 @@ final class `A key file on disk` {
     try write(keyFile(.signing))
     #expect(try keyID() == "k1")
     try write(keyFile(KeyEntry(id: "k2")))
-    #expect(try file.current(at: Instant(microseconds: now.microseconds + 999_999)).signingKeyID == "k1")
+    #expect(
+      try file.current(at: Instant(microseconds: now.microseconds + 999_999)).signingKeyID == "k1"
+    )
     #expect(try keyID(after: 1) == "k2")
     #expect(reports.isEmpty)
   }
@@ -40,7 +44,9 @@ final class `A key file on disk` {
     #expect(try keyID(after: 1) == "key-2")
   }
 
-  @Test(arguments: ["", "{", #"{"keys":[]}"#, keyFile(.verifying), String(repeating: " ", count: 70_000)])
+  @Test(arguments: [
+    "", "{", #"{"keys":[]}"#, keyFile(.verifying), String(repeating: " ", count: 70_000),
+  ])
   func `that is broken leaves the old keys in use and is reported once`(text: String) throws {
     try write(keyFile(.signing))
     #expect(try keyID() == "k1")

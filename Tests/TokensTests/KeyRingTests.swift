@@ -31,12 +31,16 @@ struct `A key file` {
   }
 
   @Test(arguments: [
-    "", "{", "[]", "null", "{}", #"{"keys":{}}"#, #"{"keys":null}"#, #"{"Keys":[]}"#, #"{"keys":[]}x"#,
-    "-----BEGIN PRIVATE KEY-----",
+    "", "{", "[]", "null", "{}", #"{"keys":{}}"#, #"{"keys":null}"#, #"{"Keys":[]}"#,
+    #"{"keys":[]}x"#, "-----BEGIN PRIVATE KEY-----",
   ])
-  func `is refused when it is no JWK set`(text: String) throws { #expect(try message(text).contains("not a JWK set")) }
+  func `is refused when it is no JWK set`(text: String) throws {
+    #expect(try message(text).contains("not a JWK set"))
+  }
 
-  @Test func `is refused without keys`() throws { #expect(try message(#"{"keys":[]}"#).contains("1 to 16 keys")) }
+  @Test func `is refused without keys`() throws {
+    #expect(try message(#"{"keys":[]}"#).contains("1 to 16 keys"))
+  }
 
   @Test func `is refused without a signing key, or with two`() throws {
     #expect(try message(keyFile(.verifying)).contains("0 signing keys"))
@@ -44,7 +48,11 @@ struct `A key file` {
   }
 
   @Test func `is refused with the same kid twice`() throws {
-    #expect(try message(keyFile(.signing, KeyEntry(operations: #"["verify"]"#))).contains("two keys with kid k1"))
+    #expect(
+      try message(keyFile(.signing, KeyEntry(operations: #"["verify"]"#))).contains(
+        "two keys with kid k1"
+      )
+    )
   }
 
   /// 31 bytes are 42 characters.
@@ -60,7 +68,9 @@ struct `A key file` {
     KeyEntry(secret: "not base64url!"), KeyEntry(secret: KeyEntry.otherSecret + "="),
   ])
   func `is refused with a kid or a secret of another form`(entry: KeyEntry) throws {
-    #expect(try message(keyFile(entry)) == "key 1 of the key file is not an HS256 key with kid and k")
+    #expect(
+      try message(keyFile(entry)) == "key 1 of the key file is not an HS256 key with kid and k"
+    )
   }
 
   @Test(arguments: [
@@ -69,21 +79,33 @@ struct `A key file` {
     #"{"kty":"oct","alg":"HS256","k":"SECRET","key_ops":["sign","verify"]}"#,
     #"{"kty":"oct","kid":1,"alg":"HS256","k":"SECRET","key_ops":["sign","verify"]}"#,
     #"{"kty":"oct","kid":"k1","alg":"HS512","k":"SECRET","key_ops":["sign","verify"]}"#,
-    #"{"kty":"oct","kid":"k1","alg":"HS256","key_ops":["sign","verify"]}"#, "[]", "null", "\"SECRET\"",
+    #"{"kty":"oct","kid":"k1","alg":"HS256","key_ops":["sign","verify"]}"#, "[]", "null",
+    "\"SECRET\"",
   ])
   func `is refused with a key of another kind, which it names by its place`(entry: String) throws {
-    let entry = entry.split(separator: "SECRET", omittingEmptySubsequences: false).joined(separator: KeyEntry.otherSecret)
-    #expect(try message(#"{"keys":[\#(KeyEntry.signing.json),\#(entry)]}"#).hasPrefix("key 2 of the key file is not"))
+    let entry = entry.split(separator: "SECRET", omittingEmptySubsequences: false).joined(
+      separator: KeyEntry.otherSecret
+    )
+    #expect(
+      try message(#"{"keys":[\#(KeyEntry.signing.json),\#(entry)]}"#).hasPrefix(
+        "key 2 of the key file is not"
+      )
+    )
   }
 
-  @Test(arguments: ["[]", "null", #""sign""#, #"["sign"]"#, #"["sign","verify","encrypt"]"#, #"["Sign","verify"]"#, "[1]"])
-  func `is refused with key_ops that are not to verify, or to sign and verify`(operations: String) throws {
+  @Test(arguments: [
+    "[]", "null", #""sign""#, #"["sign"]"#, #"["sign","verify","encrypt"]"#, #"["Sign","verify"]"#,
+    "[1]",
+  ])
+  func `is refused with key_ops that are not to verify, or to sign and verify`(operations: String)
+    throws
+  {
     #expect(try message(keyFile(KeyEntry(operations: operations))).contains("key_ops"))
   }
 
   @Test(arguments: [
-    keyFile(KeyEntry(operations: "[]")), keyFile(.signing, .signing), keyFile(.verifying), keyFile(.signing) + "x",
-    keyFile(KeyEntry(id: "a.b")),
+    keyFile(KeyEntry(operations: "[]")), keyFile(.signing, .signing), keyFile(.verifying),
+    keyFile(.signing) + "x", keyFile(KeyEntry(id: "a.b")),
   ])
   func `is refused without a word of its secrets`(text: String) throws {
     let message = try message(text)
@@ -113,14 +135,21 @@ struct `A page's seal` {
 
   @Test func `is right as long as its key is in the ring`() throws {
     let seal = try keyRing(.signing).pageSeal(text)
-    let later = try keyRing(KeyEntry(id: "k2", secret: KeyEntry.otherSecret), KeyEntry(operations: #"["verify"]"#))
+    let later = try keyRing(
+      KeyEntry(id: "k2", secret: KeyEntry.otherSecret),
+      KeyEntry(operations: #"["verify"]"#)
+    )
     #expect(later.isPageSeal(seal, of: text))
     #expect(later.pageSeal(text) != seal)
-    #expect(try !keyRing(KeyEntry(id: "k1", secret: KeyEntry.otherSecret)).isPageSeal(seal, of: text))
+    #expect(
+      try !keyRing(KeyEntry(id: "k1", secret: KeyEntry.otherSecret)).isPageSeal(seal, of: text)
+    )
   }
 
   @Test func `is made with a key of its own`() throws {
     let secret = try #require(Base64URL.decode(KeyEntry.signing.secret.utf8))
-    #expect(try keyRing(.signing).pageSeal(text) != Array(HMACSHA256.code(text, key: secret).prefix(16)))
+    #expect(
+      try keyRing(.signing).pageSeal(text) != Array(HMACSHA256.code(text, key: secret).prefix(16))
+    )
   }
 }

@@ -6,7 +6,9 @@ struct `A refresh token` {
   private let session = ID(stored: "0190b6f0-89ab-7cde-8f01-23456789abcd")
 
   private func make(_ generation: Int = 3, _ ring: KeyRing, keyID: String = "k1") throws -> String {
-    try #require(RefreshTokens.make(sessionID: session, generation: generation, keyID: keyID, ring: ring))
+    try #require(
+      RefreshTokens.make(sessionID: session, generation: generation, keyID: keyID, ring: ring)
+    )
   }
 
   @Test(arguments: [0, 1, 255, 256, 65_536, Int(UInt32.max)])
@@ -24,7 +26,11 @@ struct `A refresh token` {
   @Test func `differs by session, place and key`() throws {
     let ring = try keyRing(.signing, .verifying)
     let other = RefreshTokens.make(
-      sessionID: ID(stored: "0190b6f0-89ab-7cde-8f01-23456789abce"), generation: 3, keyID: "k1", ring: ring)
+      sessionID: ID(stored: "0190b6f0-89ab-7cde-8f01-23456789abce"),
+      generation: 3,
+      keyID: "k1",
+      ring: ring
+    )
     let texts = try [make(3, ring), make(4, ring), make(3, ring, keyID: "k0"), #require(other)]
     #expect(Set(texts).count == 4)
     // Two tokens share nothing in what proves them.
@@ -32,7 +38,10 @@ struct `A refresh token` {
   }
 
   @Test func `has 256 bits that only the key can make`() throws {
-    let segments = try make(3, keyRing(.signing)).split(separator: ".", omittingEmptySubsequences: false)
+    let segments = try make(3, keyRing(.signing)).split(
+      separator: ".",
+      omittingEmptySubsequences: false
+    )
     #expect(segments.count == 3)
     #expect(segments[0] == "k1")
     #expect(Base64URL.decode(segments[1].utf8)?.count == 20)
@@ -75,8 +84,11 @@ struct `A refresh token` {
   @Test func `is none with something before or behind`() throws {
     let ring = try keyRing(.signing)
     let token = try make(3, ring)
-    for text in ["", ".", "..", "k1", "k1..", "k1.." + token, token + ".", "." + token, token + "=", token + " ",
-      token + "A", " " + token, String(token.dropLast()), token + "." + token, String(repeating: "a.", count: 50_000),
+    for text in [
+      "", ".", "..", "k1", "k1..", "k1.." + token, token + ".", "." + token, token + "=",
+      token + " ",
+      token + "A", " " + token, String(token.dropLast()), token + "." + token,
+      String(repeating: "a.", count: 50_000),
     ] {
       #expect(throws: TokenError.self) { try RefreshTokens.read(text, ring: ring) }
     }
@@ -84,13 +96,20 @@ struct `A refresh token` {
 
   @Test func `counts as long as its key is in the ring`() throws {
     let token = try make(3, keyRing(.signing))
-    let later = try keyRing(KeyEntry(operations: #"["verify"]"#), KeyEntry(id: "k2", secret: KeyEntry.otherSecret))
+    let later = try keyRing(
+      KeyEntry(operations: #"["verify"]"#),
+      KeyEntry(id: "k2", secret: KeyEntry.otherSecret)
+    )
     #expect(try RefreshTokens.read(token, ring: later).generation == 3)
     let dropped = try keyRing(KeyEntry(id: "k2", secret: KeyEntry.otherSecret))
     #expect(throws: TokenError.self) { try RefreshTokens.read(token, ring: dropped) }
-    #expect(RefreshTokens.make(sessionID: session, generation: 3, keyID: "k1", ring: dropped) == nil)
+    #expect(
+      RefreshTokens.make(sessionID: session, generation: 3, keyID: "k1", ring: dropped) == nil
+    )
     let replaced = try keyRing(KeyEntry(secret: KeyEntry.otherSecret))
-    #expect(throws: TokenError.invalid("wrong code")) { try RefreshTokens.read(token, ring: replaced) }
+    #expect(throws: TokenError.invalid("wrong code")) {
+      try RefreshTokens.read(token, ring: replaced)
+    }
   }
 
   @Test func `is not what an access token's key signs`() throws {
@@ -102,6 +121,9 @@ struct `A refresh token` {
     #expect(throws: TokenError.invalid("wrong code")) {
       try RefreshTokens.read("k1.\(segments[1]).\(forged)", ring: ring)
     }
-    #expect(ring.pageSeal(content) != (Base64URL.decode(segments[2].utf8).map { Array($0.prefix(16)) } ?? []))
+    #expect(
+      ring.pageSeal(content)
+        != (Base64URL.decode(segments[2].utf8).map { Array($0.prefix(16)) } ?? [])
+    )
   }
 }

@@ -5,7 +5,8 @@ struct `Base64 for URLs` {
   /// RFC 4648 §10 without its padding, then RFC 7515 appendix C.
   static let vectors: [([UInt8], String)] =
     [
-      ("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE"),
+      ("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"),
+      ("fooba", "Zm9vYmE"),
       ("foobar", "Zm9vYmFy"),
     ].map { (Array($0.0.utf8), $0.1) } + [([3, 236, 255, 224, 193], "A-z_4ME")]
 
@@ -38,7 +39,9 @@ struct `Base64 for URLs` {
   }
 
   @Test(arguments: ["A", "AAAAA", "AAAAAAAAA"])
-  func `cannot have a single character left over`(text: String) { #expect(Base64URL.decode(text.utf8) == nil) }
+  func `cannot have a single character left over`(text: String) {
+    #expect(Base64URL.decode(text.utf8) == nil)
+  }
 
   @Test(arguments: ["Zh", "Zk", "Zv", "Zm9", "Zm_", "Zm9vYh", "__"])
   func `has one text only, so unused bits are zero`(text: String) {
@@ -46,7 +49,10 @@ struct `Base64 for URLs` {
   }
 
   @Test(arguments: [
-    "Zg==", "Zm8=", "=", "====", "Zm9v=", "A+z/4ME", "Zm 9v", "Zm9v\n", "Zm9v.", "Zm9v\u{0}", "Zm9é", "Zm9v%3D",
+    "Zg==", "Zm8=", "=", "====", "Zm9v=", "A+z/4ME", "Zm 9v", "Zm9v\n", "Zm9v.", "Zm9v\u{0}",
+    "Zm9é", "Zm9v%3D",
   ])
-  func `has no padding and no other characters`(text: String) { #expect(Base64URL.decode(text.utf8) == nil) }
+  func `has no padding and no other characters`(text: String) {
+    #expect(Base64URL.decode(text.utf8) == nil)
+  }
 }

@@ -2,6 +2,8 @@ import API
 import Endpoint
 import Passwords
 import PostgreSQL
+import Serving
+import Stores
 import Testing
 import Tokens
 import Values

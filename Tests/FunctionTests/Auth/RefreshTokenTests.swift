@@ -1,6 +1,7 @@
 import API
 import Endpoint
 import PostgreSQL
+import Serving
 import Testing
 import Tokens
 import Values
@@ -41,7 +42,9 @@ struct RefreshTokenTests {
     #expect(rows.count == 1)
     #expect(rows.first?.contains(#""generation":5"#) == true)
     #expect(rows.first?.contains(sha256Hexadecimal(tokens.refreshToken)) == true)
-    let read = { try fixture.authService.tokens.claims(of: $0, at: fixture.clock.now) }
+    let read = { (token: String) in
+      try fixture.authService.tokens.claims(of: token, at: fixture.clock.now)
+    }
     #expect(try read(tokens.accessToken).sessionID == read(first.accessToken).sessionID)
     #expect(try read(tokens.accessToken).tokenID != read(first.accessToken).tokenID)
   }

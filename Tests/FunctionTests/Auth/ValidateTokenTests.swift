@@ -1,6 +1,6 @@
 import API
 import Endpoint
-import Foundation
+import JSON
 import PostgreSQL
 import Serving
 import Stores
@@ -26,20 +26,20 @@ struct ValidateTokenTests {
 
   /// As nginx asks before it lets a request through.
   func check(_ authorization: String?, with door: Door<ValidateToken>? = nil) throws -> Answer {
-    var headers = ["SESSION_CHECK": "1"]
+    var headers = ["SESSION_CHECK": "session"]
     headers["HTTP_AUTHORIZATION"] = authorization
     return try (door ?? fixture.validateToken).rest("GET", "/api/v1/auth/validate", headers: headers)
   }
 
   /// The function with the session store at some other place.
-  func door(at url: String) throws -> (Door<ValidateToken>, Resources) {
+  func door(at url: String) throws -> Door<ValidateToken> {
     let clock = fixture.clock
     let resources = try Resources(
       function: "validate-token",
       settings: Settings(["DATABASE_URL": url, "JWT_KEYS_FILE": fixture.keys.path, "LOG_LEVEL": "off"]),
       clock: { clock.now })
     let function = ValidateToken(sessions: resources.sessions, tokens: try resources.tokens)
-    return (Door(function, resources), resources)
+    return Door(function, resources)
   }
 
   @Test func `a good token says who, what and until when`() throws {
@@ -133,45 +133,35 @@ struct ValidateTokenTests {
   }
 
   @Test func `while the session store is away the token's own validity counts for the gateway`() throws {
-    let (door, resources) = try door(at: "postgresql://auth_service@/user_db?host=/nowhere")
+    let door = try door(at: "postgresql://auth_service@/user_db?host=/nowhere")
 
-    try withExtendedLifetime(resources) {
-      #expect(try check("Bearer \(tokens.accessToken)", with: door).status == 204)
-      #expect(try check("Bearer x", with: door).headers["X-Refusal"] == "TOKEN_INVALID")
-    }
+    #expect(try check("Bearer \(tokens.accessToken)", with: door).status == 204)
+    #expect(try check("Bearer x", with: door).headers["X-Refusal"] == "TOKEN_INVALID")
   }
 
   @Test func `while the session store is away nobody else is told that a token is good`() throws {
-    let (door, resources) = try door(at: "postgresql://auth_service@/user_db?host=/nowhere")
+    let door = try door(at: "postgresql://auth_service@/user_db?host=/nowhere")
 
-    try withExtendedLifetime(resources) {
-      let answer = try door.rest(
-        "POST", "/api/v1/auth/validate", json: #"{"token": "\#(tokens.accessToken)"}"#)
-      #expect(answer.status == 503)
-      #expect(answer.code == .unavailable)
-      #expect(answer.headers["Retry-After"] == "1")
-    }
+    let answer = try door.rest(
+      "POST", "/api/v1/auth/validate", json: #"{"token": "\#(tokens.accessToken)"}"#)
+    #expect(answer.status == 503)
+    #expect(answer.code == .unavailable)
+    #expect(answer.headers["Retry-After"] == "1")
   }
 
   @Test func `a session store that hangs delays the gateway once, and briefly`() throws {
     let server = SilentServer()
-    let (door, resources) = try door(at: server.url)
+    defer { withExtendedLifetime(server) {} }
+    let door = try door(at: server.url)
 
-    try withExtendedLifetime((server, resources)) {
-      let first = try seconds { #expect(try check("Bearer \(tokens.accessToken)", with: door).status == 204) }
-      #expect((0.2...0.8).contains(first))
-      // Asked again at once it does not wait at all.
-      let next = try seconds {
-        for _ in 0..<50 { #expect(try check("Bearer \(tokens.accessToken)", with: door).status == 204) }
-      }
-      #expect(next < 0.4)
+    let first = try timed { try check("Bearer \(tokens.accessToken)", with: door) }
+    #expect(first.result.status == 204)
+    #expect((0.2...0.8).contains(first.seconds))
+    // Asked again at once it does not wait at all.
+    let next = try timed {
+      try (0..<50).map { _ in try check("Bearer \(tokens.accessToken)", with: door).status }
     }
+    #expect(next.result.allSatisfy { $0 == 204 })
+    #expect(next.seconds < 0.4)
   }
-}
-
-/// How long `body` takes.
-func seconds(_ body: () throws -> Void) rethrows -> Double {
-  let start = Date()
-  try body()
-  return Date().timeIntervalSince(start)
 }

@@ -25,6 +25,7 @@ import Values
 @testable import UpdateTask
 @testable import UpdateUser
 @testable import ValidateToken
+@testable import VerifyToken
 
 /// The functions of the system as one test sees them: on the real databases, each service with its own
 /// role, at a time that the test sets. What a test makes, it makes under new ids and names, so tests can
@@ -106,6 +107,9 @@ final class Fixture {
       Door(
         ValidateToken(sessions: authService.sessions, tokens: try authService.tokens), authService)
     }
+  }
+  var verifyToken: Door<VerifyToken> {
+    get throws { Door(VerifyToken(tokens: try authService.tokens), authService) }
   }
   var refreshToken: Door<RefreshToken> {
     get throws {

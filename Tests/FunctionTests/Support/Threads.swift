@@ -36,3 +36,10 @@ func onThreads<T: Sendable>(
   for _ in threads { start.signal() }
   return threads.map { $0.outcome() }
 }
+
+/// What `body` returns, and how long it takes.
+func timed<T>(_ body: () throws -> T) rethrows -> (result: T, seconds: Double) {
+  let start = Date()
+  let result = try body()
+  return (result, Date().timeIntervalSince(start))
+}

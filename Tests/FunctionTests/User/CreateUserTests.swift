@@ -1,6 +1,8 @@
 import API
 import Endpoint
 import Passwords
+import Rules
+import Serving
 import Stores
 import Testing
 import Values
@@ -132,12 +134,12 @@ struct CreateUserTests {
       answer.details == ["username": "is required", "email": "is required", "password": "is required"])
   }
 
-  @Test(arguments: ["12345678901234567890123456789012345678901234567890123456789012345678901234", "ä234567\0"])
-  func `a password that bcrypt would not read whole is refused`(password: String) throws {
-    let problem = try fixture.createUser.refusal(request { $0.password = password })
-
-    #expect(problem?.code == .invalidArgument)
-    #expect(problem?.details.keys.sorted() == ["password"])
+  @Test func `a password that bcrypt would not read whole is refused`() throws {
+    for password in [String(repeating: "p", count: 73), String(repeating: "ü", count: 37), "1234567\0"] {
+      let problem = try fixture.createUser.refusal(request { $0.password = password })
+      #expect(problem?.code == .invalidArgument)
+      #expect(problem?.details.keys.sorted() == ["password"])
+    }
     #expect(try !isTaken)
   }
 

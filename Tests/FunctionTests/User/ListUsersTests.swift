@@ -1,5 +1,6 @@
 import API
 import Endpoint
+import JSON
 import Testing
 import Values
 

@@ -1,6 +1,10 @@
 import API
 import Endpoint
+import JSON
+import Passwords
 import Rules
+import Serving
+import Stores
 import Testing
 import Values
 

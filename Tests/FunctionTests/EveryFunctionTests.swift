@@ -1,0 +1,275 @@
+import API
+import Endpoint
+import Foundation
+import JSON
+import Testing
+import Values
+import Wire
+
+/// What holds for all functions alike.
+struct EveryFunctionTests {
+  /// A function, without its messages' types.
+  struct Function {
+    let name: String
+    let route: Route
+    let access: Access
+    /// Sends a REST request.
+    let send: (_ method: String, _ path: String, _ more: Request) throws -> Answer
+
+    init<F>(_ door: Door<F>) {
+      name = "\(F.self)"
+      route = F.route
+      access = F.access
+      send = { method, path, more in
+        try door.rest(
+          method, path, json: more.json, token: more.token, headers: more.headers,
+          authorizations: more.authorizations, isTooLarge: more.isTooLarge)
+      }
+    }
+
+    /// A path that leads there, though perhaps to nothing.
+    var path: String {
+      route.path.replacingOccurrences(of: "{id}", with: "00000000-0000-7000-8000-000000000000")
+        .replacingOccurrences(of: "{user_id}", with: "00000000-0000-7000-8000-000000000000")
+        .replacingOccurrences(of: "{probe}", with: "live")
+    }
+
+    var method: String { route.methods[0].rawValue }
+    var hasBody: Bool { method != "GET" && method != "DELETE" }
+
+    func send(_ more: Request) throws -> Answer { try send(method, path, more) }
+  }
+
+  /// What else there is to a request.
+  struct Request {
+    var json: String?
+    var token: String?
+    var headers: [String: String] = [:]
+    var authorizations: Int?
+    var isTooLarge = false
+  }
+
+  let fixture: Fixture
+  let functions: [Function]
+
+  init() throws {
+    fixture = try Fixture()
+    functions = [
+      Function(try fixture.createUser), Function(fixture.getUser), Function(try fixture.updateUser),
+      Function(fixture.deleteUser), Function(fixture.listUsers), Function(try fixture.login),
+      Function(try fixture.validateToken), Function(try fixture.verifyToken),
+      Function(try fixture.refreshToken), Function(try fixture.logout), Function(fixture.createTask),
+      Function(fixture.getTask), Function(fixture.updateTask), Function(fixture.deleteTask),
+      Function(fixture.listTasks), Function(fixture.listUserTasks), Function(fixture.health),
+    ]
+  }
+
+  /// Those that nobody may call without a token.
+  var guarded: [Function] { functions.filter { $0.access != .anyone && $0.access != .anyoneKnownOrNot } }
+
+  @Test func `each is a folder, and is named in the contract`() throws {
+    let folders = try ["User", "Auth", "Task", "Operations"].flatMap {
+      try FileManager.default.contentsOfDirectory(atPath: Repository.path("Functions/\($0)"))
+    }
+    #expect(Set(functions.map(\.name)) == Set(folders).subtracting(["Migrate", "CreateAdmin"]))
+
+    for function in functions {
+      guard let rpc = function.route.rpc else {
+        #expect(function.name == "VerifyToken")
+        continue
+      }
+      let parts = rpc.split { $0 == "." || $0 == "/" }.map(String.init)
+      let (package, service, method) = (parts[0], parts[2], parts[3])
+      let proto = try String(
+        contentsOfFile: Repository.path("Shared/API/Protos/\(package)/v1/\(package).proto"), encoding: .utf8)
+      #expect(proto.contains("service \(service) {"), "\(function.name)")
+      #expect(proto.contains("rpc \(method)("), "\(function.name)")
+    }
+    #expect(Set(functions.map(\.route.rpc)).count == functions.count)
+  }
+
+  @Test func `without a token it is unauthenticated`() throws {
+    #expect(guarded.count == 10)
+    for function in guarded {
+      let answer = try function.send(Request(json: function.hasBody ? "{}" : nil))
+      #expect(answer.code == .unauthenticated, "\(function.name)")
+      #expect(answer.headers["WWW-Authenticate"] == "Bearer realm=\"task-management\"", "\(function.name)")
+    }
+  }
+
+  @Test func `with a token that is not good it is invalid, whatever else is wrong`() throws {
+    let good = try fixture.stranger(.admin).token
+    let tokens = ["", "x", good + ".", "Bearer " + good, String(repeating: "a", count: 100_000)]
+    for function in guarded {
+      for token in tokens {
+        let answer = try function.send(Request(json: "{", token: token))
+        #expect(answer.code == .tokenInvalid, "\(function.name) \(token.prefix(20))")
+        #expect(answer.headers["WWW-Authenticate"]?.contains("invalid_token") == true, "\(function.name)")
+      }
+      let basic = try function.send(Request(headers: ["HTTP_AUTHORIZATION": "Basic YTpi"]))
+      #expect(basic.code == .tokenInvalid, "\(function.name)")
+      let twice = try function.send(Request(token: good, authorizations: 2))
+      #expect(twice.code == .tokenInvalid, "\(function.name)")
+    }
+  }
+
+  @Test func `with a token that has expired it says so`() throws {
+    let token = try fixture.stranger(.admin).token
+    fixture.clock.advance(seconds: 3600)
+    for function in guarded {
+      #expect(try function.send(Request(token: token)).code == .tokenExpired, "\(function.name)")
+    }
+  }
+
+  @Test func `another method is not allowed, and those that are are named`() throws {
+    let token = try fixture.stranger(.admin).token
+    for function in functions {
+      let answer = try function.send("OPTIONS", function.path, Request(token: token))
+      #expect(answer.status == 405, "\(function.name)")
+      #expect(answer.code == .methodNotAllowed, "\(function.name)")
+      let methods = function.route.methods.map(\.rawValue).joined(separator: ", ")
+      #expect(answer.headers["Allow"] == methods, "\(function.name)")
+    }
+  }
+
+  @Test func `another path is not found`() throws {
+    let token = try fixture.stranger(.admin).token
+    for function in functions {
+      for path in ["/", function.path + "/", function.path + "/x", "/api/v2/tasks"] {
+        let answer = try function.send(function.method, path, Request(json: "{}", token: token))
+        #expect(answer.code == .notFound, "\(function.name) \(path)")
+      }
+    }
+  }
+
+  @Test func `a body that was too large is refused`() throws {
+    for function in functions {
+      let answer = try function.send(Request(isTooLarge: true))
+      #expect(answer.status == 413, "\(function.name)")
+      #expect(answer.code == .payloadTooLarge, "\(function.name)")
+    }
+  }
+
+  @Test func `a body that is not JSON is refused, and it says where it breaks`() throws {
+    let token = try fixture.stranger(.admin).token
+    let bodies = functions.filter(\.hasBody)
+    #expect(bodies.count == 8)
+    for function in bodies {
+      let answer = try function.send(Request(json: "{\n  \"a\": 1,\n}", token: token))
+      #expect(answer.code == .malformedJSON, "\(function.name)")
+      #expect(answer.details == ["line": "3", "column": "1", "offset": "12"], "\(function.name)")
+      for json in ["", "[]", "null", "\"a\"", "{} {}", "{\"a\": 1, \"a\": 2}", "{\"a\": \"\\ud800\"}"] {
+        let answer = try function.send(Request(json: json, token: token))
+        #expect(answer.code == .malformedJSON, "\(function.name) \(json)")
+      }
+      for type in ["", "text/plain", "application/json; charset=latin1", "application/jsonx"] {
+        let answer = try function.send(
+          Request(json: "{}", token: token, headers: ["CONTENT_TYPE": type]))
+        #expect(answer.status == 415, "\(function.name) \(type)")
+      }
+    }
+  }
+
+  @Test func `a field that it does not have is refused by name`() throws {
+    let token = try fixture.stranger(.admin).token
+    for function in functions {
+      let answer =
+        function.hasBody
+        ? try function.send(Request(json: #"{"no_such_field": null}"#, token: token))
+        : try function.send(function.method, function.path + "?no_such_field=1", Request(token: token))
+      #expect(answer.code == .invalidArgument, "\(function.name)")
+      #expect(answer.details["no_such_field"] != nil, "\(function.name)")
+    }
+  }
+
+  @Test func `without its database it is unavailable, and says no more`() throws {
+    let nowhere = try Fixture(
+      settings: ["DATABASE_URL": "postgresql://me@/x?host=/nowhere"], keys: fixture.keys)
+    let id = fixture.id().text
+    let token = try fixture.stranger(.admin).token
+    let session = try fixture.signIn(fixture.user())
+    let answers = [
+      try nowhere.createUser.rest(
+        "POST", "/api/v1/users", json: #"{"username": "ada", "email": "a@b.de", "password": "12345678"}"#),
+      try nowhere.getUser.rest("GET", "/api/v1/users/\(id)", token: token),
+      try nowhere.updateUser.rest("PATCH", "/api/v1/users/\(id)", json: "{}", token: token),
+      try nowhere.deleteUser.rest("DELETE", "/api/v1/users/\(id)", token: token),
+      try nowhere.listUsers.rest("GET", "/api/v1/users", token: token),
+      try nowhere.login.rest(
+        "POST", "/api/v1/auth/login", json: #"{"username": "ada", "password": "12345678"}"#),
+      try nowhere.refreshToken.rest(
+        "POST", "/api/v1/auth/refresh", json: #"{"refresh_token": "\#(session.refreshToken)"}"#),
+      try nowhere.logout.rest(
+        "POST", "/api/v1/auth/logout", json: #"{"refresh_token": "\#(session.refreshToken)"}"#),
+      try nowhere.createTask.rest("POST", "/api/v1/tasks", json: #"{"title": "x"}"#, token: token),
+      try nowhere.getTask.rest("GET", "/api/v1/tasks/\(id)", token: token),
+      try nowhere.updateTask.rest("PATCH", "/api/v1/tasks/\(id)", json: "{}", token: token),
+      try nowhere.deleteTask.rest("DELETE", "/api/v1/tasks/\(id)", token: token),
+      try nowhere.listTasks.rest("GET", "/api/v1/tasks", token: token),
+      try nowhere.listUserTasks.rest("GET", "/api/v1/users/\(id)/tasks", token: token),
+    ]
+    for answer in answers {
+      #expect(answer.status == 503)
+      #expect(answer.code == .unavailable)
+      #expect(answer.headers["Retry-After"] == "1")
+      #expect(!answer.body.contains("nowhere"))
+    }
+  }
+
+  @Test func `a request that takes too long exceeds its deadline`() throws {
+    let server = SilentServer()
+    defer { withExtendedLifetime(server) {} }
+    let hurried = try Fixture(
+      settings: ["DATABASE_URL": server.url, "REQUEST_DEADLINE_MS": "100"], keys: fixture.keys)
+    let token = try fixture.stranger(.admin).token
+
+    let (answer, seconds) = try timed { try hurried.listTasks.rest("GET", "/api/v1/tasks", token: token) }
+    #expect(answer.status == 504)
+    #expect(answer.code == .deadlineExceeded)
+    #expect(answer.headers["Retry-After"] == "1")
+    #expect((0.1...0.5).contains(seconds))
+  }
+
+  @Test func `each request is one line of the log, with the cause that its answer keeps to itself`() throws {
+    let folder = TemporaryFolder()
+    let file = folder.path + "/log"
+    let logged = try Fixture(
+      settings: [
+        "LOG_FILE": file, "LOG_LEVEL": "info", "DATABASE_URL": "postgresql://me@/x?host=/nowhere",
+      ])
+    let ada = try logged.stranger()
+    let answer = try logged.listTasks.rest("GET", "/api/v1/tasks", token: ada.token)
+    _ = try logged.listTasks.rest("GET", "/api/v1/tasks?page_size=0", token: ada.token)
+
+    let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 2)
+    guard case .object(let line)? = try lines.first.map({ try JSONValue(parsing: Array($0.utf8)) }) else {
+      Issue.record("not an object: \(lines)")
+      return
+    }
+    #expect(line["request_id"] == .string("r-1"))
+    #expect(line["status"] == .number("503"))
+    #expect(line["user_id"] == .string(ada.id.text))
+    #expect(line["error"] == .string("UNAVAILABLE"))
+    #expect(line["cause"]?.string?.contains("/nowhere") == true)
+    #expect(!answer.body.contains("/nowhere"))
+    #expect(lines[1].contains("INVALID_ARGUMENT"))
+    #expect(!lines.joined().contains(ada.token))
+  }
+
+  @Test func `behind a pooler that knows no prepared statements all goes on as ever`() throws {
+    let pooled = try Fixture(settings: ["PREPARED_STATEMENTS": "off"])
+    let ada = try pooled.user()
+    let tokens = try pooled.signIn(ada)
+    let next = try pooled.refreshToken(.with { $0.refreshToken = tokens.refreshToken })
+    let task = try pooled.createTask(.with { $0.title = "Paint" }, as: ada.caller)
+
+    #expect(try pooled.updateTask(.with { ($0.id, $0.status) = (task.id, .completed) }, as: ada.caller).version == 2)
+    #expect(try pooled.listTasks(.with { $0.status = [.completed] }, as: ada.caller).tasks.count == 1)
+    #expect(try pooled.validateToken(.with { $0.token = next.accessToken }).username == ada.username)
+    try pooled.deleteTask(.with { $0.id = task.id }, as: ada.caller)
+    try pooled.logout(.with { $0.refreshToken = next.refreshToken })
+    try pooled.deleteUser(.with { $0.id = ada.id.text }, as: ada.caller)
+    #expect(try pooled.row(ofUser: ada.id) == nil)
+  }
+}

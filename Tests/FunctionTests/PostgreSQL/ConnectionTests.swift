@@ -1,0 +1,230 @@
+import Foundation
+import PostgreSQL
+import Testing
+
+/// What happens when the connection is lost, or the database is slow, silent or not there.
+struct ConnectionTests {
+  let scratch: ScratchDatabase
+  let database: Database
+  /// Another session in the same database.
+  let other: Database
+
+  init() throws {
+    scratch = try ScratchDatabase()
+    database = try Postgres.database(.superuser, in: scratch)
+    other = try Postgres.database(.superuser, in: scratch)
+    try other.runScript("CREATE TABLE log (number bigint, note text); CREATE SEQUENCE tries")
+  }
+
+  func backend() throws -> Int64 {
+    try database.read(Query("SELECT pg_backend_pid()")) { try $0.integer(0) }[0]
+  }
+
+  /// Ends a backend, and returns when its process is gone and so its socket closed.
+  func terminate(_ backend: Int64) throws {
+    _ = try other.write(Query("SELECT pg_terminate_backend($1::integer)", .integer(backend)))
+    while kill(pid_t(backend), 0) == 0 || errno == EPERM { usleep(500) }
+  }
+
+  /// Ends our backend as soon as it sleeps in a statement.
+  func terminateWhileSleeping() throws -> Background<Void> {
+    let backend = try backend()
+    return Background { [scratch] in
+      let other = try Postgres.database(.superuser, in: scratch)
+      let sleeps = Query(
+        "SELECT pid FROM pg_stat_activity WHERE pid = $1::integer AND wait_event = 'PgSleep'", .integer(backend))
+      while try other.read(sleeps, map: { _ in 0 }).isEmpty { usleep(1000) }
+      _ = try other.write(Query("SELECT pg_terminate_backend($1::integer)", .integer(backend)))
+    }
+  }
+
+  func count(_ table: SQL) throws -> Int64 {
+    try other.read(Query("SELECT count(*) FROM " + table)) { try $0.integer(0) }[0]
+  }
+
+  /// How many times a statement with `nextval('tries')` was begun; rolling back does not undo it.
+  func tries() throws -> Int64 {
+    try other.read(Query("SELECT last_value FROM tries WHERE is_called")) { try $0.integer(0) }.first ?? 0
+  }
+
+  // MARK: Lost
+
+  @Test func `a connection that was lost while idle does not harm a read`() throws {
+    for _ in 0..<5 {
+      let before = try backend()
+      try terminate(before)
+      #expect(try backend() != before)
+    }
+  }
+
+  @Test func `a connection that was lost while idle does not harm a write`() throws {
+    for _ in 0..<5 {
+      try terminate(backend())
+      #expect(try database.write(Query("INSERT INTO log VALUES (1)")) == 1)
+    }
+    #expect(try count("log") == 5)
+  }
+
+  @Test func `a connection that was lost while idle does not harm a transaction`() throws {
+    for _ in 0..<5 {
+      try terminate(backend())
+      _ = try database.transaction { try $0.run(Query("INSERT INTO log VALUES (1)")) }
+    }
+    #expect(try count("log") == 5)
+  }
+
+  @Test func `a read whose connection is lost under way is done once more`() throws {
+    let killer = try terminateWhileSleeping()
+
+    let rows = try database.read(Query("SELECT nextval('tries'), pg_sleep(0.3)")) { try $0.integer(0) }
+    try killer.outcome().get()
+    #expect(rows == [2])
+  }
+
+  @Test func `a write whose connection is lost under way fails and is not done again`() throws {
+    let killer = try terminateWhileSleeping()
+
+    let error = #expect(throws: DatabaseError.self) {
+      try database.write(Query("INSERT INTO log SELECT nextval('tries'), pg_sleep(0.3)::text"))
+    }
+    try killer.outcome().get()
+    #expect(isUnreachable(error))
+    #expect(try count("log") == 0)
+    #expect(try tries() == 1)
+    #expect(try database.write(Query("INSERT INTO log VALUES (1)")) == 1)
+  }
+
+  @Test func `a transaction whose connection is lost under way leaves nothing and is not done again`() throws {
+    let killer = try terminateWhileSleeping()
+
+    var attempts = 0
+    let error = #expect(throws: DatabaseError.self) {
+      try database.transaction { transaction in
+        attempts += 1
+        try transaction.run(Query("INSERT INTO log VALUES (1)"))
+        try transaction.run(Query("SELECT pg_sleep(0.3)"))
+      }
+    }
+    try killer.outcome().get()
+    #expect(isUnreachable(error))
+    #expect(attempts == 1)
+    #expect(try count("log") == 0)
+    _ = try database.transaction { try $0.run(Query("INSERT INTO log VALUES (2)")) }
+    #expect(try count("log") == 1)
+  }
+
+  @Test func `a database that is not there is unreachable, without its URL in the error`() throws {
+    let nowhere = Database(url: "postgresql://me:secret@/x?host=/nowhere")
+
+    let (error, seconds) = timed {
+      #expect(throws: DatabaseError.self) { try nowhere.read(Query("SELECT 1")) { try $0.integer(0) } }
+    }
+    #expect(isUnreachable(error))
+    #expect(error?.summary.contains("secret") == false)
+    #expect(seconds < 1)
+  }
+
+  @Test func `a URL that is none is unreachable`() throws {
+    let error = #expect(throws: DatabaseError.self) {
+      try Database(url: "postgresql://me@[/x").write(Query("SELECT 1"))
+    }
+
+    #expect(isUnreachable(error))
+  }
+
+  // MARK: Slow
+
+  @Test func `the deadline ends a statement, and the next one has a new connection`() throws {
+    let before = try backend()
+    database.deadline = Deadline(millisecondsFromNow: 100)
+    let (error, seconds) = timed {
+      #expect(throws: DatabaseError.self) {
+        try database.read(Query("SELECT 1 FROM pg_sleep(3)")) { try $0.integer(0) }
+      }
+    }
+
+    #expect(isDeadlineExceeded(error))
+    #expect((0.1...0.6).contains(seconds))
+    database.deadline = Deadline(millisecondsFromNow: 4000)
+    #expect(try backend() != before)
+  }
+
+  @Test func `the deadline ends a transaction, and nothing of it stays`() throws {
+    let error = #expect(throws: DatabaseError.self) {
+      database.deadline = Deadline(millisecondsFromNow: 200)
+      try database.transaction { transaction in
+        try transaction.run(Query("INSERT INTO log VALUES (1)"))
+        try transaction.run(Query("SELECT pg_sleep(1)"))
+      }
+    }
+
+    #expect(isDeadlineExceeded(error))
+    database.deadline = Deadline(millisecondsFromNow: 4000)
+    // Waits for the lock of the transaction, if it is still open.
+    _ = try database.transaction { try $0.run(Query("LOCK TABLE log")) }
+    #expect(try count("log") == 0)
+  }
+
+  @Test func `a deadline that has passed ends a request before it begins`() throws {
+    database.deadline = Deadline(millisecondsFromNow: 0)
+
+    let error = #expect(throws: DatabaseError.self) {
+      try database.write(Query("INSERT INTO log VALUES (1)"))
+    }
+    #expect(isDeadlineExceeded(error))
+    #expect(try count("log") == 0)
+  }
+
+  @Test func `the deadline ends a wait for a server that says nothing`() throws {
+    let server = SilentServer()
+    defer { withExtendedLifetime(server) {} }
+    let silent = Database(url: server.url)
+    silent.deadline = Deadline(millisecondsFromNow: 150)
+
+    let (error, seconds) = timed {
+      #expect(throws: DatabaseError.self) { try silent.read(Query("SELECT 1")) { try $0.integer(0) } }
+    }
+    #expect(isDeadlineExceeded(error))
+    #expect((0.15...0.6).contains(seconds))
+  }
+
+  @Test func `the server gives up by itself what nobody waits for any more`() throws {
+    let impatient = try Postgres.database(
+      .superuser, in: scratch, options: Database.Options(statementTimeoutMilliseconds: 200))
+    impatient.deadline = Deadline(millisecondsFromNow: 3000)
+
+    let error = #expect(throws: DatabaseError.self) {
+      try impatient.read(Query("SELECT 1 FROM pg_sleep(2)")) { try $0.integer(0) }
+    }
+    #expect(error?.summary.hasPrefix("SQLSTATE 57014") == true)
+  }
+
+  // MARK: Large
+
+  @Test func `values and answers larger than a socket's buffer get through`() throws {
+    let large = String(repeating: "0123456789", count: 500_000)
+
+    let rows = try database.read(Query("SELECT $1::text || 'x', length($1)", .text(large))) {
+      (try $0.text(0), try $0.integer(1))
+    }
+    #expect(rows.count == 1)
+    #expect(rows.first?.0 == large + "x")
+    #expect(rows.first?.1 == 5_000_000)
+  }
+
+  @Test func `the server knows who is connected`() throws {
+    let named = try Postgres.database(
+      .superuser, in: scratch, options: Database.Options(applicationName: "create-task"))
+
+    #expect(
+      try named.read(Query("SELECT current_setting('application_name')")) { try $0.text(0) } == ["create-task"])
+  }
+
+  func isUnreachable(_ error: DatabaseError?) -> Bool {
+    if case .unreachable? = error { true } else { false }
+  }
+
+  func isDeadlineExceeded(_ error: DatabaseError?) -> Bool {
+    if case .deadlineExceeded? = error { true } else { false }
+  }
+}

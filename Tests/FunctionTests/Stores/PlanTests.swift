@@ -1,0 +1,165 @@
+import API
+import Endpoint
+import Foundation
+@testable import PostgreSQL
+import Rules
+@testable import Stores
+import Testing
+import Values
+
+/// How PostgreSQL finds the rows of each list on a large table: `PLAN_ROWS` of them, 200,000 by default.
+///
+/// The plan depends on the table's size, so the table is filled once for all questions.
+struct PlanTests {
+  static let rows = Int64(ProcessInfo.processInfo.environment["PLAN_ROWS"] ?? "") ?? 200_000
+  /// Tasks of one user.
+  static let share: Int64 = 500
+
+  /// One question, as a list makes it.
+  struct Variant {
+    let name: String
+    let isFiltered: Bool
+    let listing: TaskListing
+  }
+
+  @Test(.timeLimit(.minutes(10)))
+  func `every list finds its rows by an index, in order unless filters leave few`() throws {
+    let scratch = try ScratchDatabase(migrations: "task_db")
+    try fill(scratch)
+    let service = Database(url: try Postgres.url(.task, database: scratch.name))
+    service.deadline = Deadline(millisecondsFromNow: 60_000)
+
+    let variants = try variants()
+    #expect(variants.count == 4 * 2 * 2 * 2 * 7)
+    for variant in variants {
+      let plan = try plan(of: TaskStore.listQuery(variant.listing), service)
+      #expect(!plan.contains("Seq Scan"), "\(variant.name):\n\(plan)")
+      if !variant.isFiltered {
+        #expect(plan.contains("Index Scan"), "\(variant.name):\n\(plan)")
+        #expect(!plan.contains("Sort"), "\(variant.name):\n\(plan)")
+      }
+    }
+  }
+
+  /// Inserts the rows; as the superuser, who may also tell the planner about them.
+  private func fill(_ scratch: ScratchDatabase) throws {
+    let owner = try Postgres.database(
+      .superuser, in: scratch, options: Database.Options(statementTimeoutMilliseconds: 600_000))
+    owner.deadline = Deadline(millisecondsFromNow: 600_000)
+    let insert = Query(
+      """
+      INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at)
+      SELECT gen_random_uuid()::text, 'Task ' || n || (ARRAY[' paint', ' write', ' call', ' buy'])[1 + n % 4],
+        CASE WHEN n % 3 = 0 THEN 'about word' || n % 5000 END,
+        (enum_range(NULL::task_status))[1 + n / 7 % 4], (enum_range(NULL::task_priority))[1 + n / 3 % 4],
+        '00000000-0000-7000-8000-' || lpad((n % $2::bigint)::text, 12, '0'),
+        CASE WHEN n % 5 > 0 THEN timestamptz '2026-01-01Z' + n % 100000 * interval '5 minutes' END,
+        timestamptz '2026-01-01Z' + n * interval '7 seconds', timestamptz '2026-01-01Z' + n * interval '8 seconds'
+      FROM generate_series(1, $1::bigint) AS n
+      """, .integer(Self.rows), .integer(Self.rows / Self.share))
+    #expect(try owner.write(insert) == Int(Self.rows))
+    try owner.runScript("ANALYZE tasks")
+  }
+
+  /// 4 orders, 2 directions, one's own and all, the first page and a later one; without filters, with
+  /// each one and with all of them.
+  private func variants() throws -> [Variant] {
+    let owner = "00000000-0000-7000-8000-000000000042"
+    let user = Caller(userID: owner, role: .user)
+    let admin = Caller(userID: owner, role: .admin)
+    let soon = Timestamp(try Instant(rfc3339: "2026-06-01T00:00:00Z"))
+    let late = Timestamp(try Instant(rfc3339: "2026-06-08T00:00:00Z"))
+    let filters: [(String, (inout ListTasksRequest) -> Void)] = [
+      ("no filter", { _ in }),
+      ("status", { $0.status = [.pending, .inProgress] }),
+      ("priority", { $0.priority = [.urgent] }),
+      ("due_before", { $0.dueBefore = late }),
+      ("due_after", { $0.dueAfter = soon }),
+      ("q", { $0.q = "word42" }),
+      (
+        "all filters",
+        {
+          $0.status = [.pending, .inProgress]
+          $0.priority = [.urgent, .high]
+          $0.dueBefore = late
+          $0.dueAfter = soon
+          $0.q = "word42"
+        }
+      ),
+    ]
+    var variants: [Variant] = []
+    for key in TaskListing.Key.allCases {
+      for direction in ["asc", "desc"] {
+        for caller in [user, admin] {
+          for (name, filter) in filters {
+            let request = ListTasksRequest.with {
+              $0.orderBy = "\(key.rawValue) \(direction)"
+              filter(&$0)
+            }
+            let first = try TaskListing(request, caller: caller, pages: .unsealed)
+            let later = try TaskListing(
+              request.with { $0.pageToken = try PageTokens.unsealed.token(after: cursor(key), filters: "") },
+              caller: caller, pages: .unsealed)
+            let label = "\(key.rawValue) \(direction), \(caller.role.name), \(name)"
+            let isFiltered = name != "no filter"
+            variants.append(Variant(name: label + ", first page", isFiltered: isFiltered, listing: first))
+            variants.append(Variant(name: label + ", later page", isFiltered: isFiltered, listing: later))
+          }
+        }
+      }
+    }
+    return variants
+  }
+
+  /// A place in the middle of the list.
+  private func cursor(_ key: TaskListing.Key) -> Cursor {
+    let value =
+      switch key {
+      case .createdAt, .updatedAt: Instant(seconds: 1_767_225_600 + 4 * Self.rows).rfc3339
+      case .dueDate: "2026-06-04T00:00:00Z"
+      case .priority: "HIGH"
+      }
+    return Cursor(key: value, id: "80000000-0000-4000-8000-000000000000")
+  }
+
+  /// The plan that PostgreSQL has settled for when the statement has run some times: by then it may be one
+  /// for all values.
+  private func plan(of query: Query, _ database: Database) throws -> String {
+    for _ in 0..<6 { _ = try database.read(query) { try $0.text(0) } }
+    let names = try database.read(
+      Query("SELECT name FROM pg_prepared_statements WHERE statement = $1", .text(query.sql.text))
+    ) { try $0.text(0) }
+    let name = try #require(names.first)
+    let values = query.values.map(\.literal).joined(separator: ", ")
+    let explain = Query(SQL(unsafeSQL: "EXPLAIN EXECUTE \(name) (\(values))"))
+    return try database.read(explain) { try $0.text(0) }.joined(separator: "\n")
+  }
+}
+
+extension SQLValue {
+  /// The value as SQL text. Good for what this test binds.
+  fileprivate var literal: String {
+    switch self {
+    case .text(let text), .optionalText(.some(let text)): "'\(text)'"
+    case .integer(let number): "\(number)"
+    case .microseconds(.some(let microseconds)): "'\(Instant(microseconds: microseconds).rfc3339)'"
+    case .texts(let texts): "'{\(texts.joined(separator: ","))}'"
+    default: preconditionFailure("no list binds \(self)")
+    }
+  }
+}
+
+extension PageTokens {
+  /// Page tokens that anybody can make.
+  fileprivate static var unsealed: PageTokens {
+    PageTokens(seal: { _ in [UInt8](repeating: 0, count: 16) }, check: { _, _ in true })
+  }
+}
+
+extension ListTasksRequest {
+  fileprivate func with(_ change: (inout ListTasksRequest) throws -> Void) rethrows -> ListTasksRequest {
+    var copy = self
+    try change(&copy)
+    return copy
+  }
+}

@@ -1,0 +1,153 @@
+import API
+import Endpoint
+import JSON
+import Testing
+import Wire
+
+/// What is written and read by hand, held against the contract and swift-protobuf.
+struct `The contract` {
+  private static let responses: [any ResponseMessage.Type] = [
+    CheckResponse.self, Empty.self, ListTasksResponse.self, ListUsersResponse.self,
+    TaskMessage.self, TokenResponse.self,
+    UserMessage.self, ValidateTokenResponse.self,
+  ]
+
+  private static let requests: [any RequestMessage.Type] = [
+    CheckRequest.self, CreateTaskRequest.self, CreateUserRequest.self, DeleteTaskRequest.self,
+    DeleteUserRequest.self,
+    GetTaskRequest.self, GetUserRequest.self, ListTasksRequest.self, ListUserTasksRequest.self,
+    ListUsersRequest.self,
+    LoginRequest.self, LogoutRequest.self, RefreshTokenRequest.self, UpdateTaskRequest.self,
+    UpdateUserRequest.self,
+    ValidateTokenRequest.self,
+  ]
+
+  private let contract: Contract
+
+  init() throws { contract = try Contract() }
+
+  @Test func `has no message of a call that the tests below leave out`() {
+    #expect(Set(Self.requests.map { $0.protoMessageName }) == contract.requests)
+    #expect(Set(Self.responses.map { $0.protoMessageName }) == contract.responses)
+    #expect(contract.fields(of: "task.v1.Task").count == 10)
+  }
+
+  @Test(arguments: responses.indices)
+  func `is kept by every response: all its fields are written, as swift-protobuf understands them`(
+    index: Int
+  ) throws {
+    let type = Self.responses[index]
+    switch type.protoMessageName {
+    case Empty.protoMessageName: #expect(written(Empty()) == "{}")
+    case ValidateTokenResponse.protoMessageName:
+      try checkWriting(type, omitting: ["reason"])
+      let others = contract.fields(of: type.protoMessageName).subtracting(["reason"])
+      try checkWriting(type, omitting: others, alsoWritten: ["valid"])
+    default: try checkWriting(type, omitting: [])
+    }
+  }
+
+  private func checkWriting<M: ResponseMessage>(
+    _ type: M.Type,
+    omitting: Set<String>,
+    alsoWritten: Set<String> = []
+  ) throws {
+    let name = type.protoMessageName
+    let full = try M(jsonString: contract.json(of: name, omitting: omitting))
+    let text = written(full)
+    #expect(
+      try Set(members(text).keys)
+        == contract.fields(of: name).subtracting(omitting).union(alsoWritten)
+    )
+    #expect(try M(jsonString: text).isEqualTo(message: full))
+    // The values that swift-protobuf writes, but for its 64-bit integers, which are strings there.
+    var options = JSONEncodingOptions()
+    options.preserveProtoFieldNames = true
+    options.alwaysPrintInt64sAsNumbers = true
+    options.useDeterministicOrdering = true
+    let judge = try members(full.jsonString(options: options))
+    #expect(try members(text).filter { !alsoWritten.contains($0.key) } == judge)
+  }
+
+  @Test(
+    arguments: [
+      TaskMessage.self, UserMessage.self, ListTasksResponse.self, ListUsersResponse.self,
+      TokenResponse.self,
+      CheckResponse.self,
+    ] as [any ResponseMessage.Type]
+  )
+  func `is kept when nothing is set: every field is there all the same`(
+    type: any ResponseMessage.Type
+  ) throws {
+    #expect(
+      try Set(members(written(type.init())).keys) == contract.fields(of: type.protoMessageName)
+    )
+  }
+
+  @Test func `has null for what is not set and brackets for what is empty`() throws {
+    let task = try members(written(TaskMessage()))
+    #expect(task["description"] == .null)
+    #expect(task["due_date"] == .null)
+    #expect(try members(written(UserMessage()))["full_name"] == .null)
+    #expect(try members(written(ListTasksResponse()))["tasks"] == .array([]))
+    #expect(
+      try members(written(ListUsersResponse())) == [
+        "users": .array([]), "next_page_token": .string(""),
+      ]
+    )
+    let valid = try members(written(ValidateTokenResponse { $0.valid = true }))
+    #expect(valid["username"] == .null)
+    #expect(valid["reason"] == nil)
+  }
+
+  @Test func `tells an empty text from none`() throws {
+    #expect(
+      try members(written(TaskMessage { $0.description_p = "" }))["description"] == .string("")
+    )
+    #expect(try members(written(UserMessage { $0.fullName = "" }))["full_name"] == .string(""))
+  }
+
+  @Test(arguments: requests.indices)
+  func `is kept by every request: all its fields are read, as swift-protobuf reads them`(index: Int)
+    throws
+  {
+    try checkReading(Self.requests[index])
+  }
+
+  private func checkReading<M: RequestMessage>(_ type: M.Type) throws {
+    let outside: Set = ["update_mask", "expected_version"]
+    let json = try contract.json(of: type.protoMessageName, omitting: outside)
+    let decoded = try RESTDecoder.decode(json: Array(json.utf8), as: type)
+    #expect(decoded.violations.reasons == [:])
+    var options = JSONEncodingOptions()
+    options.preserveProtoFieldNames = true
+    let read = try members(decoded.message.jsonString(options: options)).filter {
+      !outside.contains($0.key)
+    }
+    #expect(try read == members(M(jsonString: json).jsonString(options: options)))
+    #expect(Set(read.keys) == contract.fields(of: type.protoMessageName).subtracting(outside))
+  }
+
+  @Test(arguments: requests.indices)
+  func `is kept by every request: a field that it does not have is named`(index: Int) throws {
+    try checkUnknown(Self.requests[index])
+  }
+
+  private func checkUnknown<M: RequestMessage>(_ type: M.Type) throws {
+    let json = try contract.json(
+      of: type.protoMessageName,
+      omitting: ["update_mask", "expected_version"]
+    )
+    let more =
+      json.dropLast() + (json == "{}" ? "" : ",") + "\"colour\":\"red\",\"Title\":1,\"\":null}"
+    let decoded = try RESTDecoder.decode(json: Array(more.utf8), as: type)
+    #expect(decoded.violations.reasons.keys.sorted() == ["", "Title", "colour"])
+    #expect(decoded.violations.reasons["colour"] == "is not a field of this request")
+  }
+
+  private func written(_ message: some ResponseMessage) -> String {
+    var json = JSONWriter()
+    message.write(to: &json)
+    return String(decoding: json.bytes, as: UTF8.self)
+  }
+}
