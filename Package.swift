@@ -17,6 +17,7 @@ let functions: [Function] = [
   .init("Login", in: "Auth", uses: ["Passwords", "Tokens"]),
   .init("ValidateToken", in: "Auth", uses: ["Tokens"]),
   .init("VerifyToken", in: "Auth", uses: ["Tokens"]),
+  .init("CheckSession", in: "Auth", uses: ["Tokens"]),
   .init("RefreshToken", in: "Auth", uses: ["Tokens"]),
   .init("Logout", in: "Auth", uses: ["Tokens"]),
 

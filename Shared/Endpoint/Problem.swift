@@ -70,6 +70,10 @@ public struct Problem: Error, Equatable {
   /// No such task, or none that this caller may know of.
   public static let taskNotFound = Problem(.taskNotFound, "there is no such task")
 
+  /// Nobody of that name, or another password: one answer for both.
+  public static let invalidCredentials = Problem(
+    .invalidCredentials, "the user name or the password is wrong")
+
   /// The caller is known and may not do this.
   public static func permissionDenied(_ message: String) -> Problem {
     Problem(.permissionDenied, message)

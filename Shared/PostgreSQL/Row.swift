@@ -32,7 +32,11 @@ public struct Row {
 
   /// As `instant(_:)`, `nil` for NULL.
   public func optionalInstant(_ column: Int32) throws -> Instant? {
-    try optionalInteger(column).map { Instant(microseconds: $0 + Self.epochOffset) }
+    guard let microseconds = try optionalInteger(column) else { return nil }
+    // PostgreSQL's infinities are the largest and the smallest number: no instant.
+    let (instant, overflows) = microseconds.addingReportingOverflow(Self.epochOffset)
+    guard !overflows, microseconds != .min else { throw unexpected(column) }
+    return Instant(microseconds: instant)
   }
 
   /// A `boolean`.

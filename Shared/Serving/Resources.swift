@@ -63,7 +63,11 @@ public final class Resources {
     let clock = clock
     return PageTokens(
       seal: { try keyRing.current(at: clock()).pageSeal($0) },
-      check: { try keyRing.current(at: clock()).isPageSeal($1, of: $0) })
+      check: { message, seal in
+        let now = clock()
+        return try keyRing.current(at: now).isPageSeal(seal, of: message)
+          || keyRing.current(at: now, maximumAgeMilliseconds: 20).isPageSeal(seal, of: message)
+      })
   }
   /// The tokens of sessions.
   ///

@@ -38,15 +38,15 @@ public struct SessionTokens {
   /// - Throws: `Problem` `TOKEN_INVALID`, `TOKEN_EXPIRED`.
   public func claims(of token: String, at now: Instant) throws -> AccessClaims {
     do {
-      let claims = try accessTokens.verify(token, with: keyRing.current(at: now), at: now)
+      let claims = try keyRing.withKeys(at: now) { try accessTokens.verify(token, with: $0, at: now) }
       guard let role = Role(name: claims.role), claims.sessionID != nil || role == .service else {
         throw TokenError.invalid("no such role, or no session")
       }
       return claims
     } catch TokenError.expired {
       throw Problem(.tokenExpired, "the access token has expired")
-    } catch TokenError.invalid(let reason) {
-      throw Problem(.tokenInvalid, "the access token is not valid", cause: reason)
+    } catch let error as TokenError {
+      throw Problem(.tokenInvalid, "the access token is not valid", cause: "\(error)")
     }
   }
 
@@ -81,9 +81,9 @@ public struct SessionTokens {
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID`; `KeyRing.Malformed`.
   public func read(refreshToken token: String, at now: Instant) throws -> RefreshTokens.Content {
     do {
-      return try RefreshTokens.read(token, ring: keyRing.current(at: now))
-    } catch TokenError.invalid(let reason) {
-      throw Problem(.refreshTokenInvalid, "the refresh token is not valid", cause: reason)
+      return try keyRing.withKeys(at: now) { try RefreshTokens.read(token, ring: $0) }
+    } catch let error as TokenError {
+      throw Problem(.refreshTokenInvalid, "the refresh token is not valid", cause: "\(error)")
     }
   }
 

@@ -78,7 +78,7 @@ public struct Settings: Sendable {
 
   /// How long a request may take, in milliseconds.
   public var deadlineMilliseconds: Int {
-    get throws { try integer("REQUEST_DEADLINE_MS", default: 4000, in: 10...600_000) }
+    get throws { try integer("REQUEST_DEADLINE_MS", default: 3700, in: 10...600_000) }
   }
 
   /// What the log leaves out.

@@ -4,7 +4,7 @@ import PostgreSQL
 ///
 /// With each process waiting at most 40 ms in about a second, some process of a pool is always free.
 struct Outage {
-  private static let usualMilliseconds = 250
+  private static let usualMilliseconds = 700
   private static let probeMilliseconds = 40
 
   private var isOn = false

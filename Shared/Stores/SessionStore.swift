@@ -18,16 +18,32 @@ public final class SessionStore {
 
   private let database: Database
   private var outage = Outage()
+  private var ended: Set<String> = []
+  private static let maximumRemembered = 10_000
 
   /// The sessions of a database.
   public init(database: Database) { self.database = database }
 
-  /// Opens a session.
+  /// Opens a session for a user whose password still has the hash that was verified. Verifying takes a
+  /// while; a password or a role that changed meanwhile has ended the sessions that there were, and this one
+  /// must not slip through. The row stays locked until the session is there for such a change to end.
   ///
-  /// - Parameter tokenHash: SHA-256 of its first refresh token, 64 hexadecimal digits.
-  /// - Throws: `DatabaseError`.
-  public func open(_ session: Session, tokenHash: String, at now: Instant) throws {
+  /// - Parameters:
+  ///   - tokenHash: SHA-256 of the session's first refresh token, 64 hexadecimal digits.
+  ///   - passwordHash: the hash that was verified.
+  /// - Returns: the user as of now.
+  /// - Throws: `Problem` `INVALID_CREDENTIALS` when the user is gone or has another password;
+  ///   `DatabaseError`.
+  public func open(
+    _ session: Session, tokenHash: String, passwordHash: String, at now: Instant
+  ) throws -> UserMessage {
     try database.transaction { transaction in
+      let user = try transaction.run(
+        Query(
+          "SELECT " + Self.userColumns + " FROM users u WHERE id = $1 AND password = $2 FOR SHARE",
+          .text(session.userID), .text(passwordHash))
+      ) { try UserMessage(row: $0) }.first
+      guard let user else { throw Problem.invalidCredentials }
       try transaction.run(
         Query(
           """
@@ -44,6 +60,7 @@ public final class SessionStore {
           """,
           .text(session.id), .text(session.userID), .text(tokenHash), .text(session.keyID),
           .microseconds(session.expiresAt.microseconds), .microseconds(now.microseconds)))
+      return user
     }
   }
 
@@ -120,25 +137,45 @@ public final class SessionStore {
     }
   }
 
-  /// Ends a session, or with `everywhere` every session of its user. Ending what has ended changes nothing.
+  /// Ends a session, or with `everywhere` every session of its user.
+  ///
+  /// A session that has ended changes nothing any more, and a token that was replaced long ago ends its own
+  /// session only: whoever stole one must not be able to sign its user out of everything.
   ///
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID` when there is no such session; `DatabaseError`.
-  public func logOut(_ sessionID: ID, everywhere: Bool, at now: Instant) throws {
+  public func logOut(_ sessionID: ID, generation: Int, everywhere: Bool, at now: Instant) throws {
     try database.transaction { transaction in
-      guard let (session, _) = try Self.lock(sessionID, transaction) else {
-        throw Problem(.refreshTokenInvalid, "the refresh token is not valid")
-      }
-      if everywhere {
-        try transaction.run(
-          Query(
-            """
-            UPDATE refresh_tokens SET ended_at = $2, end_reason = 'LOGOUT'
-            WHERE user_id = $1 AND ended_at IS NULL
-            """, .text(session.userID), .microseconds(now.microseconds)))
+      let query = Query(
+        "SELECT user_id, ended_at IS NULL AND expires_at > $2, generation FROM refresh_tokens WHERE id = $1",
+        .text(sessionID.text), .microseconds(now.microseconds))
+      let found = try transaction.run(query) {
+        (owner: try $0.text(0), lives: try $0.bool(1), generation: Int(try $0.integer(2)))
+      }.first
+      guard let found else { throw Problem(.refreshTokenInvalid, "the refresh token is not valid") }
+      guard found.lives else { return }
+      if everywhere, generation >= found.generation - 1 {
+        try Self.endAll(of: found.owner, reason: "LOGOUT", at: now, transaction)
       } else {
         try Self.end(sessionID, reason: "LOGOUT", at: now, transaction)
       }
     }
+  }
+
+  /// Ends every session of a user but one. The rows are locked in one order, so that two who do this at
+  /// once wait for each other instead of locking each other out.
+  static func endAll(
+    of userID: String, keeping kept: String? = nil, reason: String, at now: Instant, _ transaction: Transaction
+  ) throws {
+    _ = try transaction.run(
+      Query("SELECT id FROM refresh_tokens WHERE user_id = $1 ORDER BY id FOR UPDATE", .text(userID))
+    ) { try $0.text(0) }
+    try transaction.run(
+      Query(
+        """
+        UPDATE refresh_tokens SET ended_at = $2, end_reason = $3
+        WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $4
+        """,
+        .text(userID), .microseconds(now.microseconds), .text(reason), .optionalText(kept)))
   }
 
   /// The user of a session that still lives; `nil` when it has ended.
@@ -155,16 +192,22 @@ public final class SessionStore {
   }
 
   /// As `user(of:at:)` for a gateway that asks before every request and must never wait: an answer within
-  /// 250 ms, and while the database is away within 40 ms once a second, otherwise at once.
+  /// 700 ms, and while the database is away within 40 ms once a second, otherwise at once.
   ///
   /// - Returns: whether the session lives; `nil` when nobody can tell at the moment.
   /// - Throws: `DatabaseError` when the database refuses the question itself.
   public func lives(_ sessionID: String, at now: Instant) throws -> Bool? {
+    // A session that has ended never lives again: that can be said without asking.
+    if ended.contains(sessionID) { return false }
     guard let limit = outage.millisecondsToWait else { return nil }
     database.deadline = min(database.deadline, Deadline(millisecondsFromNow: limit))
     do {
       let user = try user(of: sessionID, at: now)
       outage.ended()
+      if user == nil {
+        if ended.count >= Self.maximumRemembered { ended.removeAll() }
+        ended.insert(sessionID)
+      }
       return user != nil
     } catch let error as DatabaseError {
       switch Problem(error).code {

@@ -90,14 +90,15 @@ public struct UserStore {
     return hash
   }
 
-  /// Puts a hash of higher cost in the place of the one just verified.
+  /// Puts a hash of higher cost in the place of the one just verified, and tells whether that was still
+  /// there.
   ///
   /// - Throws: `DatabaseError`.
-  public func replaceHash(of id: String, from old: String, to new: String) throws {
-    _ = try database.write(
+  public func replaceHash(of id: String, from old: String, to new: String) throws -> Bool {
+    try database.write(
       Query(
         "UPDATE users SET password = $3 WHERE id = $1 AND password = $2",
-        .text(id), .text(old), .text(new)))
+        .text(id), .text(old), .text(new))) > 0
   }
 
   /// Changes a user. A new password ends every session but `sessionID`; a new role ends all of them,
@@ -116,7 +117,11 @@ public struct UserStore {
       ? try database.write(query, map: { try UserMessage(row: $0) }).first
       : try database.transaction { transaction in
         let user = try transaction.run(query) { try UserMessage(row: $0) }.first
-        if user != nil { try Self.endSessions(id, changes, sessionID, now, transaction) }
+        if user != nil {
+          try SessionStore.endAll(
+            of: id.text, keeping: changes.role == nil ? sessionID : nil,
+            reason: changes.role == nil ? "PASSWORD_CHANGE" : "ROLE_CHANGE", at: now, transaction)
+        }
         return user
       }
     if let user { return user }
@@ -149,20 +154,6 @@ public struct UserStore {
     if let verifiedHash { query.sql += " AND password = " + query.bind(.text(verifiedHash)) }
     query.sql += " RETURNING " + columns
     return query
-  }
-
-  private static func endSessions(
-    _ id: ID, _ changes: UserChanges, _ sessionID: String?, _ now: Instant, _ transaction: Transaction
-  ) throws {
-    var query = Query(
-      """
-      UPDATE refresh_tokens SET ended_at = $2, end_reason = $3
-      WHERE user_id = $1 AND ended_at IS NULL
-      """,
-      .text(id.text), .microseconds(now.microseconds),
-      .text(changes.role == nil ? "PASSWORD_CHANGE" : "ROLE_CHANGE"))
-    if changes.role == nil, let sessionID { query.sql += " AND id <> " + query.bind(.text(sessionID)) }
-    try transaction.run(query)
   }
 
   /// Removes a user; the sessions go with it.

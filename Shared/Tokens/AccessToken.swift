@@ -33,6 +33,8 @@ public struct AccessClaims: Equatable, Sendable {
 public enum TokenError: Error, Equatable {
   /// It is none of ours, or was tampered with. The reason is for the log.
   case invalid(String)
+  /// It names a key that the ring does not have: nobody's, or one that was added just now.
+  case unknownKey
   /// It was good until it expired.
   case expired
 }
@@ -105,7 +107,8 @@ public struct AccessTokens: Sendable {
     guard header["typ"].map({ $0.string?.lowercased() == "jwt" }) ?? true else {
       throw TokenError.invalid("typ is not JWT")
     }
-    guard let key = header["kid"]?.string.flatMap(ring.key) else { throw TokenError.invalid("unknown kid") }
+    guard let kid = header["kid"]?.string else { throw TokenError.invalid("no kid") }
+    guard let key = ring.key(kid) else { throw TokenError.unknownKey }
     guard let signature = Base64URL.decode(segments[2]) else {
       throw TokenError.invalid("the signature is not base64url")
     }

@@ -115,12 +115,18 @@ public final class KeyRingFile {
     self.report = report
   }
 
-  /// The keys as the file has them; looked at again once a second. A changed file that cannot be used is
-  /// reported and the keys from before stay in use.
+  /// The keys as the file has them; looked at again once a second, or sooner when somebody comes with a key
+  /// that is not among them. A changed file that cannot be used is reported and the keys from before stay in
+  /// use.
   ///
+  /// - Parameter maximumAgeMilliseconds: how long ago the file may have been looked at.
   /// - Throws: `KeyRing.Malformed` when the file has never been usable.
-  public func current(at now: Instant) throws -> KeyRing {
-    if let ring, let checkedAt, abs(now.microseconds - checkedAt.microseconds) < 1_000_000 { return ring }
+  public func current(at now: Instant, maximumAgeMilliseconds: Int64 = 1000) throws -> KeyRing {
+    if let ring, let checkedAt,
+      abs(now.microseconds - checkedAt.microseconds) < maximumAgeMilliseconds * 1000
+    {
+      return ring
+    }
     checkedAt = now
     let stamp = FileStamp(path)
     if let ring, stamp == self.stamp { return ring }
@@ -148,6 +154,20 @@ public final class KeyRingFile {
       throw KeyRing.Malformed(message: "cannot read the key file \(path), or it is too large")
     }
     return Array(bytes[..<count])
+  }
+}
+
+extension KeyRingFile {
+  /// Does something with the keys, and once more with the file as it is now when a token names a key that is
+  /// not among them: a new key signs as soon as one process has seen it, and must count in all others.
+  ///
+  /// - Throws: `KeyRing.Malformed`, or what `body` throws.
+  public func withKeys<T>(at now: Instant, _ body: (KeyRing) throws -> T) throws -> T {
+    do {
+      return try body(current(at: now))
+    } catch TokenError.unknownKey {
+      return try body(current(at: now, maximumAgeMilliseconds: 20))
+    }
   }
 }
 

@@ -27,14 +27,14 @@ public enum RefreshTokens {
 
   /// Reads a token that one of the keys has made.
   ///
-  /// - Throws: `TokenError` `invalid`.
+  /// - Throws: `TokenError` `invalid`, `unknownKey`.
   public static func read(_ token: String, ring: KeyRing) throws -> Content {
     guard token.utf8.count <= maximumBytes else { throw TokenError.invalid("too long") }
     let segments = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    guard segments.count == 3, let key = ring.key(String(decoding: segments[0], as: UTF8.self)),
-      let content = Base64URL.decode(segments[1]), content.count == 20,
+    guard segments.count == 3, let content = Base64URL.decode(segments[1]), content.count == 20,
       let code = Base64URL.decode(segments[2])
     else { throw TokenError.invalid("not a refresh token of ours") }
+    guard let key = ring.key(String(decoding: segments[0], as: UTF8.self)) else { throw TokenError.unknownKey }
     guard HMACSHA256.isEqual(HMACSHA256.code(content, key: key.refreshSecret), code) else {
       throw TokenError.invalid("wrong code")
     }

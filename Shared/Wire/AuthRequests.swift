@@ -33,7 +33,6 @@ extension ValidateTokenRequest: RequestMessage {
   public init(_ fields: inout Fields) {
     self.init()
     token = fields.string("token") ?? ""
-    tolerateOutage = fields.bool("tolerate_outage") ?? false
   }
 
   /// The gateway asks with the client's `Authorization` and no body.
@@ -43,7 +42,6 @@ extension ValidateTokenRequest: RequestMessage {
       return
     }
     token = (try? request.bearerToken()) ?? ""
-    tolerateOutage = true
   }
 }
 

@@ -27,7 +27,8 @@ ENDPOINTS = {
     "list-tasks": Endpoint("GET", "/tasks", "task", True),
     "list-user-tasks": Endpoint("GET", "/users/{id}/tasks", "task", True),
 }
-FUNCTIONS = [*ENDPOINTS, "health", "verify-token"]  # the last one is asked by nginx only
+ASKED_BY_NGINX = ["verify-token", "check-session"]
+FUNCTIONS = [*ENDPOINTS, "health", *ASKED_BY_NGINX]
 OPERATOR_TOOLS = ["migrate", "create-admin"]
 
 GATEWAY_PORT = 8080

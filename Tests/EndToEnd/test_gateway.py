@@ -191,7 +191,7 @@ def test_the_request_id_is_in_the_log_of_the_function(system, user):
 def test_the_log_is_json_lines_with_what_an_operator_needs(system, user):
     user.get(f"/tasks/{ANY_ID}", headers={"X-Request-Id": "one-line-for-me"})
     time.sleep(0.3)
-    lines = (system.state_dir / "logs" / "get-task.log").read_text().splitlines()
+    lines = (system.state_dir / "logs" / "task" / "get-task.log").read_text().splitlines()
     [entry] = [json.loads(line) for line in lines if "one-line-for-me" in line]
     assert entry["status"] == 404 and entry["function"] == "get-task"
     assert {"time", "level", "function", "request_id", "status", "duration_ms", "user_id"} <= set(entry)

@@ -144,7 +144,7 @@ def test_a_logout_and_refreshes_at_once_leave_no_session(system, user):
 
 def test_without_the_auth_pool_the_other_functions_go_on(system, user, anyone):
     task = user.new_task()
-    with system.stopped("validate-token"):
+    with system.stopped("validate-token"), system.stopped("check-session"), system.stopped("verify-token"):
         expect(anyone.post("/auth/validate", {"token": user.token}), 503, "UNAVAILABLE")
         for _ in range(5):
             started = time.monotonic()

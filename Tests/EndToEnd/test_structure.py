@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from contract import ENDPOINTS, FUNCTIONS, OPERATOR_TOOLS
+from contract import ASKED_BY_NGINX, ENDPOINTS, FUNCTIONS, OPERATOR_TOOLS
 from system import REPOSITORY
 
 
@@ -43,7 +43,7 @@ def test_every_function_has_a_pool(function):
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_function_has_a_route(function):
-    file = "function.conf" if function == "verify-token" else "routes.conf"
+    file = "function.conf" if function in ASKED_BY_NGINX else "routes.conf"
     routes = (REPOSITORY / "nginx" / file).read_text()
     assert re.search(rf"\b{function}(\.sock)?;", routes), f"{function} is not in nginx/{file}"
 

@@ -22,8 +22,14 @@ struct EveryFunctionTests {
       access = F.access
       send = { method, path, more in
         try door.rest(
-          method, path, json: more.json, token: more.token, headers: more.headers,
-          authorizations: more.authorizations, isTooLarge: more.isTooLarge)
+          method,
+          path,
+          json: more.json,
+          token: more.token,
+          headers: more.headers,
+          authorizations: more.authorizations,
+          isTooLarge: more.isTooLarge
+        )
       }
     }
 
@@ -58,14 +64,17 @@ struct EveryFunctionTests {
       Function(try fixture.createUser), Function(fixture.getUser), Function(try fixture.updateUser),
       Function(fixture.deleteUser), Function(fixture.listUsers), Function(try fixture.login),
       Function(try fixture.validateToken), Function(try fixture.verifyToken),
-      Function(try fixture.refreshToken), Function(try fixture.logout), Function(fixture.createTask),
+      Function(try fixture.refreshToken), Function(try fixture.logout),
+      Function(fixture.createTask),
       Function(fixture.getTask), Function(fixture.updateTask), Function(fixture.deleteTask),
       Function(fixture.listTasks), Function(fixture.listUserTasks), Function(fixture.health),
     ]
   }
 
   /// Those that nobody may call without a token.
-  var guarded: [Function] { functions.filter { $0.access != .anyone && $0.access != .anyoneKnownOrNot } }
+  var guarded: [Function] {
+    functions.filter { $0.access != .anyone && $0.access != .anyoneKnownOrNot }
+  }
 
   @Test func `each is a folder, and is named in the contract`() throws {
     let folders = try ["User", "Auth", "Task", "Operations"].flatMap {
@@ -81,7 +90,9 @@ struct EveryFunctionTests {
       let parts = rpc.split { $0 == "." || $0 == "/" }.map(String.init)
       let (package, service, method) = (parts[0], parts[2], parts[3])
       let proto = try String(
-        contentsOfFile: Repository.path("Shared/API/Protos/\(package)/v1/\(package).proto"), encoding: .utf8)
+        contentsOfFile: Repository.path("Shared/API/Protos/\(package)/v1/\(package).proto"),
+        encoding: .utf8
+      )
       #expect(proto.contains("service \(service) {"), "\(function.name)")
       #expect(proto.contains("rpc \(method)("), "\(function.name)")
     }
@@ -93,7 +104,10 @@ struct EveryFunctionTests {
     for function in guarded {
       let answer = try function.send(Request(json: function.hasBody ? "{}" : nil))
       #expect(answer.code == .unauthenticated, "\(function.name)")
-      #expect(answer.headers["WWW-Authenticate"] == "Bearer realm=\"task-management\"", "\(function.name)")
+      #expect(
+        answer.headers["WWW-Authenticate"] == "Bearer realm=\"task-management\"",
+        "\(function.name)"
+      )
     }
   }
 
@@ -104,7 +118,10 @@ struct EveryFunctionTests {
       for token in tokens {
         let answer = try function.send(Request(json: "{", token: token))
         #expect(answer.code == .tokenInvalid, "\(function.name) \(token.prefix(20))")
-        #expect(answer.headers["WWW-Authenticate"]?.contains("invalid_token") == true, "\(function.name)")
+        #expect(
+          answer.headers["WWW-Authenticate"]?.contains("invalid_token") == true,
+          "\(function.name)"
+        )
       }
       let basic = try function.send(Request(headers: ["HTTP_AUTHORIZATION": "Basic YTpi"]))
       #expect(basic.code == .tokenInvalid, "\(function.name)")
@@ -158,13 +175,16 @@ struct EveryFunctionTests {
       let answer = try function.send(Request(json: "{\n  \"a\": 1,\n}", token: token))
       #expect(answer.code == .malformedJSON, "\(function.name)")
       #expect(answer.details == ["line": "3", "column": "1", "offset": "12"], "\(function.name)")
-      for json in ["", "[]", "null", "\"a\"", "{} {}", "{\"a\": 1, \"a\": 2}", "{\"a\": \"\\ud800\"}"] {
+      for json in [
+        "", "[]", "null", "\"a\"", "{} {}", "{\"a\": 1, \"a\": 2}", "{\"a\": \"\\ud800\"}",
+      ] {
         let answer = try function.send(Request(json: json, token: token))
         #expect(answer.code == .malformedJSON, "\(function.name) \(json)")
       }
       for type in ["", "text/plain", "application/json; charset=latin1", "application/jsonx"] {
         let answer = try function.send(
-          Request(json: "{}", token: token, headers: ["CONTENT_TYPE": type]))
+          Request(json: "{}", token: token, headers: ["CONTENT_TYPE": type])
+        )
         #expect(answer.status == 415, "\(function.name) \(type)")
       }
     }
@@ -176,7 +196,11 @@ struct EveryFunctionTests {
       let answer =
         function.hasBody
         ? try function.send(Request(json: #"{"no_such_field": null}"#, token: token))
-        : try function.send(function.method, function.path + "?no_such_field=1", Request(token: token))
+        : try function.send(
+          function.method,
+          function.path + "?no_such_field=1",
+          Request(token: token)
+        )
       #expect(answer.code == .invalidArgument, "\(function.name)")
       #expect(answer.details["no_such_field"] != nil, "\(function.name)")
     }
@@ -184,23 +208,37 @@ struct EveryFunctionTests {
 
   @Test func `without its database it is unavailable, and says no more`() throws {
     let nowhere = try Fixture(
-      settings: ["DATABASE_URL": "postgresql://me@/x?host=/nowhere"], keys: fixture.keys)
+      settings: ["DATABASE_URL": "postgresql://me@/x?host=/nowhere"],
+      keys: fixture.keys
+    )
     let id = fixture.id().text
     let token = try fixture.stranger(.admin).token
     let session = try fixture.signIn(fixture.user())
     let answers = [
       try nowhere.createUser.rest(
-        "POST", "/api/v1/users", json: #"{"username": "ada", "email": "a@b.de", "password": "12345678"}"#),
+        "POST",
+        "/api/v1/users",
+        json: #"{"username": "ada", "email": "a@b.de", "password": "12345678"}"#
+      ),
       try nowhere.getUser.rest("GET", "/api/v1/users/\(id)", token: token),
       try nowhere.updateUser.rest("PATCH", "/api/v1/users/\(id)", json: "{}", token: token),
       try nowhere.deleteUser.rest("DELETE", "/api/v1/users/\(id)", token: token),
       try nowhere.listUsers.rest("GET", "/api/v1/users", token: token),
       try nowhere.login.rest(
-        "POST", "/api/v1/auth/login", json: #"{"username": "ada", "password": "12345678"}"#),
+        "POST",
+        "/api/v1/auth/login",
+        json: #"{"username": "ada", "password": "12345678"}"#
+      ),
       try nowhere.refreshToken.rest(
-        "POST", "/api/v1/auth/refresh", json: #"{"refresh_token": "\#(session.refreshToken)"}"#),
+        "POST",
+        "/api/v1/auth/refresh",
+        json: #"{"refresh_token": "\#(session.refreshToken)"}"#
+      ),
       try nowhere.logout.rest(
-        "POST", "/api/v1/auth/logout", json: #"{"refresh_token": "\#(session.refreshToken)"}"#),
+        "POST",
+        "/api/v1/auth/logout",
+        json: #"{"refresh_token": "\#(session.refreshToken)"}"#
+      ),
       try nowhere.createTask.rest("POST", "/api/v1/tasks", json: #"{"title": "x"}"#, token: token),
       try nowhere.getTask.rest("GET", "/api/v1/tasks/\(id)", token: token),
       try nowhere.updateTask.rest("PATCH", "/api/v1/tasks/\(id)", json: "{}", token: token),
@@ -220,17 +258,23 @@ struct EveryFunctionTests {
     let server = SilentServer()
     defer { withExtendedLifetime(server) {} }
     let hurried = try Fixture(
-      settings: ["DATABASE_URL": server.url, "REQUEST_DEADLINE_MS": "100"], keys: fixture.keys)
+      settings: ["DATABASE_URL": server.url, "REQUEST_DEADLINE_MS": "100"],
+      keys: fixture.keys
+    )
     let token = try fixture.stranger(.admin).token
 
-    let (answer, seconds) = try timed { try hurried.listTasks.rest("GET", "/api/v1/tasks", token: token) }
+    let (answer, seconds) = try timed {
+      try hurried.listTasks.rest("GET", "/api/v1/tasks", token: token)
+    }
     #expect(answer.status == 504)
     #expect(answer.code == .deadlineExceeded)
     #expect(answer.headers["Retry-After"] == "1")
     #expect((0.1...0.5).contains(seconds))
   }
 
-  @Test func `each request is one line of the log, with the cause that its answer keeps to itself`() throws {
+  @Test func `each request is one line of the log, with the cause that its answer keeps to itself`()
+    throws
+  {
     let folder = TemporaryFolder()
     let file = folder.path + "/log"
     let logged = try Fixture(
@@ -243,7 +287,8 @@ struct EveryFunctionTests {
 
     let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
     #expect(lines.count == 2)
-    guard case .object(let line)? = try lines.first.map({ try JSONValue(parsing: Array($0.utf8)) }) else {
+    guard case .object(let line)? = try lines.first.map({ try JSONValue(parsing: Array($0.utf8)) })
+    else {
       Issue.record("not an object: \(lines)")
       return
     }
@@ -264,9 +309,16 @@ struct EveryFunctionTests {
     let next = try pooled.refreshToken(.with { $0.refreshToken = tokens.refreshToken })
     let task = try pooled.createTask(.with { $0.title = "Paint" }, as: ada.caller)
 
-    #expect(try pooled.updateTask(.with { ($0.id, $0.status) = (task.id, .completed) }, as: ada.caller).version == 2)
-    #expect(try pooled.listTasks(.with { $0.status = [.completed] }, as: ada.caller).tasks.count == 1)
-    #expect(try pooled.validateToken(.with { $0.token = next.accessToken }).username == ada.username)
+    #expect(
+      try pooled.updateTask(.with { ($0.id, $0.status) = (task.id, .completed) }, as: ada.caller)
+        .version == 2
+    )
+    #expect(
+      try pooled.listTasks(.with { $0.status = [.completed] }, as: ada.caller).tasks.count == 1
+    )
+    #expect(
+      try pooled.validateToken(.with { $0.token = next.accessToken }).username == ada.username
+    )
     try pooled.deleteTask(.with { $0.id = task.id }, as: ada.caller)
     try pooled.logout(.with { $0.refreshToken = next.refreshToken })
     try pooled.deleteUser(.with { $0.id = ada.id.text }, as: ada.caller)

@@ -31,7 +31,7 @@ struct `Changes to a task` {
     #expect(changes.expectedVersion == nil)
   }
 
-  @Test(arguments: [nil, TaskChanges.replaceable + ["user_id"]])
+  @Test(arguments: [nil, UpdateTaskRequest.replaceableFields + ["user_id"]])
   func `are what is set, with a mask that names it or without one`(mask: [String]?) throws {
     let changes = try changes(mask) {
       $0.title = "New"

@@ -154,7 +154,7 @@ struct `Changes to a user` {
     #expect(changes.expectedVersion == nil)
   }
 
-  @Test(arguments: [nil, UserChanges.replaceable + ["password", "role"]])
+  @Test(arguments: [nil, UpdateUserRequest.replaceableFields + ["password", "role"]])
   func `are what is set, with a mask that names it or without one`(mask: [String]?) throws {
     let changes = try changes(mask, by: admin) {
       $0.username = "new-name"

@@ -76,17 +76,22 @@ reachable() { ! is_root || runuser -u nobody -- test -x "$1"; }
 
 # --- who runs what ---
 
-# As root: nginx as www-data, PostgreSQL as postgres, the functions as a system user of their own.
-# Otherwise everything runs as whoever calls.
+# As root: nginx as www-data, PostgreSQL as postgres, and each service's functions as a system user of
+# their own, so that none can read another's memory or call the database as another. Otherwise everything
+# runs as whoever calls.
+services=(user auth task health)
 if is_root; then
-  functions_user=task-functions
+  functions_group=task-functions
   nginx_user=www-data
   postgres_user=postgres
 else
-  functions_user=$(id -un)
-  nginx_user=$functions_user
-  postgres_user=$functions_user
+  functions_group=$(id -gn)
+  nginx_user=$(id -un)
+  postgres_user=$nginx_user
 fi
+
+# Prints the user that a service's functions run as.
+user_of() { if is_root; then say "task-functions-$1"; else id -un; fi; }
 
 # run_as USER COMMAND...: keeps the environment, goes to / (which every user can enter).
 run_as() {

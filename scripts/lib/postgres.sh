@@ -57,14 +57,16 @@ local all all peer map=task-management
 EOF
   # Who owns the cluster, and who started all this, may be anyone; the functions, a service.
   {
-    local user role
+    local user role service
     for user in "$postgres_user" "$caller"; do
       for role in postgres user_db_owner task_db_owner; do
         printf 'task-management "%s" %s\n' "$user" "$role"
       done
     done
-    for user in "$functions_user" "$caller"; do
-      for role in user_service auth_service task_service health; do
+    for service in "${services[@]}"; do
+      role=$service
+      [[ $service == health ]] || role=${service}_service
+      for user in "$(user_of "$service")" "$caller"; do
         printf 'task-management "%s" %s\n' "$user" "$role"
       done
     done

@@ -65,7 +65,7 @@ service_environment() {
       ;;
     *) printf 'DATABASE_URL=%s\n' "$(database_url "$1")" ;;
   esac
-  printf 'JWT_KEYS_FILE=%s\n' "$keys_file"
+  [[ $1 == health ]] || printf 'JWT_KEYS_FILE=%s\n' "$keys_file"
   for name in "${function_settings[@]}"; do
     [[ -z ${!name:-} ]] || printf '%s=%s\n' "$name" "${!name}"
   done
@@ -91,12 +91,16 @@ EOF
 
 # Folders, users, keys, and copies of all that runs: what is running does not depend on the checkout.
 prepare_state() {
-  local functions_group nginx_group name file
-  if is_root && ! id -u "$functions_user" >/dev/null 2>&1; then
-    useradd --system --user-group --no-create-home --home-dir /nonexistent \
-      --shell /usr/sbin/nologin "$functions_user"
+  local nginx_group name file service user
+  if is_root; then
+    getent group "$functions_group" >/dev/null || groupadd --system "$functions_group"
+    for service in "${services[@]}"; do
+      user=$(user_of "$service")
+      id -u "$user" >/dev/null 2>&1 ||
+        useradd --system --user-group --groups "$functions_group" --no-create-home \
+          --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+    done
   fi
-  functions_group=$(id -gn "$functions_user")
   nginx_group=$(id -gn "$nginx_user")
 
   touch "$state/.task-management" # scripts/stop --purge looks for it
@@ -104,9 +108,12 @@ prepare_state() {
   install -d -m 700 "$state/env" "$state/supervisor"
   install -d -m 755 "$state/migrations"
   install -d -m 750 -g "$functions_group" "$state/secrets"
-  # Functions make their own logs here; sticky, so that they cannot put something else in the place of
-  # a file that root writes to. Those exist beforehand.
-  install -d -m 1770 -g "$functions_group" "$state/logs"
+  # Here root writes, so nobody else may. Each service's functions have a folder of their own in it.
+  install -d -m 711 "$state/logs"
+  for service in "${services[@]}"; do
+    user=$(user_of "$service")
+    install -d -m 750 -o "$user" -g "$(id -gn "$user")" "$state/logs/$service"
+  done
   for name in nginx-{error,access}.log {nginx,postgres,initdb}.out supervisord.log $(worker_outputs); do
     [[ -e $state/logs/$name ]] || install -m 600 /dev/null "$state/logs/$name"
   done
@@ -189,7 +196,7 @@ render_supervisor() (
   # Two statements, because `die` in a substitution ends only that.
   local service environment function workers nice_value queue command socket_owner=''
   declare -A environments
-  for service in user auth task health; do
+  for service in "${services[@]}"; do
     service_environment "$service" >"$state/env/$service.lines"
     environment=$(supervisor_environment <"$state/env/$service.lines")
     environments[$service]=$environment
@@ -199,7 +206,7 @@ render_supervisor() (
     done <"$state/env/$service.lines" >"$state/env/$service.env"
     rm "$state/env/$service.lines"
   done
-  ! is_root || socket_owner="socket_owner=$functions_user:$socket_group"
+  ! is_root || socket_owner="socket_owner=root:$socket_group"
 
   {
     cat <<EOF
@@ -268,7 +275,7 @@ EOF
     while read -r function service workers nice_value queue; do
       command=$state/functions/$function
       [[ $nice_value == 0 ]] || command="nice -n $nice_value $command"
-      environment="${environments[$service]},LOG_FILE=\"${LOG_FILE:-$state/logs/$function.log}\""
+      environment="${environments[$service]},LOG_FILE=\"${LOG_FILE:-$state/logs/$service/$function.log}\""
       # startsecs=0: a worker that is killed right after its start is started again without a pause.
       # The socket belongs to supervisord, so nothing is lost while no worker listens.
       cat <<EOF
@@ -277,7 +284,7 @@ EOF
 command=$command
 process_name=%(program_name)s-%(process_num)d
 numprocs=$((workers + 1))
-$(! is_root || say "user=$functions_user")
+$(! is_root || say "user=$(user_of "$service")")
 priority=500
 socket=unix://$state/sockets/$function.sock
 $socket_owner

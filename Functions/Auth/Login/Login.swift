@@ -5,6 +5,7 @@ import Rules
 import Serving
 import Stores
 import Tokens
+import Values
 
 /// `POST /api/v1/auth/login`, gRPC `auth.v1.AuthService/Login`: a password for a pair of tokens.
 ///
@@ -28,15 +29,22 @@ struct Login: Function {
     let credentials = try Credentials(request)
     let known = try users.credentials(of: credentials.name)
     guard passwords.verify(credentials.password, hash: known?.passwordHash), let known else {
-      throw Problem(.invalidCredentials, "the user name or the password is wrong")
+      throw Problem.invalidCredentials
     }
-    if passwords.isOutdated(known.passwordHash) {
-      let hash = try passwords.hash(credentials.password)
-      try users.replaceHash(of: known.user.id, from: known.passwordHash, to: hash)
-    }
+    let hash = try upToDate(known.passwordHash, of: known.user.id, password: credentials.password)
     let (session, tokenHash) = try tokens.newSession(for: known.user, at: context.now)
-    try sessions.open(session, tokenHash: tokenHash, at: context.now)
-    return try tokens.pair(of: session, generation: 0, user: known.user, at: context.now)
+    let user = try sessions.open(session, tokenHash: tokenHash, passwordHash: hash, at: context.now)
+    return try tokens.pair(of: session, generation: 0, user: user, at: context.now)
+  }
+
+  /// The hash of today's cost. Of two sign-ins that replace it at once, the second takes the first one's.
+  private func upToDate(_ hash: String, of userID: String, password: String) throws -> String {
+    guard passwords.isOutdated(hash) else { return hash }
+    let newHash = try passwords.hash(password)
+    if try users.replaceHash(of: userID, from: hash, to: newHash) { return newHash }
+    let current = try users.passwordHash(of: ID(stored: userID))
+    guard passwords.verify(password, hash: current) else { throw Problem.invalidCredentials }
+    return current
   }
 
   static func main() {

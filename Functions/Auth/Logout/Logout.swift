@@ -7,7 +7,8 @@ import Tokens
 /// `POST /api/v1/auth/logout`, gRPC `auth.v1.AuthService/Logout`: ends the session of a refresh token, or
 /// with `everywhere` every session of its user.
 ///
-/// A token that is none of ours is a `REFRESH_TOKEN_INVALID`; ending what has ended succeeds.
+/// A token that is none of ours is a `REFRESH_TOKEN_INVALID`; ending what has ended succeeds
+/// and changes nothing.
 @main
 struct Logout: Function {
   static let route = Route(.post, path: "/api/v1/auth/logout", rpc: "auth.v1.AuthService/Logout")
@@ -18,7 +19,8 @@ struct Logout: Function {
 
   func respond(to request: LogoutRequest, in context: Context) throws -> Empty {
     let token = try tokens.read(refreshToken: request.refreshToken, at: context.now)
-    try sessions.logOut(token.sessionID, everywhere: request.everywhere, at: context.now)
+    try sessions.logOut(
+      token.sessionID, generation: token.generation, everywhere: request.everywhere, at: context.now)
     return .nothing
   }
 

@@ -6,7 +6,7 @@ import Values
 
 /// `DELETE /api/v1/tasks/{id}`, gRPC `task.v1.TaskService/DeleteTask`: removes a task.
 ///
-/// For its owner and for admins; for everybody else it is a `TASK_NOT_FOUND`.
+/// For its owner and for admins; for other users it is a `TASK_NOT_FOUND`.
 @main
 struct DeleteTask: Function {
   static let route = Route(.delete, path: "/api/v1/tasks/{id}", rpc: "task.v1.TaskService/DeleteTask")

@@ -7,7 +7,7 @@ import Values
 
 /// `PUT` and `PATCH /api/v1/tasks/{id}`, gRPC `task.v1.TaskService/UpdateTask`: changes a task.
 ///
-/// For its owner and for admins; for everybody else it is a `TASK_NOT_FOUND`. `VERSION_MISMATCH` when it
+/// For its owner and for admins; for other users it is a `TASK_NOT_FOUND`. `VERSION_MISMATCH` when it
 /// has changed since the version that the caller names, `INVALID_TRANSITION` when its status cannot
 /// become the new one, `PERMISSION_DENIED` when somebody who is not an admin hands it to another.
 @main

@@ -6,7 +6,7 @@ import Values
 
 /// `DELETE /api/v1/users/{id}`, gRPC `user.v1.UserService/DeleteUser`: removes a user and every session.
 ///
-/// For that user and for admins; for everybody else it is a `USER_NOT_FOUND`.
+/// For that user and for admins; for other users it is a `USER_NOT_FOUND`.
 @main
 struct DeleteUser: Function {
   static let route = Route(.delete, path: "/api/v1/users/{id}", rpc: "user.v1.UserService/DeleteUser")

@@ -8,7 +8,7 @@ import Values
 
 /// `PUT` and `PATCH /api/v1/users/{id}`, gRPC `user.v1.UserService/UpdateUser`: changes a user.
 ///
-/// For that user and for admins; for everybody else it is a `USER_NOT_FOUND`. A new password needs the
+/// For that user and for admins; for other users it is a `USER_NOT_FOUND`. A new password needs the
 /// current one (`INVALID_CREDENTIALS`), admins excepted, and ends the user's other sessions; a role is
 /// given by admins only (`PERMISSION_DENIED`). `VERSION_MISMATCH` when the user has changed since the
 /// version that the caller names; `USERNAME_TAKEN`, `EMAIL_TAKEN`.

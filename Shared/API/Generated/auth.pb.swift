@@ -95,9 +95,6 @@ public nonisolated struct Auth_V1_ValidateTokenRequest: Sendable {
   /// an access token
   public var token: String = String()
 
-  /// Where nobody can tell at the moment whether the session still lives, take it that it does.
-  public var tolerateOutage: Bool = false
-
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -290,7 +287,7 @@ nonisolated extension Auth_V1_TokenResponse: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Auth_V1_ValidateTokenRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ValidateTokenRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}token\0\u{3}tolerate_outage\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -299,7 +296,6 @@ nonisolated extension Auth_V1_ValidateTokenRequest: SwiftProtobuf.Message, Swift
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.token) }()
-      case 2: try { try decoder.decodeSingularBoolField(value: &self.tolerateOutage) }()
       default: break
       }
     }
@@ -309,15 +305,11 @@ nonisolated extension Auth_V1_ValidateTokenRequest: SwiftProtobuf.Message, Swift
     if !self.token.isEmpty {
       try visitor.visitSingularStringField(value: self.token, fieldNumber: 1)
     }
-    if self.tolerateOutage != false {
-      try visitor.visitSingularBoolField(value: self.tolerateOutage, fieldNumber: 2)
-    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Auth_V1_ValidateTokenRequest, rhs: Auth_V1_ValidateTokenRequest) -> Bool {
     if lhs.token != rhs.token {return false}
-    if lhs.tolerateOutage != rhs.tolerateOutage {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -21,7 +21,7 @@ from soak.load import LOST, Load, each, get, mixed, post
 SMALL_BYTES, LARGE_BYTES = 2_000, 600_000
 
 #: The functions that the usual load calls: their own pools and the session check's.
-BUSY_POOLS = ["get-task", "list-tasks", "create-task", "validate-token"]
+BUSY_POOLS = ["get-task", "list-tasks", "create-task", "check-session", "verify-token"]
 
 
 class Finding(NamedTuple):

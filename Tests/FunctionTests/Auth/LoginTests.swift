@@ -8,6 +8,8 @@ import Testing
 import Tokens
 import Values
 
+@testable import Login
+
 struct LoginTests {
   let fixture: Fixture
   let ada: Person
@@ -19,7 +21,8 @@ struct LoginTests {
 
   func setHash(_ hash: String) throws {
     _ = try fixture.userService.database.write(
-      Query("UPDATE users SET password = $2 WHERE id = $1", .text(ada.id.text), .text(hash)))
+      Query("UPDATE users SET password = $2 WHERE id = $1", .text(ada.id.text), .text(hash))
+    )
   }
 
   func hash() throws -> String { try fixture.userService.users.passwordHash(of: ada.id) }
@@ -30,7 +33,10 @@ struct LoginTests {
     #expect(tokens.tokenType == "Bearer")
     #expect(tokens.expiresIn == 86_400)
     #expect(try tokens.user == fixture.userService.users.find(ada.id))
-    let claims = try fixture.authService.tokens.claims(of: tokens.accessToken, at: fixture.clock.now)
+    let claims = try fixture.authService.tokens.claims(
+      of: tokens.accessToken,
+      at: fixture.clock.now
+    )
     #expect(claims.subject == ada.id.text)
     #expect(claims.role == "USER")
     #expect(claims.issuedAt == fixture.clock.now.seconds)
@@ -39,7 +45,9 @@ struct LoginTests {
   }
 
   @Test func `the settings say how long the tokens live`() throws {
-    let brief = try Fixture(settings: ["ACCESS_TOKEN_SECONDS": "60", "REFRESH_TOKEN_SECONDS": "120"])
+    let brief = try Fixture(settings: [
+      "ACCESS_TOKEN_SECONDS": "60", "REFRESH_TOKEN_SECONDS": "120",
+    ])
     let tokens = try brief.signIn(ada)
     #expect(tokens.expiresIn == 60)
 
@@ -49,13 +57,16 @@ struct LoginTests {
     brief.clock.advance(seconds: 120)
     #expect(
       try brief.refreshToken.refusal(.with { $0.refreshToken = other.refreshToken })?.code
-        == .refreshTokenExpired)
+        == .refreshTokenExpired
+    )
   }
 
   @Test func `over REST every field is there`() throws {
     let answer = try fixture.login.rest(
-      "POST", "/api/v1/auth/login",
-      json: #"{"email": "\#(ada.email.uppercased())", "password": "\#(ada.password)"}"#)
+      "POST",
+      "/api/v1/auth/login",
+      json: #"{"email": "\#(ada.email.uppercased())", "password": "\#(ada.password)"}"#
+    )
 
     #expect(answer.status == 200)
     #expect(answer.names == ["access_token", "refresh_token", "token_type", "expires_in", "user"])
@@ -63,7 +74,9 @@ struct LoginTests {
   }
 
   @Test func `a username and an address count without regard to case`() throws {
-    try fixture.login(.with { ($0.username, $0.password) = (ada.username.uppercased(), ada.password) })
+    try fixture.login(
+      .with { ($0.username, $0.password) = (ada.username.uppercased(), ada.password) }
+    )
     try fixture.login(.with { ($0.email, $0.password) = (ada.email.uppercased(), ada.password) })
 
     #expect(try fixture.sessionRows(of: ada).count == 2)
@@ -72,7 +85,10 @@ struct LoginTests {
   @Test func `an unknown user and a wrong password are one answer`() throws {
     func answer(_ username: String, _ password: String) throws -> Answer {
       try fixture.login.rest(
-        "POST", "/api/v1/auth/login", json: #"{"username": "\#(username)", "password": "\#(password)"}"#)
+        "POST",
+        "/api/v1/auth/login",
+        json: #"{"username": "\#(username)", "password": "\#(password)"}"#
+      )
     }
     let wrong = try answer(ada.username, "wrong password")
     let unknown = try answer("x\(ada.username)", ada.password)
@@ -90,13 +106,18 @@ struct LoginTests {
     try setHash(fixture.passwords.hash(long))
     let given = long + String(repeating: "p", count: bytes - 72)
 
-    let problem = try fixture.login.refusal(.with { ($0.username, $0.password) = (ada.username, given) })
+    let problem = try fixture.login.refusal(
+      .with { ($0.username, $0.password) = (ada.username, given) }
+    )
     #expect(problem?.code == (bytes == 72 ? nil : .invalidCredentials))
   }
 
   @Test func `one answer names every bad field`() throws {
     let both = try fixture.login.rest(
-      "POST", "/api/v1/auth/login", json: #"{"username": "", "email": "a", "password": 1, "otp": ""}"#)
+      "POST",
+      "/api/v1/auth/login",
+      json: #"{"username": "", "email": "a", "password": 1, "otp": ""}"#
+    )
     #expect(both.code == .invalidArgument)
     #expect(Set(both.details.keys) == ["username", "password", "otp"])
 
@@ -104,7 +125,8 @@ struct LoginTests {
     #expect(none.details == ["username": "or email is required", "password": "is required"])
 
     let huge = try fixture.login.refusal(
-      .with { ($0.username, $0.password) = (ada.username, String(repeating: "p", count: 1025)) })
+      .with { ($0.username, $0.password) = (ada.username, String(repeating: "p", count: 1025)) }
+    )
     #expect(huge?.code == .invalidArgument)
     #expect(try fixture.sessionRows(of: ada).isEmpty)
   }
@@ -114,7 +136,9 @@ struct LoginTests {
     let old = try hash()
 
     #expect(
-      try costly.login.refusal(.with { ($0.username, $0.password) = (ada.username, "wrong") }) != nil)
+      try costly.login.refusal(.with { ($0.username, $0.password) = (ada.username, "wrong") })
+        != nil
+    )
     #expect(try hash() == old)
     _ = try costly.signIn(ada)
     #expect(try hash().hasPrefix("$2b$05$"))
@@ -138,7 +162,25 @@ struct LoginTests {
     try setHash("$2")
 
     let problem = try fixture.login.refusal(
-      .with { ($0.username, $0.password) = (ada.username, ada.password) })
+      .with { ($0.username, $0.password) = (ada.username, ada.password) }
+    )
+    #expect(problem?.code == .invalidCredentials)
+  }
+
+  @Test func `a user who goes between the password and the session is no longer known`() throws {
+    // The sessions are in a database that has never heard of Ada: as if she had just been deleted.
+    let later = try Fixture(users: ScratchDatabase(migrations: "user_db"), keys: fixture.keys)
+    let login = Door(
+      Login(
+        users: fixture.authService.users,
+        sessions: later.authService.sessions,
+        tokens: try fixture.authService.tokens,
+        passwords: try fixture.passwords
+      ),
+      fixture.authService
+    )
+
+    let problem = login.refusal(.with { ($0.username, $0.password) = (ada.username, ada.password) })
     #expect(problem?.code == .invalidCredentials)
   }
 

@@ -20,13 +20,17 @@ struct LogoutTests {
     let sessions = try (0..<3).map { _ in try fixture.signIn(ada) }
 
     let answer = try fixture.logout.rest(
-      "POST", "/api/v1/auth/logout", json: #"{"refresh_token": "\#(sessions[1].refreshToken)"}"#)
+      "POST",
+      "/api/v1/auth/logout",
+      json: #"{"refresh_token": "\#(sessions[1].refreshToken)"}"#
+    )
     #expect(answer.status == 204)
     #expect(answer.body.isEmpty)
     #expect(try sessions.map(lives) == [true, false, true])
     #expect(
       try fixture.refreshToken.refusal(.with { $0.refreshToken = sessions[1].refreshToken })?.code
-        == .sessionRevoked)
+        == .sessionRevoked
+    )
   }
 
   @Test func `signing out everywhere ends every session of the user, and nobody else's`() throws {
@@ -34,8 +38,10 @@ struct LogoutTests {
     let sessions = try [ada, ada, ada, bob].map { try fixture.signIn($0) }
 
     let answer = try fixture.logout.rest(
-      "POST", "/api/auth/logout",
-      json: #"{"refresh_token": "\#(sessions[0].refreshToken)", "everywhere": true}"#)
+      "POST",
+      "/api/auth/logout",
+      json: #"{"refresh_token": "\#(sessions[0].refreshToken)", "everywhere": true}"#
+    )
     #expect(answer.status == 204)
     #expect(try sessions.map(lives) == [false, false, false, true])
   }
@@ -73,7 +79,9 @@ struct LogoutTests {
     let swapped = String(session.refreshToken.dropLast(4)) + "AAAA"
 
     for token in ["", "x", swapped, session.accessToken, session.refreshToken + "."] {
-      let problem = try fixture.logout.refusal(.with { ($0.refreshToken, $0.everywhere) = (token, true) })
+      let problem = try fixture.logout.refusal(
+        .with { ($0.refreshToken, $0.everywhere) = (token, true) }
+      )
       #expect(problem?.code == .refreshTokenInvalid)
     }
     #expect(try fixture.sessionRows(of: ada) == before)
@@ -84,17 +92,25 @@ struct LogoutTests {
     try fixture.deleteUser(.with { $0.id = ada.id.text }, as: ada.caller)
 
     let answer = try fixture.logout.rest(
-      "POST", "/api/v1/auth/logout", json: #"{"refresh_token": "\#(session.refreshToken)"}"#)
+      "POST",
+      "/api/v1/auth/logout",
+      json: #"{"refresh_token": "\#(session.refreshToken)"}"#
+    )
     #expect(answer.status == 401)
     #expect(answer.code == .refreshTokenInvalid)
   }
 
   @Test func `one answer names every bad field`() throws {
-    let answer = try fixture.logout.rest("POST", "/api/v1/auth/logout", json: #"{"everywhere": "yes"}"#)
+    let answer = try fixture.logout.rest(
+      "POST",
+      "/api/v1/auth/logout",
+      json: #"{"everywhere": "yes"}"#
+    )
 
     #expect(answer.code == .invalidArgument)
     #expect(
-      answer.details == ["refresh_token": "is required", "everywhere": "must be true or false"])
+      answer.details == ["refresh_token": "is required", "everywhere": "must be true or false"]
+    )
   }
 
   @Test func `many sessions of one user sign out everywhere at once`() throws {
@@ -103,7 +119,8 @@ struct LogoutTests {
 
     let outcomes = onThreads(sessions.count) { number in
       try Fixture(keys: keys).logout.refusal(
-        .with { ($0.refreshToken, $0.everywhere) = (sessions[number].refreshToken, true) })?.code
+        .with { ($0.refreshToken, $0.everywhere) = (sessions[number].refreshToken, true) }
+      )?.code
     }.map { try? $0.get() }
     #expect(outcomes.allSatisfy { $0 == .some(nil) })
     #expect(try sessions.map(lives).allSatisfy { !$0 })

@@ -51,13 +51,19 @@ struct RefreshTokenTests {
 
   @Test func `over REST it has the shape of a sign-in`() throws {
     let answer = try fixture.refreshToken.rest(
-      "POST", "/api/v1/auth/refresh", json: #"{"refresh_token": "\#(first.refreshToken)"}"#)
+      "POST",
+      "/api/v1/auth/refresh",
+      json: #"{"refresh_token": "\#(first.refreshToken)"}"#
+    )
 
     #expect(answer.status == 200)
     #expect(answer.names == ["access_token", "refresh_token", "token_type", "expires_in", "user"])
   }
 
-  @Test func `a lost answer is given again within the grace period, even when the successor was used`() throws {
+  @Test
+  func `a lost answer is given again within the grace period, even when the successor was used`()
+    throws
+  {
     let second = try refresh(first)
     let third = try refresh(second)
 
@@ -67,7 +73,8 @@ struct RefreshTokenTests {
     #expect(try refresh(third).refreshToken != third.refreshToken)
   }
 
-  @Test func `a lost answer is given again at any time while the successor was never used`() throws {
+  @Test func `a lost answer is given again at any time while the successor was never used`() throws
+  {
     let second = try refresh(first)
 
     fixture.clock.advance(seconds: 3600)
@@ -84,13 +91,18 @@ struct RefreshTokenTests {
     fixture.clock.advance(seconds: 10)
 
     let answer = try fixture.refreshToken.rest(
-      "POST", "/api/v1/auth/refresh", json: #"{"refresh_token": "\#(first.refreshToken)"}"#)
+      "POST",
+      "/api/v1/auth/refresh",
+      json: #"{"refresh_token": "\#(first.refreshToken)"}"#
+    )
     #expect(answer.status == 401)
     #expect(answer.code == .refreshTokenReused)
     #expect(try fixture.sessionRows(of: ada)[0].contains(#""end_reason":"REUSE""#))
     // Seen by another process too: it was committed.
     let other = try Fixture(keys: fixture.keys)
-    #expect(try other.validateToken(.with { $0.token = third.accessToken }).reason == "SESSION_REVOKED")
+    #expect(
+      try other.validateToken(.with { $0.token = third.accessToken }).reason == "SESSION_REVOKED"
+    )
     #expect(try refusal(first) == .sessionRevoked)
     #expect(try refusal(second) == .sessionRevoked)
     #expect(try refusal(third) == .sessionRevoked)
@@ -123,20 +135,31 @@ struct RefreshTokenTests {
 
     for token in ["", "x", swapped, first.accessToken, first.refreshToken + "."] {
       #expect(
-        try fixture.refreshToken.refusal(.with { $0.refreshToken = token })?.code == .refreshTokenInvalid)
+        try fixture.refreshToken.refusal(.with { $0.refreshToken = token })?.code
+          == .refreshTokenInvalid
+      )
     }
     #expect(try fixture.sessionRows(of: ada) == before)
   }
 
   @Test func `a generation that was never given out is refused and ends nothing`() throws {
     let session = try fixture.authService.tokens.read(
-      refreshToken: first.refreshToken, at: fixture.clock.now)
+      refreshToken: first.refreshToken,
+      at: fixture.clock.now
+    )
     let future = try #require(
       RefreshTokens.make(
-        sessionID: session.sessionID, generation: 7, keyID: "k1", ring: fixture.keys.ring))
+        sessionID: session.sessionID,
+        generation: 7,
+        keyID: "k1",
+        ring: fixture.keys.ring
+      )
+    )
 
     #expect(
-      try fixture.refreshToken.refusal(.with { $0.refreshToken = future })?.code == .refreshTokenInvalid)
+      try fixture.refreshToken.refusal(.with { $0.refreshToken = future })?.code
+        == .refreshTokenInvalid
+    )
     #expect(try lives(first))
   }
 
@@ -149,19 +172,27 @@ struct RefreshTokenTests {
   @Test func `the new access token names today's role and user`() throws {
     // Not through UpdateUser, which would end the session.
     _ = try fixture.userService.database.write(
-      Query("UPDATE users SET role = 'ADMIN', full_name = 'Ada' WHERE id = $1", .text(ada.id.text)))
+      Query("UPDATE users SET role = 'ADMIN', full_name = 'Ada' WHERE id = $1", .text(ada.id.text))
+    )
 
     let second = try refresh(first)
     #expect(second.user.fullName == "Ada")
     #expect(
-      try fixture.authService.tokens.caller(of: second.accessToken, at: fixture.clock.now).role == .admin)
+      try fixture.authService.tokens.caller(of: second.accessToken, at: fixture.clock.now).role
+        == .admin
+    )
   }
 
   @Test func `a missing token is a missing field`() throws {
-    let answer = try fixture.refreshToken.rest("POST", "/api/v1/auth/refresh", json: #"{"token": "x"}"#)
+    let answer = try fixture.refreshToken.rest(
+      "POST",
+      "/api/v1/auth/refresh",
+      json: #"{"token": "x"}"#
+    )
 
     #expect(answer.code == .invalidArgument)
     #expect(
-      answer.details == ["refresh_token": "is required", "token": "is not a field of this request"])
+      answer.details == ["refresh_token": "is required", "token": "is not a field of this request"]
+    )
   }
 }

@@ -58,9 +58,42 @@ struct SessionTests {
     }
   }
 
+  @Test func `everything at once to one user's sessions comes in some order, and ends`() throws {
+    let sessions = try (0..<8).map { _ in try fixture.signIn(self.ada) }
+    let (keys, ada, admin) = (fixture.keys, ada, try fixture.stranger(.admin))
+
+    let outcomes = onThreads(sessions.count * 2) { number in
+      let fixture = try Fixture(keys: keys)
+      let token = sessions[number / 2].refreshToken
+      return switch number % 8 {
+      case 0, 3, 6: try fixture.refreshToken.refusal(.with { $0.refreshToken = token })?.code
+      case 1: try fixture.logout.refusal(.with { $0.refreshToken = token })?.code
+      case 2, 4:
+        try fixture.logout.refusal(.with { ($0.refreshToken, $0.everywhere) = (token, true) })?.code
+      case 5:
+        try fixture.login.refusal(
+          .with { ($0.username, $0.password) = (ada.username, ada.password) }
+        )?
+        .code
+      default:
+        try fixture.updateUser.refusal(
+          .with { ($0.id, $0.password) = (ada.id.text, ada.password) },
+          as: admin.caller
+        )?.code
+      }
+    }
+    for outcome in outcomes {
+      let code = try outcome.get()
+      #expect(code == nil || code == .sessionRevoked)
+    }
+    for session in sessions { #expect(try refusal(session.refreshToken) == .sessionRevoked) }
+  }
+
   // MARK: Keys
 
-  @Test func `a session goes on over a change of keys, and a lost answer is still given again`() throws {
+  @Test func `a session goes on over a change of keys, and a lost answer is still given again`()
+    throws
+  {
     let first = try fixture.signIn(ada)
     fixture.keys.write([.init(id: "k2", signs: true), .init(id: "k1")])
     fixture.clock.advance(seconds: 2)
@@ -97,7 +130,8 @@ struct SessionTests {
 
     #expect(try refusal(first.refreshToken) == .refreshTokenInvalid)
     #expect(
-      try fixture.validateToken(.with { $0.token = first.accessToken }).reason == "TOKEN_INVALID")
+      try fixture.validateToken(.with { $0.token = first.accessToken }).reason == "TOKEN_INVALID"
+    )
     #expect(try fixture.signIn(ada).refreshToken.hasPrefix("k2."))
   }
 
@@ -129,7 +163,9 @@ struct SessionTests {
     for _ in 0..<80 { token = try refresh(token).refreshToken }
 
     let row = try #require(try fixture.sessionRows(of: ada).first)
-    let rotations = try #require(row.split(separator: #""rotations":["#).last?.split(separator: "]").first)
+    let rotations = try #require(
+      row.split(separator: #""rotations":["#).last?.split(separator: "]").first
+    )
     #expect(rotations.split(separator: ",").count == 64)
     fixture.clock.advance(seconds: 60)
     _ = try refresh(token)

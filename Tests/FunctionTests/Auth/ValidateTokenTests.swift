@@ -28,7 +28,11 @@ struct ValidateTokenTests {
   func check(_ authorization: String?, with door: Door<ValidateToken>? = nil) throws -> Answer {
     var headers = ["SESSION_CHECK": "session"]
     headers["HTTP_AUTHORIZATION"] = authorization
-    return try (door ?? fixture.validateToken).rest("GET", "/api/v1/auth/validate", headers: headers)
+    return try (door ?? fixture.validateToken).rest(
+      "GET",
+      "/api/v1/auth/validate",
+      headers: headers
+    )
   }
 
   /// The function with the session store at some other place.
@@ -36,15 +40,21 @@ struct ValidateTokenTests {
     let clock = fixture.clock
     let resources = try Resources(
       function: "validate-token",
-      settings: Settings(["DATABASE_URL": url, "JWT_KEYS_FILE": fixture.keys.path, "LOG_LEVEL": "off"]),
-      clock: { clock.now })
+      settings: Settings([
+        "DATABASE_URL": url, "JWT_KEYS_FILE": fixture.keys.path, "LOG_LEVEL": "off",
+      ]),
+      clock: { clock.now }
+    )
     let function = ValidateToken(sessions: resources.sessions, tokens: try resources.tokens)
     return Door(function, resources)
   }
 
   @Test func `a good token says who, what and until when`() throws {
     let answer = try fixture.validateToken.rest(
-      "POST", "/api/v1/auth/validate", json: #"{"token": "\#(tokens.accessToken)"}"#)
+      "POST",
+      "/api/v1/auth/validate",
+      json: #"{"token": "\#(tokens.accessToken)"}"#
+    )
 
     #expect(answer.status == 200)
     #expect(answer.names == ["valid", "user_id", "username", "role", "expires_at"])
@@ -52,14 +62,19 @@ struct ValidateTokenTests {
     #expect(answer.text("user_id") == ada.id.text)
     #expect(answer.text("username") == ada.username)
     #expect(answer.text("role") == "USER")
-    #expect(answer.text("expires_at") == Instant(seconds: fixture.clock.now.seconds + 86_400).rfc3339)
+    #expect(
+      answer.text("expires_at") == Instant(seconds: fixture.clock.now.seconds + 86_400).rfc3339
+    )
   }
 
   @Test func `an expired token says so`() throws {
     fixture.clock.advance(seconds: 86_400)
 
     let answer = try fixture.validateToken.rest(
-      "POST", "/api/v1/auth/validate", json: #"{"token": "\#(tokens.accessToken)"}"#)
+      "POST",
+      "/api/v1/auth/validate",
+      json: #"{"token": "\#(tokens.accessToken)"}"#
+    )
     #expect(answer.status == 200)
     #expect(answer.body == #"{"valid":false,"reason":"TOKEN_EXPIRED"}"#)
   }
@@ -94,7 +109,9 @@ struct ValidateTokenTests {
     let brief = try Fixture(settings: ["REFRESH_TOKEN_SECONDS": "60"], keys: fixture.keys)
     let short = try brief.signIn(ada)
     brief.clock.advance(seconds: 60)
-    #expect(try brief.validateToken(.with { $0.token = short.accessToken }).reason == "SESSION_REVOKED")
+    #expect(
+      try brief.validateToken(.with { $0.token = short.accessToken }).reason == "SESSION_REVOKED"
+    )
 
     #expect(try validate(ada.token).reason == "SESSION_REVOKED")
 
@@ -132,7 +149,9 @@ struct ValidateTokenTests {
     #expect(try check("Bearer \(tokens.accessToken)").headers["X-Refusal"] == "TOKEN_EXPIRED")
   }
 
-  @Test func `while the session store is away the token's own validity counts for the gateway`() throws {
+  @Test func `while the session store is away the token's own validity counts for the gateway`()
+    throws
+  {
     let door = try door(at: "postgresql://auth_service@/user_db?host=/nowhere")
 
     #expect(try check("Bearer \(tokens.accessToken)", with: door).status == 204)
@@ -143,7 +162,10 @@ struct ValidateTokenTests {
     let door = try door(at: "postgresql://auth_service@/user_db?host=/nowhere")
 
     let answer = try door.rest(
-      "POST", "/api/v1/auth/validate", json: #"{"token": "\#(tokens.accessToken)"}"#)
+      "POST",
+      "/api/v1/auth/validate",
+      json: #"{"token": "\#(tokens.accessToken)"}"#
+    )
     #expect(answer.status == 503)
     #expect(answer.code == .unavailable)
     #expect(answer.headers["Retry-After"] == "1")

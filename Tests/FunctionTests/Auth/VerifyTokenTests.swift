@@ -17,8 +17,11 @@ struct VerifyTokenTests {
     ada = try fixture.stranger()
     let clock = fixture.clock
     let resources = try Resources(
-      function: "verify-token", settings: Settings(["JWT_KEYS_FILE": fixture.keys.path, "LOG_LEVEL": "off"]),
-      needsDatabase: false, clock: { clock.now })
+      function: "verify-token",
+      settings: Settings(["JWT_KEYS_FILE": fixture.keys.path, "LOG_LEVEL": "off"]),
+      needsDatabase: false,
+      clock: { clock.now }
+    )
     door = Door(VerifyToken(tokens: try resources.tokens), resources)
   }
 

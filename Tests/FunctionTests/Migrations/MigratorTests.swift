@@ -77,7 +77,10 @@ struct MigratorTests {
 
   @Test func `a migration that fails leaves nothing of itself and keeps those before it`() throws {
     try write("0001_first.sql", "CREATE TABLE one (a integer)")
-    try write("0002_bad.sql", "CREATE TABLE two (a integer); INSERT INTO two VALUES ('text'); CREATE TABLE three ();")
+    try write(
+      "0002_bad.sql",
+      "CREATE TABLE two (a integer); INSERT INTO two VALUES ('text'); CREATE TABLE three ();"
+    )
 
     #expect(throws: DatabaseError.self) { try migrate() }
     #expect(try state() == (["one"], [1]))
@@ -89,7 +92,10 @@ struct MigratorTests {
 
   @Test func `many migrators at once apply each migration once`() throws {
     for number in 1...4 {
-      try write("000\(number)_step.sql", "CREATE TABLE t\(number) (a integer); SELECT pg_sleep(0.02)")
+      try write(
+        "000\(number)_step.sql",
+        "CREATE TABLE t\(number) (a integer); SELECT pg_sleep(0.02)"
+      )
     }
     let (scratch, path) = (scratch, folder.path)
     let outcomes = onThreads(6) { _ in
@@ -109,7 +115,8 @@ struct MigratorTests {
     ([], "there is no migration in"),
   ])
   func `a folder whose order is not clear is refused before anything is applied`(
-    names: [String], reason: String
+    names: [String],
+    reason: String
   ) throws {
     for name in names { try write(name, "CREATE TABLE t ()") }
 

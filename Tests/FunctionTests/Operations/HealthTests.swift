@@ -18,11 +18,16 @@ struct HealthTests {
       Health(databases: [
         ("user_db", ["user", "auth"], fixture.userService.database),
         ("task_db", ["task"], Database(url: url)),
-      ]), fixture.userService)
+      ]),
+      fixture.userService
+    )
   }
 
   @Test func `a process that answers lives, whatever its databases do`() throws {
-    let answer = try door(tasksAt: "postgresql://nobody@/x?host=/nowhere").rest("GET", "/health/live")
+    let answer = try door(tasksAt: "postgresql://nobody@/x?host=/nowhere").rest(
+      "GET",
+      "/health/live"
+    )
 
     #expect(answer.status == 200)
     #expect(answer.body == #"{"status":"UP","checks":{}}"#)

@@ -32,7 +32,9 @@ struct ConnectionTests {
     return Background { [scratch] in
       let other = try Postgres.database(.superuser, in: scratch)
       let sleeps = Query(
-        "SELECT pid FROM pg_stat_activity WHERE pid = $1::integer AND wait_event = 'PgSleep'", .integer(backend))
+        "SELECT pid FROM pg_stat_activity WHERE pid = $1::integer AND wait_event = 'PgSleep'",
+        .integer(backend)
+      )
       while try other.read(sleeps, map: { _ in 0 }).isEmpty { usleep(1000) }
       _ = try other.write(Query("SELECT pg_terminate_backend($1::integer)", .integer(backend)))
     }
@@ -44,7 +46,8 @@ struct ConnectionTests {
 
   /// How many times a statement with `nextval('tries')` was begun; rolling back does not undo it.
   func tries() throws -> Int64 {
-    try other.read(Query("SELECT last_value FROM tries WHERE is_called")) { try $0.integer(0) }.first ?? 0
+    try other.read(Query("SELECT last_value FROM tries WHERE is_called")) { try $0.integer(0) }
+      .first ?? 0
   }
 
   // MARK: Lost
@@ -76,7 +79,9 @@ struct ConnectionTests {
   @Test func `a read whose connection is lost under way is done once more`() throws {
     let killer = try terminateWhileSleeping()
 
-    let rows = try database.read(Query("SELECT nextval('tries'), pg_sleep(0.3)")) { try $0.integer(0) }
+    let rows = try database.read(Query("SELECT nextval('tries'), pg_sleep(0.3)")) {
+      try $0.integer(0)
+    }
     try killer.outcome().get()
     #expect(rows == [2])
   }
@@ -94,7 +99,10 @@ struct ConnectionTests {
     #expect(try database.write(Query("INSERT INTO log VALUES (1)")) == 1)
   }
 
-  @Test func `a transaction whose connection is lost under way leaves nothing and is not done again`() throws {
+  @Test
+  func `a transaction whose connection is lost under way leaves nothing and is not done again`()
+    throws
+  {
     let killer = try terminateWhileSleeping()
 
     var attempts = 0
@@ -117,7 +125,9 @@ struct ConnectionTests {
     let nowhere = Database(url: "postgresql://me:secret@/x?host=/nowhere")
 
     let (error, seconds) = timed {
-      #expect(throws: DatabaseError.self) { try nowhere.read(Query("SELECT 1")) { try $0.integer(0) } }
+      #expect(throws: DatabaseError.self) {
+        try nowhere.read(Query("SELECT 1")) { try $0.integer(0) }
+      }
     }
     #expect(isUnreachable(error))
     #expect(error?.summary.contains("secret") == false)
@@ -182,7 +192,9 @@ struct ConnectionTests {
     silent.deadline = Deadline(millisecondsFromNow: 150)
 
     let (error, seconds) = timed {
-      #expect(throws: DatabaseError.self) { try silent.read(Query("SELECT 1")) { try $0.integer(0) } }
+      #expect(throws: DatabaseError.self) {
+        try silent.read(Query("SELECT 1")) { try $0.integer(0) }
+      }
     }
     #expect(isDeadlineExceeded(error))
     #expect((0.15...0.6).contains(seconds))
@@ -190,7 +202,10 @@ struct ConnectionTests {
 
   @Test func `the server gives up by itself what nobody waits for any more`() throws {
     let impatient = try Postgres.database(
-      .superuser, in: scratch, options: Database.Options(statementTimeoutMilliseconds: 200))
+      .superuser,
+      in: scratch,
+      options: Database.Options(statementTimeoutMilliseconds: 200)
+    )
     impatient.deadline = Deadline(millisecondsFromNow: 3000)
 
     let error = #expect(throws: DatabaseError.self) {
@@ -214,10 +229,16 @@ struct ConnectionTests {
 
   @Test func `the server knows who is connected`() throws {
     let named = try Postgres.database(
-      .superuser, in: scratch, options: Database.Options(applicationName: "create-task"))
+      .superuser,
+      in: scratch,
+      options: Database.Options(applicationName: "create-task")
+    )
 
     #expect(
-      try named.read(Query("SELECT current_setting('application_name')")) { try $0.text(0) } == ["create-task"])
+      try named.read(Query("SELECT current_setting('application_name')")) { try $0.text(0) } == [
+        "create-task"
+      ]
+    )
   }
 
   func isUnreachable(_ error: DatabaseError?) -> Bool {

@@ -13,7 +13,8 @@ struct StatementTests {
     database = try Postgres.database(.superuser, in: scratch)
     other = try Postgres.database(.superuser, in: scratch)
     try other.runScript(
-      "CREATE TABLE notes (id bigint PRIMARY KEY, text varchar(20)); INSERT INTO notes VALUES (1, 'first')")
+      "CREATE TABLE notes (id bigint PRIMARY KEY, text varchar(20)); INSERT INTO notes VALUES (1, 'first')"
+    )
   }
 
   func texts() throws -> [String] {
@@ -101,7 +102,9 @@ struct StatementTests {
     try database.transaction { transaction in
       for number in 0..<250 {
         let query = Query(
-          SQL(unsafeSQL: "INSERT INTO notes VALUES (\(number) + $1::integer, 'many')"), .integer(1000))
+          SQL(unsafeSQL: "INSERT INTO notes VALUES (\(number) + $1::integer, 'many')"),
+          .integer(1000)
+        )
         try transaction.run(query)
       }
     }
@@ -122,22 +125,35 @@ struct StatementTests {
 
   @Test func `behind a pooler nothing is prepared, and all works`() throws {
     let database = try Postgres.database(
-      .superuser, in: scratch, options: Database.Options(preparesStatements: false))
+      .superuser,
+      in: scratch,
+      options: Database.Options(preparesStatements: false)
+    )
     for number in 2..<5 as Range<Int64> {
       #expect(
         try database.write(
-          Query("INSERT INTO notes VALUES ($1, $2)", .integer(number), .text("n\(number)"))) == 1)
+          Query("INSERT INTO notes VALUES ($1, $2)", .integer(number), .text("n\(number)"))
+        ) == 1
+      )
     }
     let found = try database.transaction { transaction in
       try transaction.run(
-        Query("SELECT text FROM notes WHERE text = ANY ($1::text[]) ORDER BY id", .texts(["n3", "n4", "?"]))
+        Query(
+          "SELECT text FROM notes WHERE text = ANY ($1::text[]) ORDER BY id",
+          .texts(["n3", "n4", "?"])
+        )
       ) { try $0.text(0) }
     }
     #expect(found == ["n3", "n4"])
     try other.runScript("ALTER TABLE notes ALTER COLUMN text TYPE text")
     #expect(
-      try database.read(Query("SELECT text FROM notes WHERE id = $1", .integer(2))) { try $0.text(0) } == ["n2"])
+      try database.read(Query("SELECT text FROM notes WHERE id = $1", .integer(2))) {
+        try $0.text(0)
+      } == ["n2"]
+    )
     #expect(
-      try database.read(Query("SELECT count(*) FROM pg_prepared_statements")) { try $0.integer(0) } == [0])
+      try database.read(Query("SELECT count(*) FROM pg_prepared_statements")) { try $0.integer(0) }
+        == [0]
+    )
   }
 }

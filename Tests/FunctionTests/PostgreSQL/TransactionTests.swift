@@ -1,3 +1,4 @@
+import Dispatch
 import PostgreSQL
 import Testing
 
@@ -71,15 +72,18 @@ struct TransactionTests {
 
   @Test func `two that wait for each other both happen, one of them at the second try`() throws {
     let scratch = scratch
+    let hasLocked = [DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)]
     let outcomes = onThreads(2) { number in
       let database = try Postgres.database(.superuser, in: scratch)
       var attempts = 0
       try database.transaction { transaction in
         attempts += 1
-        let (first, second) = number == 0 ? (1, 2) : (2, 1) as (Int64, Int64)
-        try transaction.run(Self.add(1, to: first))
-        try transaction.run(Query("SELECT pg_sleep(0.2)"))
-        try transaction.run(Self.add(1, to: second))
+        try transaction.run(Self.add(1, to: number == 0 ? 1 : 2))
+        if attempts == 1 {
+          hasLocked[number].signal()
+          hasLocked[1 - number].wait()
+        }
+        try transaction.run(Self.add(1, to: number == 0 ? 2 : 1))
       }
       return attempts
     }

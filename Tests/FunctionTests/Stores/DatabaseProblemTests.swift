@@ -9,22 +9,29 @@ import Values
 struct DatabaseProblemTests {
   @Test(
     arguments: [
-      ("57014", .deadlineExceeded),  // query_canceled: statement_timeout
-      ("08006", .unavailable), ("08003", .unavailable), ("08P01", .unavailable),  // connection
-      ("53000", .unavailable), ("53100", .unavailable), ("53200", .unavailable),  // no disk, no memory
-      ("53300", .unavailable),  // too_many_connections
-      ("57P01", .unavailable), ("57P02", .unavailable), ("57P03", .unavailable),  // shut down, starting up
-      ("40001", .unavailable), ("40P01", .unavailable),  // conflicts
-      ("25006", .unavailable),  // a standby
+      // query_canceled, by statement_timeout
+      ("57014", .deadlineExceeded),
+      // The connection.
+      ("08006", .unavailable), ("08003", .unavailable), ("08P01", .unavailable),
+      // No disk, no memory, too many connections.
+      ("53100", .unavailable), ("53200", .unavailable), ("53300", .unavailable),
+      // Shutting down, crashed, starting up.
+      ("57P01", .unavailable), ("57P02", .unavailable), ("57P03", .unavailable),
+      // Conflicts that three tries did not resolve, a standby.
+      ("40001", .unavailable), ("40P01", .unavailable), ("25006", .unavailable),
+      // Nothing that a client could act on.
       ("23505", .internal), ("23503", .internal), ("23514", .internal), ("22001", .internal),
       ("42501", .internal), ("42P01", .internal), ("42703", .internal), ("XX000", .internal),
       ("22021", .internal), ("0A000", .internal), ("26000", .internal),
-    ] as [(String, Problem.Code)])
+    ] as [(String, Problem.Code)]
+  )
   func `each SQLSTATE is a problem, and a client sees no more than its code`(
-    sqlState: String, code: Problem.Code
+    sqlState: String,
+    code: Problem.Code
   ) {
     let problem = Problem(
-      .refused(sqlState: sqlState, message: "relation \"secret\"", constraint: nil))
+      .refused(sqlState: sqlState, message: "relation \"secret\"", constraint: nil)
+    )
 
     #expect(problem.code == code)
     #expect(!problem.message.contains("secret"))
@@ -60,7 +67,12 @@ struct DatabaseProblemTests {
             """
             INSERT INTO users (id, username, email, password, created_at, updated_at)
             VALUES ($1, $2, $3, '$2b$', now(), now())
-            """, .text(fixture.id().text), .text(username), .text(email)))
+            """,
+            .text(fixture.id().text),
+            .text(username),
+            .text(email)
+          )
+        )
         return nil
       } catch let error as DatabaseError {
         return Problem(error).code

@@ -8,7 +8,9 @@ import Values
 /// The pages of a list, one after the other, are the list: nothing twice, nothing missing.
 struct PagingTests {
   static let count: Int64 = 500
-  static let orders = ["created_at", "updated_at", "due_date", "priority"].flatMap { ["\($0) asc", "\($0) desc"] }
+  static let orders = ["created_at", "updated_at", "due_date", "priority"].flatMap {
+    ["\($0) asc", "\($0) desc"]
+  }
 
   let fixture: Fixture
   let ada: Person
@@ -30,7 +32,11 @@ struct PagingTests {
         timestamptz '2026-11-20T10:00:00Z' + n % 7 * interval '1 millisecond',
         timestamptz '2026-11-21T10:00:00Z' - n % 2 * interval '1 day'
       FROM generate_series($2::bigint, $3::bigint) AS n
-      """, .text(owner.id.text), .integer(numbers.lowerBound), .integer(numbers.upperBound))
+      """,
+      .text(owner.id.text),
+      .integer(numbers.lowerBound),
+      .integer(numbers.upperBound)
+    )
     _ = try fixture.taskService.database.write(query)
   }
 
@@ -44,16 +50,20 @@ struct PagingTests {
       case "updated_at desc": "updated_at DESC, id DESC"
       case "due_date asc": "due_date NULLS LAST, id"
       case "due_date desc": "due_date DESC NULLS FIRST, id DESC"
-      case "priority asc": "array_position(ARRAY['LOW', 'MEDIUM', 'HIGH', 'URGENT'], priority::text), id"
+      case "priority asc":
+        "array_position(ARRAY['LOW', 'MEDIUM', 'HIGH', 'URGENT'], priority::text), id"
       default: "array_position(ARRAY['URGENT', 'HIGH', 'MEDIUM', 'LOW'], priority::text), id DESC"
       }
     return try fixture.taskService.database.read(
-      Query("SELECT id FROM tasks WHERE " + condition + " ORDER BY " + sql)) { try $0.text(0) }
+      Query("SELECT id FROM tasks WHERE " + condition + " ORDER BY " + sql)
+    ) { try $0.text(0) }
   }
 
   /// The ids of all pages; `between` is called before each page but the first.
   func pages(
-    _ request: ListTasksRequest, as caller: Caller, between: () throws -> Void = {}
+    _ request: ListTasksRequest,
+    as caller: Caller,
+    between: () throws -> Void = {}
   ) throws -> [String] {
     var request = request
     var found: [String] = []
@@ -90,7 +100,9 @@ struct PagingTests {
   @Test(arguments: orders)
   func `tasks that filters leave over`(order: String) throws {
     let words = try pages(
-      .with { ($0.orderBy, $0.pageSize, $0.q) = (order, 7, "even") }, as: ada.caller)
+      .with { ($0.orderBy, $0.pageSize, $0.q) = (order, 7, "even") },
+      as: ada.caller
+    )
     #expect(try words == sorted(order, "description IS NOT NULL"))
 
     let request = try ListTasksRequest.with {
@@ -106,7 +118,8 @@ struct PagingTests {
       """
       status IN ('PENDING', 'COMPLETED') AND priority IN ('HIGH', 'LOW')
       AND due_date >= '2026-11-22T10:00:00.000002Z' AND due_date < '2026-11-22T10:00:00.000005Z'
-      """)
+      """
+    )
     #expect(expected.count > 20)
     #expect(try pages(request, as: ada.caller) == expected)
   }
@@ -116,11 +129,13 @@ struct PagingTests {
     let before = try sorted(order)
     var number = Self.count
     let found = try pages(
-      .with { ($0.orderBy, $0.pageSize) = (order, 20) }, as: ada.caller,
+      .with { ($0.orderBy, $0.pageSize) = (order, 20) },
+      as: ada.caller,
       between: {
         try insert(owner: ada, number + 1...number + 3)
         number += 3
-      })
+      }
+    )
 
     #expect(Set(found).count == found.count)
     let old = Set(before)
@@ -133,13 +148,16 @@ struct PagingTests {
   @Test func `a row that goes between two pages takes no other with it`() throws {
     let expected = try sorted("due_date asc")
     let first = try fixture.listTasks(
-      .with { ($0.orderBy, $0.pageSize) = ("due_date", 10) }, as: ada.caller)
+      .with { ($0.orderBy, $0.pageSize) = ("due_date", 10) },
+      as: ada.caller
+    )
     // The very row that the next page continues after.
     try fixture.deleteTask(.with { $0.id = first.tasks[9].id }, as: ada.caller)
 
     let second = try fixture.listTasks(
       .with { ($0.orderBy, $0.pageSize, $0.pageToken) = ("due_date", 10, first.nextPageToken) },
-      as: ada.caller)
+      as: ada.caller
+    )
     #expect(second.tasks.map(\.id) == Array(expected[10..<20]))
   }
 }

@@ -1,11 +1,12 @@
 import API
 import Endpoint
 import Foundation
-@testable import PostgreSQL
 import Rules
-@testable import Stores
 import Testing
 import Values
+
+@testable import PostgreSQL
+@testable import Stores
 
 /// How PostgreSQL finds the rows of each list on a large table: `PLAN_ROWS` of them, 200,000 by default.
 ///
@@ -26,13 +27,11 @@ struct PlanTests {
   func `every list finds its rows by an index, in order unless filters leave few`() throws {
     let scratch = try ScratchDatabase(migrations: "task_db")
     try fill(scratch)
-    let service = Database(url: try Postgres.url(.task, database: scratch.name))
-    service.deadline = Deadline(millisecondsFromNow: 60_000)
 
     let variants = try variants()
     #expect(variants.count == 4 * 2 * 2 * 2 * 7)
     for variant in variants {
-      let plan = try plan(of: TaskStore.listQuery(variant.listing), service)
+      let plan = try plan(of: TaskStore.listQuery(variant.listing), scratch)
       #expect(!plan.contains("Seq Scan"), "\(variant.name):\n\(plan)")
       if !variant.isFiltered {
         #expect(plan.contains("Index Scan"), "\(variant.name):\n\(plan)")
@@ -44,7 +43,10 @@ struct PlanTests {
   /// Inserts the rows; as the superuser, who may also tell the planner about them.
   private func fill(_ scratch: ScratchDatabase) throws {
     let owner = try Postgres.database(
-      .superuser, in: scratch, options: Database.Options(statementTimeoutMilliseconds: 600_000))
+      .superuser,
+      in: scratch,
+      options: Database.Options(statementTimeoutMilliseconds: 600_000)
+    )
     owner.deadline = Deadline(millisecondsFromNow: 600_000)
     let insert = Query(
       """
@@ -56,7 +58,10 @@ struct PlanTests {
         CASE WHEN n % 5 > 0 THEN timestamptz '2026-01-01Z' + n % 100000 * interval '5 minutes' END,
         timestamptz '2026-01-01Z' + n * interval '7 seconds', timestamptz '2026-01-01Z' + n * interval '8 seconds'
       FROM generate_series(1, $1::bigint) AS n
-      """, .integer(Self.rows), .integer(Self.rows / Self.share))
+      """,
+      .integer(Self.rows),
+      .integer(Self.rows / Self.share)
+    )
     #expect(try owner.write(insert) == Int(Self.rows))
     try owner.runScript("ANALYZE tasks")
   }
@@ -98,12 +103,20 @@ struct PlanTests {
             }
             let first = try TaskListing(request, caller: caller, pages: .unsealed)
             let later = try TaskListing(
-              request.with { $0.pageToken = try PageTokens.unsealed.token(after: cursor(key), filters: "") },
-              caller: caller, pages: .unsealed)
+              request.with {
+                $0.pageToken = try PageTokens.unsealed.token(after: cursor(key), filters: "")
+              },
+              caller: caller,
+              pages: .unsealed
+            )
             let label = "\(key.rawValue) \(direction), \(caller.role.name), \(name)"
             let isFiltered = name != "no filter"
-            variants.append(Variant(name: label + ", first page", isFiltered: isFiltered, listing: first))
-            variants.append(Variant(name: label + ", later page", isFiltered: isFiltered, listing: later))
+            variants.append(
+              Variant(name: label + ", first page", isFiltered: isFiltered, listing: first)
+            )
+            variants.append(
+              Variant(name: label + ", later page", isFiltered: isFiltered, listing: later)
+            )
           }
         }
       }
@@ -124,7 +137,8 @@ struct PlanTests {
 
   /// The plan that PostgreSQL has settled for when the statement has run some times: by then it may be one
   /// for all values.
-  private func plan(of query: Query, _ database: Database) throws -> String {
+  private func plan(of query: Query, _ scratch: ScratchDatabase) throws -> String {
+    let database = try Postgres.database(.task, in: scratch)
     for _ in 0..<6 { _ = try database.read(query) { try $0.text(0) } }
     let names = try database.read(
       Query("SELECT name FROM pg_prepared_statements WHERE statement = $1", .text(query.sql.text))
@@ -137,7 +151,7 @@ struct PlanTests {
 }
 
 extension SQLValue {
-  /// The value as SQL text. Good for what this test binds.
+  /// The value as SQL text, good for what this test binds.
   fileprivate var literal: String {
     switch self {
     case .text(let text), .optionalText(.some(let text)): "'\(text)'"
@@ -157,7 +171,9 @@ extension PageTokens {
 }
 
 extension ListTasksRequest {
-  fileprivate func with(_ change: (inout ListTasksRequest) throws -> Void) rethrows -> ListTasksRequest {
+  fileprivate func with(_ change: (inout ListTasksRequest) throws -> Void) rethrows
+    -> ListTasksRequest
+  {
     var copy = self
     try change(&copy)
     return copy

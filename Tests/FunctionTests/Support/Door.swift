@@ -2,10 +2,11 @@ import API
 import Endpoint
 import JSON
 import PostgreSQL
-@testable import Serving
 import Testing
 import Values
 import Wire
+
+@testable import Serving
 
 /// A function that can be called by both of its doors: with a message, or as a REST request.
 struct Door<F: Function> where F.Request: RequestMessage, F.Response: ResponseMessage {
@@ -38,22 +39,35 @@ struct Door<F: Function> where F.Request: RequestMessage, F.Response: ResponseMe
   ///
   /// An answer that is not a success must be in the error shape, with the status of its code.
   func rest(
-    _ method: String, _ path: String, json: String? = nil, token: String? = nil,
-    headers: [String: String] = [:], authorizations: Int? = nil, isTooLarge: Bool = false,
+    _ method: String,
+    _ path: String,
+    json: String? = nil,
+    token: String? = nil,
+    headers: [String: String] = [:],
+    authorizations: Int? = nil,
+    isTooLarge: Bool = false,
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws -> Answer {
-    let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false).map(
+      String.init
+    )
     var variables = [
-      "REQUEST_METHOD": method, "DOCUMENT_URI": parts[0], "QUERY_STRING": parts.count > 1 ? parts[1] : "",
+      "REQUEST_METHOD": method, "DOCUMENT_URI": parts[0],
+      "QUERY_STRING": parts.count > 1 ? parts[1] : "",
       "REQUEST_ID": "r-1",
     ]
     if json != nil { variables["CONTENT_TYPE"] = "application/json" }
     if let token { variables["HTTP_AUTHORIZATION"] = "Bearer \(token)" }
     variables.merge(headers) { $1 }
-    let request = HTTPRequest(variables: { variables[$0.description] }, body: Array((json ?? "").utf8))
+    let request = HTTPRequest(
+      variables: { variables[$0.description] },
+      body: Array((json ?? "").utf8)
+    )
     let reply = try Invocation(function, resources: resources).respond(
-      to: request, authorizations: authorizations ?? (variables["HTTP_AUTHORIZATION"] == nil ? 0 : 1),
-      isTooLarge: isTooLarge)
+      to: request,
+      authorizations: authorizations ?? (variables["HTTP_AUTHORIZATION"] == nil ? 0 : 1),
+      isTooLarge: isTooLarge
+    )
     let answer = try Answer(reply)
     if answer.status >= 400, variables["SESSION_CHECK"] == nil {
       let code = answer.text("code").flatMap(Problem.Code.init(rawValue:))

@@ -27,8 +27,9 @@ import Values
 @testable import ValidateToken
 @testable import VerifyToken
 
-/// The functions of the system as one test sees them: on the real databases, each service with its own
-/// role, at a time that the test sets. What a test makes, it makes under new ids and names, so tests can
+/// The functions of the system, on the real databases, at a time that the test sets.
+///
+/// Each service has its own role there. What a test makes, it makes under new ids and names, so tests can
 /// run side by side.
 final class Fixture {
   /// The time of day.
@@ -47,17 +48,19 @@ final class Fixture {
   /// Kept for as long as the fixture.
   private let scratch: [ScratchDatabase]
 
-  /// - Parameters:
-  ///   - settings: beyond the databases and the keys; bcrypt costs 4 unless they say otherwise.
-  ///   - users: a database of its own in the place of `user_db`; `tasks` likewise.
-  ///   - keys: the key file; a new one without.
+  // `settings` go beyond the databases and the keys; bcrypt costs 4 unless they say otherwise. `users` and
+  // `tasks` are databases to use in the place of `user_db` and `task_db`.
   init(
-    settings: [String: String] = [:], users: ScratchDatabase? = nil, tasks: ScratchDatabase? = nil,
+    settings: [String: String] = [:],
+    users: ScratchDatabase? = nil,
+    tasks: ScratchDatabase? = nil,
     keys: KeyFile = KeyFile()
   ) throws {
     let clock = Clock()
     func resources(_ name: String, _ url: String) throws -> Resources {
-      var variables = ["BCRYPT_COST": "4", "LOG_LEVEL": "off", "DATABASE_URL": url, "JWT_KEYS_FILE": keys.path]
+      var variables = [
+        "BCRYPT_COST": "4", "LOG_LEVEL": "off", "DATABASE_URL": url, "JWT_KEYS_FILE": keys.path,
+      ]
       variables.merge(settings) { $1 }
       return try Resources(function: name, settings: Settings(variables), clock: { clock.now })
     }
@@ -82,7 +85,8 @@ final class Fixture {
     get throws {
       Door(
         CreateUser(users: userService.users, passwords: try passwords, signUpIsOpen: signUpIsOpen),
-        userService)
+        userService
+      )
     }
   }
   var getUser: Door<GetUser> { Door(GetUser(users: userService.users), userService) }
@@ -97,15 +101,20 @@ final class Fixture {
   var login: Door<Login> {
     get throws {
       let login = Login(
-        users: authService.users, sessions: authService.sessions, tokens: try authService.tokens,
-        passwords: try passwords)
+        users: authService.users,
+        sessions: authService.sessions,
+        tokens: try authService.tokens,
+        passwords: try passwords
+      )
       return Door(login, authService)
     }
   }
   var validateToken: Door<ValidateToken> {
     get throws {
       Door(
-        ValidateToken(sessions: authService.sessions, tokens: try authService.tokens), authService)
+        ValidateToken(sessions: authService.sessions, tokens: try authService.tokens),
+        authService
+      )
     }
   }
   var verifyToken: Door<VerifyToken> {
@@ -113,11 +122,16 @@ final class Fixture {
   }
   var refreshToken: Door<RefreshToken> {
     get throws {
-      Door(RefreshToken(sessions: authService.sessions, tokens: try authService.tokens), authService)
+      Door(
+        RefreshToken(sessions: authService.sessions, tokens: try authService.tokens),
+        authService
+      )
     }
   }
   var logout: Door<Logout> {
-    get throws { Door(Logout(sessions: authService.sessions, tokens: try authService.tokens), authService) }
+    get throws {
+      Door(Logout(sessions: authService.sessions, tokens: try authService.tokens), authService)
+    }
   }
 
   var createTask: Door<CreateTask> { Door(CreateTask(tasks: taskService.tasks), taskService) }
@@ -169,27 +183,47 @@ extension Fixture {
       $0.password = password
     }
     _ = try userService.users.insert(
-      UserDraft(request, role: role), passwordHash: try passwords.hash(password), id: id, at: clock.now)
+      UserDraft(request, role: role),
+      passwordHash: try passwords.hash(password),
+      id: id,
+      at: clock.now
+    )
     return try person(id: id, username: name, email: request.email, password: password, role: role)
   }
 
   private func person(
-    id: ID, username: String, email: String, password: String = "", role: Role
+    id: ID,
+    username: String,
+    email: String,
+    password: String = "",
+    role: Role
   ) throws -> Person {
     let sessionID = role == .service ? nil : self.id().text
     return Person(
-      id: id, username: username, email: email, password: password,
+      id: id,
+      username: username,
+      email: email,
+      password: password,
       caller: Caller(userID: id.text, role: role, sessionID: sessionID),
-      token: try token(userID: id.text, role: role.name, sessionID: sessionID))
+      token: try token(userID: id.text, role: role.name, sessionID: sessionID)
+    )
   }
 
   /// An access token that says what a test wants it to say.
   func token(
-    userID: String, role: String, sessionID: String?, expiresInSeconds: Int64 = 3600
+    userID: String,
+    role: String,
+    sessionID: String?,
+    expiresInSeconds: Int64 = 3600
   ) throws -> String {
     let claims = AccessClaims(
-      subject: userID, role: role, sessionID: sessionID, tokenID: id().text,
-      issuedAt: clock.now.seconds, expiresAt: clock.now.seconds + expiresInSeconds)
+      subject: userID,
+      role: role,
+      sessionID: sessionID,
+      tokenID: id().text,
+      issuedAt: clock.now.seconds,
+      expiresAt: clock.now.seconds + expiresInSeconds
+    )
     return AccessTokens(issuer: "task-management", audience: "task-management-api")
       .sign(claims, with: try keys.ring)
   }
@@ -200,14 +234,15 @@ extension Fixture {
       .with {
         $0.username = person.username
         $0.password = password ?? person.password
-      })
+      }
+    )
   }
 }
 
 // MARK: What is in the databases
 
 extension Fixture {
-  /// A user's row as JSON text; `nil` when there is none. For telling whether anything changed.
+  /// A user's row as JSON text, for telling whether anything changed; `nil` when there is none.
   func row(ofUser id: ID) throws -> String? {
     try texts(userService, "SELECT row_to_json(u)::text FROM users u WHERE id = $1", id.text).first
   }
@@ -220,8 +255,10 @@ extension Fixture {
   /// The rows of a user's sessions as JSON texts.
   func sessionRows(of person: Person) throws -> [String] {
     try texts(
-      authService, "SELECT row_to_json(s)::text FROM refresh_tokens s WHERE user_id = $1 ORDER BY id",
-      person.id.text)
+      authService,
+      "SELECT row_to_json(s)::text FROM refresh_tokens s WHERE user_id = $1 ORDER BY id",
+      person.id.text
+    )
   }
 
   private func texts(_ resources: Resources, _ sql: SQL, _ value: String) throws -> [String] {
@@ -252,12 +289,15 @@ final class KeyFile: Sendable {
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-  /// Replaces the file. A key of the same id has the same secret each time.
+  /// Replaces the file.
+  ///
+  /// A key of the same id has the same secret each time.
   func write(_ keys: [Key]) {
     let entries = keys.map { key in
       let secret = Base64URL.encode(Array("\(folder)\(key.id)".utf8.suffix(40)))
       let operations = key.signs ? "\"sign\",\"verify\"" : "\"verify\""
-      return "{\"kty\":\"oct\",\"kid\":\"\(key.id)\",\"k\":\"\(secret)\",\"key_ops\":[\(operations)]}"
+      return
+        "{\"kty\":\"oct\",\"kid\":\"\(key.id)\",\"k\":\"\(secret)\",\"key_ops\":[\(operations)]}"
     }
     let text = "{\"keys\":[\(entries.joined(separator: ","))]}"
     // swift-format-ignore: NeverUseForceTry

@@ -23,18 +23,24 @@ enum Postgres {
     let name = "TEST_POSTGRES_URL_\(login.rawValue)"
     guard let url = ProcessInfo.processInfo.environment[name], !url.isEmpty else {
       throw NotSetUp(
-        description: "\(name) is not set, and these tests need a real PostgreSQL: run scripts/test function")
+        description:
+          "\(name) is not set, and these tests need a real PostgreSQL: run scripts/test function"
+      )
     }
     guard let database else { return url }
     // scheme://role@host/database?parameters
     let parts = url.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
-    guard parts.count == 4 else { throw NotSetUp(description: "\(name) is not a URI with a database") }
+    guard parts.count == 4 else {
+      throw NotSetUp(description: "\(name) is not a URI with a database")
+    }
     let parameters = parts[3].firstIndex(of: "?").map { parts[3][$0...] } ?? ""
     return parts[..<3].joined(separator: "/") + "/\(database)\(parameters)"
   }
 
   static func database(
-    _ login: Login, in scratch: ScratchDatabase? = nil, options: Database.Options = Database.Options()
+    _ login: Login,
+    in scratch: ScratchDatabase? = nil,
+    options: Database.Options = Database.Options()
   ) throws -> Database {
     Database(url: try url(login, database: scratch?.name), options: options)
   }
@@ -44,7 +50,7 @@ enum Postgres {
 final class ScratchDatabase: Sendable {
   let name: String
 
-  /// - Parameter migrations: the folder under `Shared/Migrations` to apply; nothing is in it without one.
+  // `migrations` is the folder under `Shared/Migrations` to apply; without one nothing is in it.
   init(migrations: String? = nil) throws {
     name = "test_" + UUID().uuidString.lowercased().filter { $0 != "-" }
     let postgres = try Postgres.database(.superuser)
@@ -66,7 +72,8 @@ final class ScratchDatabase: Sendable {
 /// The checkout that the tests were built from.
 enum Repository {
   static func path(_ path: String) -> String {
-    let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent()
     return tests.deletingLastPathComponent().deletingLastPathComponent().path + "/" + path
   }
 }

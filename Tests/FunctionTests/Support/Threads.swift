@@ -1,7 +1,9 @@
 import Foundation
 import Synchronization
 
-/// Work on a thread of its own. A call to the database blocks its thread, and the pool behind `async` has
+/// Work on a thread of its own.
+///
+/// A call to the database blocks its thread, and the pool behind `async` has
 /// too few threads for what must happen at once.
 final class Background<T: Sendable>: Sendable {
   private let result = Mutex<Result<T, any Error>?>(nil)
@@ -24,7 +26,8 @@ final class Background<T: Sendable>: Sendable {
 
 /// Runs `body` on `count` threads that begin together, and gives what each returned or threw.
 func onThreads<T: Sendable>(
-  _ count: Int, _ body: @escaping @Sendable (_ index: Int) throws -> T
+  _ count: Int,
+  _ body: @escaping @Sendable (_ index: Int) throws -> T
 ) -> [Result<T, any Error>] {
   let start = DispatchSemaphore(value: 0)
   let threads = (0..<count).map { index in

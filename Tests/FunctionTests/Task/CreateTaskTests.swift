@@ -47,7 +47,8 @@ struct CreateTaskTests {
       """
       {"title": "Call", "description": "", "status": "IN_PROGRESS", "priority": "URGENT",
        "user_id": "\(ada.id.text.uppercased())", "due_date": "2026-12-01T10:00:00.123456+02:00"}
-      """)
+      """
+    )
 
     #expect(answer.status == 201)
     #expect(answer.headers["Location"] == "/api/v1/tasks/\(answer.text("id") ?? "")")
@@ -56,7 +57,8 @@ struct CreateTaskTests {
       answer.names == [
         "id", "title", "description", "status", "priority", "user_id", "due_date", "created_at",
         "updated_at", "version",
-      ])
+      ]
+    )
     #expect(answer.text("description") == "")
     #expect(answer.text("status") == "IN_PROGRESS")
     #expect(answer.text("priority") == "URGENT")
@@ -66,7 +68,8 @@ struct CreateTaskTests {
 
   @Test func `null is as good as nothing for what is optional`() throws {
     let answer = try post(
-      #"{"title": "x", "description": null, "status": null, "priority": null, "user_id": null, "due_date": null}"#)
+      #"{"title": "x", "description": null, "status": null, "priority": null, "user_id": null, "due_date": null}"#
+    )
 
     #expect(answer.status == 201)
     #expect(answer["description"] == .null)
@@ -76,7 +79,9 @@ struct CreateTaskTests {
   @Test(arguments: [Role.admin, .service])
   func `an admin or a service creates tasks for others`(role: Role) throws {
     let task = try fixture.createTask(
-      .with { ($0.title, $0.userID) = ("For Ada", ada.id.text) }, as: fixture.stranger(role).caller)
+      .with { ($0.title, $0.userID) = ("For Ada", ada.id.text) },
+      as: fixture.stranger(role).caller
+    )
 
     #expect(task.userID == ada.id.text)
     #expect(try fixture.getTask(.with { $0.id = task.id }, as: ada.caller) == task)
@@ -97,25 +102,29 @@ struct CreateTaskTests {
       """
       {"title": "", "description": 1, "status": "DONE", "priority": "low", "user_id": "me",
        "due_date": "2026-02-30T00:00:00Z", "colour": "red"}
-      """)
+      """
+    )
 
     #expect(answer.code == .invalidArgument)
     #expect(
       Set(answer.details.keys) == [
         "title", "description", "status", "priority", "user_id", "due_date", "colour",
-      ])
+      ]
+    )
     #expect(answer.details["status"] == "must be one of PENDING, IN_PROGRESS, COMPLETED, CANCELLED")
     #expect(try count(ada) == 0)
   }
 
   @Test func `lengths are counted in characters`() throws {
     let fits = try post(
-      #"{"title": "\#(String(repeating: "😀", count: 255))", "description": "\#(String(repeating: "é", count: 10_000))"}"#)
+      #"{"title": "\#(String(repeating: "😀", count: 255))", "description": "\#(String(repeating: "é", count: 10_000))"}"#
+    )
     #expect(fits.status == 201)
     #expect(fits.text("title")?.unicodeScalars.count == 255)
 
     let tooLong = try post(
-      #"{"title": "\#(String(repeating: "t", count: 256))", "description": "\#(String(repeating: "d", count: 10_001))"}"#)
+      #"{"title": "\#(String(repeating: "t", count: 256))", "description": "\#(String(repeating: "d", count: 10_001))"}"#
+    )
     #expect(tooLong.code == .invalidArgument)
     #expect(tooLong.details.keys.sorted() == ["description", "title"])
   }
@@ -123,12 +132,15 @@ struct CreateTaskTests {
   @Test func `text comes back as it went in`() throws {
     let texts = [
       "'; DROP TABLE tasks; --", "$1 %s \\n \\", "\"quoted\" and `ticked`", "tab\tline\nreturn\r",
-      "\u{1}\u{1F}\u{7F}", " leading and trailing ", "\u{202E}right to left\u{202C} שלום", "e\u{301} and é",
+      "\u{1}\u{1F}\u{7F}", " leading and trailing ", "\u{202E}right to left\u{202C} שלום",
+      "e\u{301} and é",
       "👩‍👩‍👧‍👦 🏳️‍🌈", "\u{FEFF}bom", "\u{2028}\u{2029}", "\u{FFFE}\u{10FFFF}", "NULL", "{}",
     ]
     for text in texts {
       let task = try fixture.createTask(
-        .with { ($0.title, $0.description_p) = (text, text) }, as: ada.caller)
+        .with { ($0.title, $0.description_p) = (text, text) },
+        as: ada.caller
+      )
       let answer = try fixture.getTask.rest("GET", "/api/v1/tasks/\(task.id)", token: ada.token)
       for field in ["title", "description"] {
         let read = answer.text(field) ?? "nothing"
@@ -145,7 +157,10 @@ struct CreateTaskTests {
     let answer = try post(#"{"title": "Due", "due_date": "\#(date)"}"#)
 
     let read = try fixture.getTask.rest(
-      "GET", "/api/v1/tasks/\(answer.text("id") ?? "")", token: ada.token)
+      "GET",
+      "/api/v1/tasks/\(answer.text("id") ?? "")",
+      token: ada.token
+    )
     #expect(read.text("due_date") == date)
   }
 }

@@ -40,7 +40,10 @@ struct DeleteTaskTests {
 
   @Test func `to others it is not there`() throws {
     let answer = try fixture.deleteTask.rest(
-      "DELETE", "/api/v1/tasks/\(task.id)", token: fixture.stranger().token)
+      "DELETE",
+      "/api/v1/tasks/\(task.id)",
+      token: fixture.stranger().token
+    )
 
     #expect(answer.status == 404)
     #expect(answer.code == .taskNotFound)
@@ -49,7 +52,10 @@ struct DeleteTaskTests {
 
   @Test func `a service removes none`() throws {
     let answer = try fixture.deleteTask.rest(
-      "DELETE", "/api/v1/tasks/\(task.id)", token: fixture.stranger(.service).token)
+      "DELETE",
+      "/api/v1/tasks/\(task.id)",
+      token: fixture.stranger(.service).token
+    )
 
     #expect(answer.status == 403)
     #expect(try fixture.row(ofTask: task.id) != nil)
@@ -57,7 +63,11 @@ struct DeleteTaskTests {
 
   @Test func `a request to remove has no body`() throws {
     let answer = try fixture.deleteTask.rest(
-      "DELETE", "/api/v1/tasks/\(task.id)", json: "{}", token: ada.token)
+      "DELETE",
+      "/api/v1/tasks/\(task.id)",
+      json: "{}",
+      token: ada.token
+    )
 
     #expect(answer.code == .invalidArgument)
     #expect(try fixture.row(ofTask: task.id) != nil)

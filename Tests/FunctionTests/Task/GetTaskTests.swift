@@ -26,26 +26,40 @@ struct GetTaskTests {
 
   @Test func `who has this version already gets no body`() throws {
     let known = try fixture.getTask.rest(
-      "GET", "/api/tasks/\(task.id)", token: ada.token, headers: ["HTTP_IF_NONE_MATCH": "\"1\""])
+      "GET",
+      "/api/tasks/\(task.id)",
+      token: ada.token,
+      headers: ["HTTP_IF_NONE_MATCH": "\"1\""]
+    )
     #expect(known.status == 304)
     #expect(known.body.isEmpty)
 
     let older = try fixture.getTask.rest(
-      "GET", "/api/tasks/\(task.id)", token: ada.token, headers: ["HTTP_IF_NONE_MATCH": "\"0\""])
+      "GET",
+      "/api/tasks/\(task.id)",
+      token: ada.token,
+      headers: ["HTTP_IF_NONE_MATCH": "\"0\""]
+    )
     #expect(older.status == 200)
   }
 
   @Test(arguments: [Role.admin, .service])
   func `admins and services see every task`(role: Role) throws {
     let seen = try fixture.getTask(
-      .with { $0.id = task.id.uppercased() }, as: fixture.stranger(role).caller)
+      .with { $0.id = task.id.uppercased() },
+      as: fixture.stranger(role).caller
+    )
     #expect(seen == task)
   }
 
   @Test func `to others it is as unknown as one that does not exist`() throws {
     let bob = try fixture.stranger()
     let there = try fixture.getTask.rest("GET", "/api/v1/tasks/\(task.id)", token: bob.token)
-    let notThere = try fixture.getTask.rest("GET", "/api/v1/tasks/\(fixture.id())", token: bob.token)
+    let notThere = try fixture.getTask.rest(
+      "GET",
+      "/api/v1/tasks/\(fixture.id())",
+      token: bob.token
+    )
 
     #expect(there.status == 404)
     #expect(there.code == .taskNotFound)

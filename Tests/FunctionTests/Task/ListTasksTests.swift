@@ -15,13 +15,15 @@ struct ListTasksTests {
 
   /// Adds a task a second after the one before and gives its id.
   @discardableResult
-  func add(_ title: String, _ change: (inout CreateTaskRequest) -> Void = { _ in }) throws -> String {
+  func add(_ title: String, _ change: (inout CreateTaskRequest) -> Void = { _ in }) throws -> String
+  {
     fixture.clock.advance(seconds: 1)
     return try fixture.createTask(
       .with {
         $0.title = title
         change(&$0)
-      }, as: ada.caller
+      },
+      as: ada.caller
     ).id
   }
 
@@ -58,7 +60,10 @@ struct ListTasksTests {
 
     let all = try scratch.listTasks(ListTasksRequest(), as: caller)
     #expect(Set(all.tasks.map(\.userID)) == Set(people.map(\.id.text)))
-    let one = try scratch.listTasks(.with { $0.userID = people[1].id.text.uppercased() }, as: caller)
+    let one = try scratch.listTasks(
+      .with { $0.userID = people[1].id.text.uppercased() },
+      as: caller
+    )
     #expect(one.tasks.map(\.userID) == [people[1].id.text])
   }
 
@@ -86,12 +91,15 @@ struct ListTasksTests {
       try titles {
         $0.status = [.pending]
         $0.priority = [.high]
-      } == ["d"])
+      } == ["d"]
+    )
     let answer = try get("status=PENDING&priority=HIGH&status=COMPLETED&priority=URGENT")
     #expect(answer.objects("tasks").map { $0["title"]?.string } == ["d", "c"])
   }
 
-  @Test func `due before is exclusive, due after inclusive, and both leave out what has no date`() throws {
+  @Test func `due before is exclusive, due after inclusive, and both leave out what has no date`()
+    throws
+  {
     let due = Instant(seconds: 1_800_000_000)
     try add("none")
     for (title, offset) in [("early", -1), ("there", 0), ("late", 1)] as [(String, Int64)] {
@@ -104,7 +112,8 @@ struct ListTasksTests {
       try titles {
         $0.dueAfter = Timestamp(due)
         $0.dueBefore = Timestamp(Instant(microseconds: due.microseconds + 1))
-      } == ["there"])
+      } == ["there"]
+    )
     let answer = try get("due_before=2027-01-15T08:00:00%2B00:00")
     #expect(answer.objects("tasks").map { $0["title"]?.string } == ["early"])
   }
@@ -156,17 +165,22 @@ struct ListTasksTests {
   @Test func `one answer names every filter that makes no sense`() throws {
     let answer = try get(
       "status=DONE&priority=&due_before=2026-02-30T00:00:00Z&due_after=x&order_by=title&page_size=0&page=2"
-        + "&user_id=me&q=\(String(repeating: "w", count: 256))")
+        + "&user_id=me&q=\(String(repeating: "w", count: 256))"
+    )
 
     #expect(answer.status == 400)
     #expect(answer.code == .invalidArgument)
     #expect(
       Set(answer.details.keys) == [
-        "status", "priority", "due_before", "due_after", "order_by", "page_size", "page", "user_id", "q",
-      ])
+        "status", "priority", "due_before", "due_after", "order_by", "page_size", "page", "user_id",
+        "q",
+      ]
+    )
   }
 
-  @Test(arguments: ["created_at desc desc", "created_at  desc", "DUE_DATE", "due_date DESC", " priority", "id"])
+  @Test(arguments: [
+    "created_at desc desc", "created_at  desc", "DUE_DATE", "due_date DESC", " priority", "id",
+  ])
   func `an order that there is not is refused`(order: String) throws {
     let problem = fixture.listTasks.refusal(.with { $0.orderBy = order }, as: ada.caller)
 
@@ -180,7 +194,8 @@ struct ListTasksTests {
     let token = first.nextPageToken
     let admin = try fixture.stranger(.admin).caller
     func code(
-      _ caller: Caller, _ change: (inout ListTasksRequest) -> Void
+      _ caller: Caller,
+      _ change: (inout ListTasksRequest) -> Void
     ) -> Problem.Code? {
       let request = ListTasksRequest.with {
         $0.pageToken = token
@@ -211,7 +226,10 @@ struct ListTasksTests {
     for index in characters.indices {
       var changed = characters
       changed[index] = changed[index] == "A" ? "B" : "A"
-      let problem = fixture.listTasks.refusal(.with { $0.pageToken = String(changed) }, as: ada.caller)
+      let problem = fixture.listTasks.refusal(
+        .with { $0.pageToken = String(changed) },
+        as: ada.caller
+      )
       #expect(problem?.code == .invalidPageToken)
     }
     let answer = try get("page_token=%00")
@@ -228,6 +246,8 @@ struct ListTasksTests {
     fixture.keys.write([.init(id: "k3", signs: true), .init(id: "k2")])
     fixture.clock.advance(seconds: 2)
     #expect(
-      fixture.listTasks.refusal(.with { $0.pageToken = token }, as: ada.caller)?.code == .invalidPageToken)
+      fixture.listTasks.refusal(.with { $0.pageToken = token }, as: ada.caller)?.code
+        == .invalidPageToken
+    )
   }
 }

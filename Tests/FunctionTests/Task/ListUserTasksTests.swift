@@ -17,13 +17,18 @@ struct ListUserTasksTests {
         .with {
           $0.title = title
           if title == "b" { $0.priority = .urgent }
-        }, as: ada.caller)
+        },
+        as: ada.caller
+      )
     }
   }
 
   func get(_ query: String, as caller: Person, of id: String? = nil) throws -> Answer {
     try fixture.listUserTasks.rest(
-      "GET", "/api/v1/users/\(id ?? ada.id.text)/tasks\(query)", token: caller.token)
+      "GET",
+      "/api/v1/users/\(id ?? ada.id.text)/tasks\(query)",
+      token: caller.token
+    )
   }
 
   func titles(_ answer: Answer) -> [String?] { answer.objects("tasks").map { $0["title"]?.string } }
@@ -37,7 +42,11 @@ struct ListUserTasksTests {
 
   @Test(arguments: [Role.admin, .service])
   func `admins and services list anybody's`(role: Role) throws {
-    let answer = try get("?priority=URGENT", as: fixture.stranger(role), of: ada.id.text.uppercased())
+    let answer = try get(
+      "?priority=URGENT",
+      as: fixture.stranger(role),
+      of: ada.id.text.uppercased()
+    )
 
     #expect(titles(answer) == ["b"])
   }
@@ -56,7 +65,9 @@ struct ListUserTasksTests {
     let now = fixture.clock.now.rfc3339
     let answer = try get(
       "?page_size=2&page_token=&status=PENDING&priority=MEDIUM&priority=URGENT&q=b&order_by=updated_at"
-        + "&due_before=\(now)&due_after=\(now)", as: ada)
+        + "&due_before=\(now)&due_after=\(now)",
+      as: ada
+    )
     #expect(answer.status == 200)
     #expect(titles(answer) == [])
 
@@ -71,7 +82,8 @@ struct ListUserTasksTests {
   }
 
   @Test func `a link leads from page to page, filters included`() throws {
-    var path: String? = "/api/v1/users/\(ada.id)/tasks?page_size=1&order_by=created_at%20asc&status=PENDING"
+    var path: String? =
+      "/api/v1/users/\(ada.id)/tasks?page_size=1&order_by=created_at%20asc&status=PENDING"
     var found: [String?] = []
     while let next = path, found.count < 10 {
       let answer = try fixture.listUserTasks.rest("GET", next, token: ada.token)

@@ -18,19 +18,32 @@ struct UpdateTaskTests {
         $0.description_p = "the fence"
         $0.priority = .high
         $0.dueDate = Timestamp(Instant(seconds: 1_800_000_000))
-      }, as: ada.caller)
+      },
+      as: ada.caller
+    )
   }
 
   func send(
-    _ method: String, _ json: String, as caller: Person? = nil, headers: [String: String] = [:]
+    _ method: String,
+    _ json: String,
+    as caller: Person? = nil,
+    headers: [String: String] = [:]
   ) throws -> Answer {
     try fixture.updateTask.rest(
-      method, "/api/v1/tasks/\(task.id)", json: json, token: (caller ?? ada).token, headers: headers)
+      method,
+      "/api/v1/tasks/\(task.id)",
+      json: json,
+      token: (caller ?? ada).token,
+      headers: headers
+    )
   }
 
   /// A task in a status, whatever way leads there.
   func task(in status: TaskStatus) throws -> TaskMessage {
-    try fixture.createTask(.with { ($0.title, $0.status) = ("In a status", status) }, as: ada.caller)
+    try fixture.createTask(
+      .with { ($0.title, $0.status) = ("In a status", status) },
+      as: ada.caller
+    )
   }
 
   @Test func `PATCH changes what is given and nothing else`() throws {
@@ -48,7 +61,9 @@ struct UpdateTaskTests {
 
   @Test func `PATCH with null clears, or sets the default`() throws {
     let answer = try send(
-      "PATCH", #"{"description": null, "due_date": null, "priority": null, "status": null}"#)
+      "PATCH",
+      #"{"description": null, "due_date": null, "priority": null, "status": null}"#
+    )
 
     #expect(answer["description"] == .null)
     #expect(answer["due_date"] == .null)
@@ -57,7 +72,9 @@ struct UpdateTaskTests {
     #expect(answer.text("title") == "Paint")
   }
 
-  @Test func `PUT gives every optional field that is missing its default, but keeps the owner`() throws {
+  @Test func `PUT gives every optional field that is missing its default, but keeps the owner`()
+    throws
+  {
     let answer = try send("PUT", #"{"title": "Paint it again"}"#)
 
     #expect(answer.status == 200)
@@ -81,17 +98,22 @@ struct UpdateTaskTests {
   @Test func `one answer names every bad field and nothing changes`() throws {
     let before = try fixture.row(ofTask: task.id)
     let answer = try send(
-      "PATCH", #"{"title": "", "status": 1, "priority": "TOP", "due_date": "soon", "user_id": "me", "id": "x"}"#)
+      "PATCH",
+      #"{"title": "", "status": 1, "priority": "TOP", "due_date": "soon", "user_id": "me", "id": "x"}"#
+    )
 
     #expect(answer.code == .invalidArgument)
     #expect(
-      Set(answer.details.keys) == ["title", "status", "priority", "due_date", "user_id", "id"])
+      Set(answer.details.keys) == ["title", "status", "priority", "due_date", "user_id", "id"]
+    )
     #expect(try fixture.row(ofTask: task.id) == before)
   }
 
   @Test func `a message without a mask changes the fields that are set`() throws {
     let changed = try fixture.updateTask(
-      .with { ($0.id, $0.title) = (task.id, "Without a mask") }, as: ada.caller)
+      .with { ($0.id, $0.title) = (task.id, "Without a mask") },
+      as: ada.caller
+    )
 
     #expect(changed.title == "Without a mask")
     #expect(changed.description_p == "the fence")
@@ -103,7 +125,9 @@ struct UpdateTaskTests {
         $0.id = task.id
         $0.title = "New"
         $0.updateMask.names = ["version"]
-      }, as: ada.caller)
+      },
+      as: ada.caller
+    )
 
     #expect(problem?.details.keys.sorted() == ["title", "update_mask"])
   }
@@ -123,10 +147,13 @@ struct UpdateTaskTests {
     let bob = try fixture.stranger()
 
     #expect(
-      try send("PATCH", "{}", as: bob, headers: ["HTTP_IF_MATCH": "\"9\""]).code == .taskNotFound)
+      try send("PATCH", "{}", as: bob, headers: ["HTTP_IF_MATCH": "\"9\""]).code == .taskNotFound
+    )
     let done = try task(in: .completed)
     let problem = fixture.updateTask.refusal(
-      .with { ($0.id, $0.status) = (done.id, .cancelled) }, as: bob.caller)
+      .with { ($0.id, $0.status) = (done.id, .cancelled) },
+      as: bob.caller
+    )
     #expect(problem == .taskNotFound)
   }
 
@@ -156,14 +183,16 @@ struct UpdateTaskTests {
     let answer = try send("PATCH", #"{"user_id": "\#(bob.id)"}"#, as: fixture.stranger(.admin))
     #expect(answer.text("user_id") == bob.id.text)
     #expect(
-      fixture.getTask.refusal(.with { $0.id = task.id }, as: ada.caller) == .taskNotFound)
+      fixture.getTask.refusal(.with { $0.id = task.id }, as: ada.caller) == .taskNotFound
+    )
   }
 
   @Test func `a task that is not there is not found`() throws {
     for id in [fixture.id().text, "x"] {
       #expect(
         fixture.updateTask.refusal(.with { ($0.id, $0.title) = (id, "x") }, as: ada.caller)
-          == .taskNotFound)
+          == .taskNotFound
+      )
     }
   }
 
@@ -177,13 +206,19 @@ struct UpdateTaskTests {
     .cancelled: [.cancelled, .pending],
   ]
 
-  @Test(arguments: moves.keys.sorted { $0.rawValue < $1.rawValue }, moves.keys.sorted { $0.rawValue < $1.rawValue })
+  @Test(
+    arguments: moves.keys.sorted { $0.rawValue < $1.rawValue },
+    moves.keys.sorted { $0.rawValue < $1.rawValue }
+  )
   func `a status moves as the contract says`(from: TaskStatus, to: TaskStatus) throws {
     let task = try task(in: from)
     let before = try fixture.row(ofTask: task.id)
     let answer = try fixture.updateTask.rest(
-      "PATCH", "/api/v1/tasks/\(task.id)", json: #"{"status": "\#(to.name)", "title": "Moved"}"#,
-      token: ada.token)
+      "PATCH",
+      "/api/v1/tasks/\(task.id)",
+      json: #"{"status": "\#(to.name)", "title": "Moved"}"#,
+      token: ada.token
+    )
 
     let allowed = try #require(Self.moves[from])
     if allowed.contains(to) {
@@ -193,7 +228,8 @@ struct UpdateTaskTests {
       #expect(answer.code == .invalidTransition)
       #expect(
         Set(answer.details["allowed"]?.split(separator: ", ").map(String.init) ?? [])
-          == Set(allowed.map(\.name)))
+          == Set(allowed.map(\.name))
+      )
       #expect(try fixture.row(ofTask: task.id) == before)
     }
   }
@@ -201,7 +237,11 @@ struct UpdateTaskTests {
   @Test func `PUT without a status is a move to the default`() throws {
     let done = try task(in: .completed)
     let answer = try fixture.updateTask.rest(
-      "PUT", "/api/v1/tasks/\(done.id)", json: #"{"title": "Done"}"#, token: ada.token)
+      "PUT",
+      "/api/v1/tasks/\(done.id)",
+      json: #"{"title": "Done"}"#,
+      token: ada.token
+    )
 
     #expect(answer.code == .invalidTransition)
   }
@@ -213,7 +253,10 @@ struct UpdateTaskTests {
     let before = try fixture.row(ofTask: task.id)
 
     let answer = try send(
-      "PATCH", #"{"status": "CANCELLED"}"#, headers: ["HTTP_IF_MATCH": "\"1\""])
+      "PATCH",
+      #"{"status": "CANCELLED"}"#,
+      headers: ["HTTP_IF_MATCH": "\"1\""]
+    )
     #expect(answer.status == 412)
     #expect(answer.code == .versionMismatch)
     #expect(try fixture.row(ofTask: task.id) == before)
@@ -234,7 +277,9 @@ struct UpdateTaskTests {
     for round in 1...10 as ClosedRange<Int64> {
       let outcomes = onThreads(2) { number in
         try Fixture(keys: keys).updateTask.refusal(
-          .with { ($0.id, $0.title, $0.expectedVersion) = (id, "\(number)", round) }, as: ada.caller)?.code
+          .with { ($0.id, $0.title, $0.expectedVersion) = (id, "\(number)", round) },
+          as: ada.caller
+        )?.code
       }.map { try? $0.get() }
 
       #expect(outcomes.count { $0 == .some(nil) } == 1)
@@ -248,7 +293,8 @@ struct UpdateTaskTests {
     let outcomes = onThreads(12) { number in
       try Fixture(keys: keys).updateTask.refusal(
         .with { ($0.id, $0.status) = (id, number.isMultiple(of: 2) ? .inProgress : .pending) },
-        as: ada.caller)?.code
+        as: ada.caller
+      )?.code
     }.map { try? $0.get() }
 
     #expect(outcomes.allSatisfy { $0 == .some(nil) })

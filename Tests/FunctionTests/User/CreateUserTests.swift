@@ -59,15 +59,20 @@ struct CreateUserTests {
 
   @Test func `over REST it is a 201 with the place and every field but the password`() throws {
     let answer = try fixture.createUser.rest(
-      "POST", "/api/v1/users", json: body(#", "full_name": "Ada \"L\" \u00fc", "time_zone": "Europe/Berlin""#))
+      "POST",
+      "/api/v1/users",
+      json: body(#", "full_name": "Ada \"L\" \u00fc", "time_zone": "Europe/Berlin""#)
+    )
 
     #expect(answer.status == 201)
     #expect(answer.headers["Location"] == "/api/v1/users/\(answer.text("id") ?? "")")
     #expect(answer.headers["ETag"] == "\"1\"")
     #expect(
       answer.names == [
-        "id", "username", "email", "full_name", "role", "time_zone", "created_at", "updated_at", "version",
-      ])
+        "id", "username", "email", "full_name", "role", "time_zone", "created_at", "updated_at",
+        "version",
+      ]
+    )
     #expect(answer.text("full_name") == "Ada \"L\" ü")
     #expect(answer.text("time_zone") == "Europe/Berlin")
     #expect(answer.text("created_at") == fixture.clock.now.rfc3339)
@@ -80,20 +85,25 @@ struct CreateUserTests {
       request {
         $0.username = name.uppercased()
         $0.email = "other-\(name)@example.com"
-      })
+      }
+    )
     #expect(problem?.code == .usernameTaken)
     #expect(problem?.details == ["username": "is taken"])
     #expect(try fixture.userService.users.find(ID(stored: first.id)) == first)
     #expect(
-      try fixture.authService.users.credentials(of: .email("other-\(name)@example.com")) == nil)
+      try fixture.authService.users.credentials(of: .email("other-\(name)@example.com")) == nil
+    )
   }
 
   @Test func `an e-mail address is taken without regard to case`() throws {
     try fixture.createUser(request())
 
     let answer = try fixture.createUser.rest(
-      "POST", "/api/users",
-      json: #"{"username": "b\#(name)", "email": "\#(name.uppercased())@EXAMPLE.com", "password": "12345678"}"#)
+      "POST",
+      "/api/users",
+      json:
+        #"{"username": "b\#(name)", "email": "\#(name.uppercased())@EXAMPLE.com", "password": "12345678"}"#
+    )
     #expect(answer.status == 409)
     #expect(answer.code == .emailTaken)
     #expect(answer.details == ["email": "is taken"])
@@ -105,7 +115,8 @@ struct CreateUserTests {
     let request = request()
     let outcomes = onThreads(8) { number in
       try Fixture(keys: keys).createUser.refusal(
-        request.with { $0.email = "\(number)-\(request.email)" })?.code
+        request.with { $0.email = "\(number)-\(request.email)" }
+      )?.code
     }.map { try? $0.get() }
 
     #expect(outcomes.count { $0 == .some(nil) } == 1)
@@ -114,16 +125,21 @@ struct CreateUserTests {
 
   @Test func `one answer names every bad field`() throws {
     let answer = try fixture.createUser.rest(
-      "POST", "/api/v1/users",
+      "POST",
+      "/api/v1/users",
       json: """
         {"username": "a!", "email": "no address", "password": "1234567", "full_name": 7,
          "time_zone": "Mars/Phobos", "role": "ADMIN"}
-        """)
+        """
+    )
 
     #expect(answer.status == 400)
     #expect(answer.code == .invalidArgument)
     #expect(
-      Set(answer.details.keys) == ["username", "email", "password", "full_name", "time_zone", "role"])
+      Set(answer.details.keys) == [
+        "username", "email", "password", "full_name", "time_zone", "role",
+      ]
+    )
   }
 
   @Test func `what is missing is named`() throws {
@@ -131,11 +147,16 @@ struct CreateUserTests {
 
     #expect(answer.code == .invalidArgument)
     #expect(
-      answer.details == ["username": "is required", "email": "is required", "password": "is required"])
+      answer.details == [
+        "username": "is required", "email": "is required", "password": "is required",
+      ]
+    )
   }
 
   @Test func `a password that bcrypt would not read whole is refused`() throws {
-    for password in [String(repeating: "p", count: 73), String(repeating: "ü", count: 37), "1234567\0"] {
+    for password in [
+      String(repeating: "p", count: 73), String(repeating: "ü", count: 37), "1234567\0",
+    ] {
       let problem = try fixture.createUser.refusal(request { $0.password = password })
       #expect(problem?.code == .invalidArgument)
       #expect(problem?.details.keys.sorted() == ["password"])
@@ -173,7 +194,11 @@ struct CreateUserTests {
   @Test func `when sign-up is closed an admin adds users`() throws {
     let closed = try Fixture(settings: ["SIGN_UP": "closed"])
     let answer = try closed.createUser.rest(
-      "POST", "/api/v1/users", json: body(), token: closed.stranger(.admin).token)
+      "POST",
+      "/api/v1/users",
+      json: body(),
+      token: closed.stranger(.admin).token
+    )
 
     #expect(answer.status == 201)
     #expect(answer.text("role") == "USER")

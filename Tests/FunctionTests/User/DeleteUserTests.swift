@@ -21,13 +21,19 @@ struct DeleteUserTests {
     #expect(try fixture.row(ofUser: ada.id) == nil)
     #expect(try fixture.sessionRows(of: ada).isEmpty)
     #expect(
-      try fixture.validateToken(.with { $0.token = session.accessToken }).reason == "SESSION_REVOKED")
+      try fixture.validateToken(.with { $0.token = session.accessToken }).reason
+        == "SESSION_REVOKED"
+    )
     #expect(
       try fixture.refreshToken.refusal(.with { $0.refreshToken = session.refreshToken })?.code
-        == .refreshTokenInvalid)
+        == .refreshTokenInvalid
+    )
     #expect(
-      try fixture.login.refusal(.with { ($0.username, $0.password) = (ada.username, ada.password) })?.code
-        == .invalidCredentials)
+      try fixture.login.refusal(
+        .with { ($0.username, $0.password) = (ada.username, ada.password) }
+      )?.code
+        == .invalidCredentials
+    )
   }
 
   @Test func `an admin removes anybody`() throws {
@@ -47,7 +53,10 @@ struct DeleteUserTests {
   @Test func `to others a user is not there`() throws {
     let before = try fixture.row(ofUser: ada.id)
     let answer = try fixture.deleteUser.rest(
-      "DELETE", "/api/v1/users/\(ada.id)", token: fixture.user().token)
+      "DELETE",
+      "/api/v1/users/\(ada.id)",
+      token: fixture.user().token
+    )
 
     #expect(answer.status == 404)
     #expect(answer.code == .userNotFound)
@@ -56,7 +65,10 @@ struct DeleteUserTests {
 
   @Test func `a service may not remove users`() throws {
     let answer = try fixture.deleteUser.rest(
-      "DELETE", "/api/v1/users/\(ada.id)", token: fixture.stranger(.service).token)
+      "DELETE",
+      "/api/v1/users/\(ada.id)",
+      token: fixture.stranger(.service).token
+    )
 
     #expect(answer.status == 403)
     #expect(try fixture.row(ofUser: ada.id) != nil)
@@ -66,7 +78,8 @@ struct DeleteUserTests {
     try fixture.deleteUser(.with { $0.id = ada.id.text }, as: ada.caller)
 
     let user = try fixture.createUser(
-      .with { ($0.username, $0.email, $0.password) = (ada.username, ada.email, "12345678") })
+      .with { ($0.username, $0.email, $0.password) = (ada.username, ada.email, "12345678") }
+    )
     #expect(user.id != ada.id.text)
   }
 }

@@ -32,7 +32,11 @@ struct GetUserTests {
 
   @Test func `who has this version already gets no body`() throws {
     let answer = try fixture.getUser.rest(
-      "GET", "/api/users/\(ada.id)", token: ada.token, headers: ["HTTP_IF_NONE_MATCH": "\"7\", W/\"1\""])
+      "GET",
+      "/api/users/\(ada.id)",
+      token: ada.token,
+      headers: ["HTTP_IF_NONE_MATCH": "\"7\", W/\"1\""]
+    )
 
     #expect(answer.status == 304)
     #expect(answer.headers["ETag"] == "\"1\"")
@@ -56,9 +60,14 @@ struct GetUserTests {
     #expect(there.body == notThere.body)
   }
 
-  @Test(arguments: ["", "me", "00000000-0000-0000-0000-00000000000g", "00000000-0000-7000-8000-000000000000"])
+  @Test(arguments: [
+    "", "me", "00000000-0000-0000-0000-00000000000g", "00000000-0000-7000-8000-000000000000",
+  ])
   func `an id that no user has is not found`(id: String) throws {
-    let problem = try fixture.getUser.refusal(.with { $0.id = id }, as: fixture.stranger(.admin).caller)
+    let problem = try fixture.getUser.refusal(
+      .with { $0.id = id },
+      as: fixture.stranger(.admin).caller
+    )
 
     #expect(problem == .userNotFound)
   }

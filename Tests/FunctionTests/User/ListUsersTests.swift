@@ -55,9 +55,14 @@ struct ListUsersTests {
 
     #expect(first.status == 200)
     #expect(first.names == ["users", "next_page_token"])
-    #expect(first.headers["Link"] == "</api/v1/users?page_size=20&page_token=\(token)>; rel=\"next\"")
+    #expect(
+      first.headers["Link"] == "</api/v1/users?page_size=20&page_token=\(token)>; rel=\"next\""
+    )
     let last = try fixture.listUsers.rest(
-      "GET", "/api/v1/users?page_size=20&page_token=\(token)", token: admin.token)
+      "GET",
+      "/api/v1/users?page_size=20&page_token=\(token)",
+      token: admin.token
+    )
     #expect(last.objects("users").map { $0["id"]?.string } == ids.suffix(3))
     #expect(last.text("next_page_token") == "")
     #expect(last.headers["Link"] == nil)
@@ -65,7 +70,11 @@ struct ListUsersTests {
 
   @Test(arguments: ["0", "-1", "201", "9999", "ten", "1.0", ""])
   func `a page has 1 to 200 users`(size: String) throws {
-    let answer = try fixture.listUsers.rest("GET", "/api/v1/users?page_size=\(size)", token: admin.token)
+    let answer = try fixture.listUsers.rest(
+      "GET",
+      "/api/v1/users?page_size=\(size)",
+      token: admin.token
+    )
 
     #expect(answer.code == .invalidArgument)
     #expect(answer.details.keys.sorted() == ["page_size"])
@@ -79,7 +88,8 @@ struct ListUsersTests {
     let own = try fixture.listUsers(.with { $0.pageSize = 1 }, as: admin.caller).nextPageToken
     let swapped = String(own.dropLast()) + (own.last == "A" ? "B" : "A")
 
-    for token in [foreign, swapped, own + "A", String(own.dropFirst()), "x", "%"] where !token.isEmpty {
+    for token in [foreign, swapped, own + "A", String(own.dropFirst()), "x", "%"]
+    where !token.isEmpty {
       let problem = fixture.listUsers.refusal(.with { $0.pageToken = token }, as: admin.caller)
       #expect(problem?.code == .invalidPageToken, "\(token)")
     }

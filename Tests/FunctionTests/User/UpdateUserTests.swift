@@ -18,10 +18,17 @@ struct UpdateUserTests {
   }
 
   func patch(
-    _ json: String, as caller: Person? = nil, headers: [String: String] = [:]
+    _ json: String,
+    as caller: Person? = nil,
+    headers: [String: String] = [:]
   ) throws -> Answer {
     try fixture.updateUser.rest(
-      "PATCH", "/api/v1/users/\(ada.id)", json: json, token: (caller ?? ada).token, headers: headers)
+      "PATCH",
+      "/api/v1/users/\(ada.id)",
+      json: json,
+      token: (caller ?? ada).token,
+      headers: headers
+    )
   }
 
   /// The caller that somebody is in one of their sessions.
@@ -60,8 +67,11 @@ struct UpdateUserTests {
     _ = try patch(#"{"full_name": "Ada", "time_zone": "Asia/Tokyo"}"#)
 
     let answer = try fixture.updateUser.rest(
-      "PUT", "/api/v1/users/\(ada.id)", json: #"{"username": "x\#(ada.username)", "email": "\#(ada.email)"}"#,
-      token: ada.token)
+      "PUT",
+      "/api/v1/users/\(ada.id)",
+      json: #"{"username": "x\#(ada.username)", "email": "\#(ada.email)"}"#,
+      token: ada.token
+    )
     #expect(answer.status == 200)
     #expect(answer.text("username") == "x\(ada.username)")
     #expect(answer["full_name"] == .null)
@@ -72,7 +82,11 @@ struct UpdateUserTests {
   @Test func `PUT needs the fields that have no default`() throws {
     let before = try fixture.row(ofUser: ada.id)
     let answer = try fixture.updateUser.rest(
-      "PUT", "/api/v1/users/\(ada.id)", json: "{}", token: ada.token)
+      "PUT",
+      "/api/v1/users/\(ada.id)",
+      json: "{}",
+      token: ada.token
+    )
 
     #expect(answer.code == .invalidArgument)
     #expect(answer.details == ["username": "is required", "email": "is required"])
@@ -89,13 +103,15 @@ struct UpdateUserTests {
   @Test func `one answer names every bad field and nothing changes`() throws {
     let before = try fixture.row(ofUser: ada.id)
     let answer = try patch(
-      #"{"username": "", "email": null, "time_zone": "Nowhere", "password": "short", "full_name": [], "x": 1}"#)
+      #"{"username": "", "email": null, "time_zone": "Nowhere", "password": "short", "full_name": [], "x": 1}"#
+    )
 
     #expect(answer.code == .invalidArgument)
     #expect(
       Set(answer.details.keys) == [
         "username", "email", "time_zone", "password", "current_password", "full_name", "x",
-      ])
+      ]
+    )
     #expect(try fixture.row(ofUser: ada.id) == before)
   }
 
@@ -121,7 +137,9 @@ struct UpdateUserTests {
 
     #expect(try patch(#"{"full_name": "By admin"}"#, as: admin).text("full_name") == "By admin")
     let problem = try fixture.updateUser.refusal(
-      .with { ($0.id, $0.fullName) = (fixture.id().text, "Nobody") }, as: admin.caller)
+      .with { ($0.id, $0.fullName) = (fixture.id().text, "Nobody") },
+      as: admin.caller
+    )
     #expect(problem == .userNotFound)
   }
 
@@ -134,7 +152,8 @@ struct UpdateUserTests {
     #expect(try fixture.row(ofUser: ada.id) == before)
     #expect(
       try patch(#"{"username": "\#(ada.username.uppercased())"}"#).text("username")
-        == ada.username.uppercased())
+        == ada.username.uppercased()
+    )
   }
 
   // MARK: Versions
@@ -154,7 +173,8 @@ struct UpdateUserTests {
     let outcomes = onThreads(6) { number in
       try Fixture(keys: keys).updateUser.refusal(
         .with { ($0.id, $0.fullName, $0.expectedVersion) = (ada.id.text, "\(number)", 1) },
-        as: ada.caller)?.code
+        as: ada.caller
+      )?.code
     }.map { try? $0.get() }
 
     #expect(outcomes.count { $0 == .some(nil) } == 1)
@@ -172,16 +192,22 @@ struct UpdateUserTests {
         $0.id = ada.id.text
         $0.password = "a new password"
         $0.currentPassword = ada.password
-      }, as: caller(ada, in: sessions[1]))
+      },
+      as: caller(ada, in: sessions[1])
+    )
     #expect(try sessions.map(lives) == [false, true, false])
     #expect(
       try fixture.refreshToken.refusal(.with { $0.refreshToken = sessions[0].refreshToken })?.code
-        == .sessionRevoked)
+        == .sessionRevoked
+    )
     try fixture.refreshToken(.with { $0.refreshToken = sessions[1].refreshToken })
     #expect(try fixture.signIn(ada, password: "a new password").user.id == ada.id.text)
     #expect(
-      try fixture.login.refusal(.with { ($0.username, $0.password) = (ada.username, ada.password) })?.code
-        == .invalidCredentials)
+      try fixture.login.refusal(
+        .with { ($0.username, $0.password) = (ada.username, ada.password) }
+      )?.code
+        == .invalidCredentials
+    )
   }
 
   @Test(arguments: ["wrong", "correct horse batterY"])
@@ -206,15 +232,22 @@ struct UpdateUserTests {
 
   @Test func `a new password fails when the current one changes at the same time`() throws {
     let changes = try UserChanges(
-      .with { ($0.password, $0.currentPassword) = ("a new password", ada.password) }, caller: ada.caller)
+      .with { ($0.password, $0.currentPassword) = ("a new password", ada.password) },
+      caller: ada.caller
+    )
     let verified = try fixture.passwords.hash(ada.password)
     let session = try fixture.signIn(ada)
     let before = try fixture.row(ofUser: ada.id)
 
     #expect(throws: Problem(.invalidCredentials, "the password was changed at the same time")) {
       try fixture.userService.users.update(
-        ada.id, with: changes, passwordHash: verified, verifiedHash: verified, keeping: nil,
-        at: fixture.clock.now)
+        ada.id,
+        with: changes,
+        passwordHash: verified,
+        verifiedHash: verified,
+        keeping: nil,
+        at: fixture.clock.now
+      )
     }
     #expect(try fixture.row(ofUser: ada.id) == before)
     #expect(try lives(session))
@@ -266,6 +299,13 @@ struct UpdateUserTests {
 extension Person {
   /// The same person under another name.
   func renamed(_ username: String) -> Person {
-    Person(id: id, username: username, email: email, password: password, caller: caller, token: token)
+    Person(
+      id: id,
+      username: username,
+      email: email,
+      password: password,
+      caller: caller,
+      token: token
+    )
   }
 }

@@ -1,0 +1,33 @@
+import API
+import Endpoint
+import Serving
+import Stores
+import Tokens
+import Values
+
+/// The gateway's second question about an access token, after `verify-token`: does its session still live?
+/// There is no public door, and the pool answers nobody else, so that nobody can keep it busy.
+///
+/// The gateway asks before every request that comes with a token. While the session store is away the
+/// answer is yes: then the token's own validity counts.
+@main
+struct CheckSession: Function {
+  static let route = Route(.get, path: "/internal/check-session", rpc: nil)
+  static let access = Access.anyone
+
+  let sessions: SessionStore
+  let tokens: SessionTokens
+
+  func respond(to request: ValidateTokenRequest, in context: Context) throws -> ValidateTokenResponse {
+    do {
+      let claims = try tokens.claims(of: request.token, at: context.now)
+      guard let sessionID = claims.sessionID else { return ValidateTokenResponse(claims) }
+      let lives = try sessions.lives(sessionID, at: context.now) ?? true
+      return lives ? ValidateTokenResponse(claims) : .refused(.sessionRevoked)
+    } catch let problem as Problem where problem.code == .tokenInvalid || problem.code == .tokenExpired {
+      return .refused(problem.code)
+    }
+  }
+
+  static func main() { Serving.run { CheckSession(sessions: $0.sessions, tokens: try $0.tokens) } }
+}
