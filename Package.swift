@@ -59,7 +59,8 @@ struct Function {
   var target: Target {
     .executableTarget(
       name: name,
-      dependencies: (["API", "Endpoint", "PostgreSQL", "Rules", "Serving", "Stores", "Values"] + uses)
+      dependencies: (["API", "Endpoint", "PostgreSQL", "Rules", "Serving", "Stores", "Values"]
+        + uses)
         .map { .byName(name: $0) },
       path: path
     )
@@ -74,15 +75,24 @@ nonisolated(unsafe) var floors: Set<String> = []
 /// A module under `Shared/`. Its imports point downwards only: to what stands before it in the list below.
 /// That it imports nothing else is checked by `scripts/build` (`scripts/lib/check_imports.py`).
 func shared(
-  _ name: String, _ modules: String..., products: [Target.Dependency] = [], exclude: [String] = []
+  _ name: String,
+  _ modules: String...,
+  products: [Target.Dependency] = [],
+  exclude: [String] = []
 ) -> Target {
   for module in modules {
-    precondition(floors.contains(module), "\(name) imports \(module), which does not stand below it")
+    precondition(
+      floors.contains(module),
+      "\(name) imports \(module), which does not stand below it"
+    )
   }
   floors.insert(name)
   return .target(
-    name: name, dependencies: modules.map { .byName(name: $0) } + products, path: "Shared/\(name)",
-    exclude: exclude)
+    name: name,
+    dependencies: modules.map { .byName(name: $0) } + products,
+    path: "Shared/\(name)",
+    exclude: exclude
+  )
 }
 
 /// A C library of the system: a module map and a shim.
@@ -112,15 +122,29 @@ let package = Package(
     shared("Tokens", "COpenSSL", "JSON", "Values"),
     shared("Migrations", "PostgreSQL", exclude: ["user_db", "task_db"]),
     shared(
-      "API", "Values", products: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
-      exclude: ["Protos"]),
+      "API",
+      "Values",
+      products: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["Protos"]
+    ),
     shared("Endpoint", "API", "Values"),
     shared("Rules", "API", "Endpoint", "Values"),
     shared("Stores", "API", "Endpoint", "PostgreSQL", "Rules", "Values"),
     shared("Wire", "API", "Endpoint", "JSON", "Values"),
     shared(
-      "Serving", "API", "Endpoint", "FastCGI", "JSON", "PostgreSQL", "Rules", "Stores", "Telemetry", "Tokens",
-      "Values", "Wire"),
+      "Serving",
+      "API",
+      "Endpoint",
+      "FastCGI",
+      "JSON",
+      "PostgreSQL",
+      "Rules",
+      "Stores",
+      "Telemetry",
+      "Tokens",
+      "Values",
+      "Wire"
+    ),
 
     .testTarget(name: "ValuesTests", dependencies: ["Values"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
@@ -132,7 +156,8 @@ let package = Package(
       name: "FunctionTests",
       dependencies: (functions.map(\.name)
         + [
-          "API", "Endpoint", "JSON", "Migrations", "Passwords", "PostgreSQL", "Rules", "Serving", "Stores", "Tokens",
+          "API", "Endpoint", "JSON", "Migrations", "Passwords", "PostgreSQL", "Rules", "Serving",
+          "Stores", "Tokens",
           "Values", "Wire",
         ])
         .map { .byName(name: $0) }
@@ -151,7 +176,8 @@ for target in package.targets where target.type != .system {
     // Only what is called goes into the file: no symbol is offered to others, which would keep its code.
     target.linkerSettings = [
       .unsafeFlags([
-        "-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker", "--no-export-dynamic", "-Xlinker", "-z",
+        "-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker", "--no-export-dynamic", "-Xlinker",
+        "-z",
         "-Xlinker", "pack-relative-relocs",
       ])
     ]

@@ -1,3 +1,5 @@
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 // The messages by the names that the contract gives them. swift-protobuf puts the package in front of
 // each; here, where all packages are one module, the short names are clear. `Task` alone would hide
 // Swift's own.

@@ -42,7 +42,12 @@ public struct Problem: Error, Equatable {
   public let cause: String?
 
   /// A problem.
-  public init(_ code: Code, _ message: String, details: [String: String] = [:], cause: String? = nil) {
+  public init(
+    _ code: Code,
+    _ message: String,
+    details: [String: String] = [:],
+    cause: String? = nil
+  ) {
     self.code = code
     self.message = message
     self.details = details
@@ -70,9 +75,16 @@ public struct Problem: Error, Equatable {
   /// No such task, or none that this caller may know of.
   public static let taskNotFound = Problem(.taskNotFound, "there is no such task")
 
+  /// Somebody else was quicker.
+  public static func changed(_ what: String, since version: Int64) -> Problem {
+    Problem(.versionMismatch, "the \(what) has been changed since: it is at version \(version)")
+  }
+
   /// Nobody of that name, or another password: one answer for both.
   public static let invalidCredentials = Problem(
-    .invalidCredentials, "the user name or the password is wrong")
+    .invalidCredentials,
+    "the user name or the password is wrong"
+  )
 
   /// The caller is known and may not do this.
   public static func permissionDenied(_ message: String) -> Problem {

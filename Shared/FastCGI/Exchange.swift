@@ -15,7 +15,10 @@ public struct GatewayRequest {
   /// The corresponding C function is `FCGX_GetParam`.
   public func variable(_ name: StaticString) -> String? {
     guard let value = pointer(name) else { return nil }
-    return String(decoding: UnsafeRawBufferPointer(start: value, count: strlen(value)), as: UTF8.self)
+    return String(
+      decoding: UnsafeRawBufferPointer(start: value, count: strlen(value)),
+      as: UTF8.self
+    )
   }
 
   /// How often a variable was sent: a header that a client repeats comes several times.
@@ -50,8 +53,10 @@ public struct GatewayRequest {
     }
   }
 
-  private func begins(_ variable: UnsafePointer<CChar>, _ name: StaticString, _ length: Int) -> Bool {
-    strncmp(variable, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self), length) == 0
+  private func begins(_ variable: UnsafePointer<CChar>, _ name: StaticString, _ length: Int) -> Bool
+  {
+    strncmp(variable, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self), length)
+      == 0
   }
 }
 

@@ -49,7 +49,8 @@ public struct Worker {
     prepareSignals(waitMask: &waitMask)
     let listener: Int32 = 0
     var request = FCGX_Request()
-    guard FCGX_Init() == 0, FCGX_InitRequest(&request, listener, Int32(FCGI_FAIL_ACCEPT_ON_INTR)) == 0,
+    guard FCGX_Init() == 0,
+      FCGX_InitRequest(&request, listener, Int32(FCGI_FAIL_ACCEPT_ON_INTR)) == 0,
       tm_set_nonblocking(listener) == 0
     else { throw Failure(message: "standard input is not a FastCGI socket") }
     var served = 0
@@ -69,15 +70,18 @@ public struct Worker {
     }
   }
 
-  private func exchange(_ request: inout FCGX_Request, _ respond: (GatewayRequest) -> GatewayReply) {
-    let length = FCGX_GetParam("CONTENT_LENGTH", request.envp).flatMap { Int(String(cString: $0)) } ?? 0
+  private func exchange(_ request: inout FCGX_Request, _ respond: (GatewayRequest) -> GatewayReply)
+  {
+    let length =
+      FCGX_GetParam("CONTENT_LENGTH", request.envp).flatMap { Int(String(cString: $0)) } ?? 0
     let isTooLarge = length > limits.maximumBodyBytes
     let body = isTooLarge ? [] : read(max(0, length), from: request.in)
     // A body that ends early is a client that has gone, and so is a hang-up: there is nobody to answer,
     // and nothing must be done for half a request.
     if isTooLarge || (body.count == max(0, length) && tm_peer_is_gone(request.ipcFd) == 0) {
       let reply = respond(
-        GatewayRequest(variables: request.envp, body: body, isTooLarge: isTooLarge))
+        GatewayRequest(variables: request.envp, body: body, isTooLarge: isTooLarge)
+      )
       write(reply.bytes, to: request.out)
     }
     // The gateway asks to keep the connection only to have cut answers noticed; see nginx/function.conf.
@@ -101,7 +105,10 @@ public struct Worker {
   private func write(_ bytes: [UInt8], to stream: UnsafeMutablePointer<FCGX_Stream>?) {
     bytes.withUnsafeBytes { buffer in
       _ = FCGX_PutStr(
-        buffer.bindMemory(to: CChar.self).baseAddress, Int32(buffer.count), stream)
+        buffer.bindMemory(to: CChar.self).baseAddress,
+        Int32(buffer.count),
+        stream
+      )
     }
   }
 
@@ -127,7 +134,8 @@ public struct Worker {
   private var isRunning: Bool {
     var pending = sigset_t()
     sigpending(&pending)
-    return stopRequested == 0 && sigismember(&pending, SIGTERM) == 0 && sigismember(&pending, SIGINT) == 0
+    return stopRequested == 0 && sigismember(&pending, SIGTERM) == 0
+      && sigismember(&pending, SIGINT) == 0
   }
 }
 

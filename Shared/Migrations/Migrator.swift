@@ -1,6 +1,5 @@
-public import PostgreSQL
-
 import Glibc
+public import PostgreSQL
 
 /// Brings a database to the newest of its migrations, forward only.
 ///
@@ -53,7 +52,8 @@ public struct Migrator {
       CREATE TABLE IF NOT EXISTS schema_migrations (
         number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
         applied_at timestamptz NOT NULL DEFAULT now())
-      """)
+      """
+    )
     var count = 0
     for migration in migrations where try apply(migration) { count += 1 }
     return count
@@ -66,12 +66,15 @@ public struct Migrator {
       let applied = try transaction.run(
         Query(
           "SELECT name, checksum FROM schema_migrations WHERE number = $1",
-          .integer(Int64(migration.number)))
+          .integer(Int64(migration.number))
+        )
       ) { (name: try $0.text(0), checksum: try $0.text(1)) }
       if let applied = applied.first {
         guard applied.checksum == migration.checksum else {
           throw Failure(
-            message: "\(migration.name) has changed since it was applied as \(applied.name): write a new migration instead")
+            message:
+              "\(migration.name) has changed since it was applied as \(applied.name): write a new migration instead"
+          )
         }
         return false
       }
@@ -79,7 +82,11 @@ public struct Migrator {
       try transaction.run(
         Query(
           "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)",
-          .integer(Int64(migration.number)), .text(migration.name), .text(migration.checksum)))
+          .integer(Int64(migration.number)),
+          .text(migration.name),
+          .text(migration.checksum)
+        )
+      )
       report("applied \(migration.name)")
       return true
     }
@@ -90,7 +97,9 @@ public struct Migrator {
   /// - Throws: `Failure` when the folder cannot be read, is empty, or has a number twice or missing.
   public static func read(directory: String) throws -> [Migration] {
     guard let handle = opendir(directory) else {
-      throw Failure(message: "cannot read the folder \(directory): \(String(cString: strerror(errno)))")
+      throw Failure(
+        message: "cannot read the folder \(directory): \(String(cString: strerror(errno)))"
+      )
     }
     defer { closedir(handle) }
     var names: [String] = []
@@ -106,7 +115,9 @@ public struct Migrator {
       }
       return Migration(number: number, name: name, text: try contents(of: directory + "/" + name))
     }
-    guard !migrations.isEmpty else { throw Failure(message: "there is no migration in \(directory)") }
+    guard !migrations.isEmpty else {
+      throw Failure(message: "there is no migration in \(directory)")
+    }
     for (index, migration) in migrations.enumerated() where migration.number != index + 1 {
       throw Failure(message: "\(migration.name): the next number should be \(index + 1)")
     }

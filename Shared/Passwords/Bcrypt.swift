@@ -20,8 +20,7 @@ public struct Bcrypt: Sendable {
   public init(cost: Int) throws {
     guard (4...31).contains(cost) else { throw Refused() }
     self.cost = cost
-    let digits = cost < 10 ? "0\(cost)" : "\(cost)"
-    decoy = "$2b$\(digits)$" + String(repeating: ".", count: 53)
+    decoy = Self.decoy(cost: cost)
   }
 
   /// Hashes a password with a new salt: 60 characters.
@@ -36,7 +35,7 @@ public struct Bcrypt: Sendable {
   }
 
   /// Whether a password has this hash. Without a hash, or for a password that none can have, the answer is
-  /// `false` and takes as long as a real one.
+  /// `false` and takes as long as a real one, and a hash of lower cost takes as long as one of today's.
   public func verify(_ password: String, hash: String?) -> Bool {
     let isPossible = hash != nil && Self.canRead(password)
     let setting = isPossible ? hash ?? decoy : decoy
@@ -44,13 +43,31 @@ public struct Bcrypt: Sendable {
     guard let computed = Self.crypt(candidate, setting: setting.utf8CString.map { $0 }) else {
       return false
     }
+    spendTheRest(after: setting)
     return isPossible && Self.isEqual(computed, setting)
+  }
+
+  /// A hash of lower cost than today's is verified sooner than a decoy. The costs from its own up to the one
+  /// below today's add up to the difference: 2ᵃ + (2ᵃ + 2ᵃ⁺¹ + … + 2ᵇ⁻¹) = 2ᵇ.
+  private func spendTheRest(after setting: String) {
+    guard let actual = Self.cost(of: setting), actual < cost, actual >= 4 else { return }
+    for cost in actual..<cost {
+      _ = Self.crypt("decoy password", setting: Self.decoy(cost: cost).utf8CString.map { $0 })
+    }
+  }
+
+  private static func decoy(cost: Int) -> String {
+    "$2b$" + (cost < 10 ? "0\(cost)" : "\(cost)") + "$" + String(repeating: ".", count: 53)
+  }
+
+  private static func cost(of hash: String) -> Int? {
+    let parts = hash.split(separator: "$")
+    return parts.count == 3 ? Int(parts[1]) : nil
   }
 
   /// Whether a hash was made at a lower cost than today's, or in an older form.
   public func isOutdated(_ hash: String) -> Bool {
-    let parts = hash.split(separator: "$")
-    guard parts.count == 3, parts[0] == "2b", let cost = Int(parts[1]) else { return true }
+    guard hash.hasPrefix("$2b$"), let cost = Self.cost(of: hash) else { return true }
     return cost < self.cost
   }
 

@@ -20,7 +20,9 @@ final class Connection {
     if options.preparesStatements {
       parameters.append(("options", "-c statement_timeout=\(options.statementTimeoutMilliseconds)"))
     }
-    guard let handle = Self.start(parameters) else { throw DatabaseError.unreachable("out of memory") }
+    guard let handle = Self.start(parameters) else {
+      throw DatabaseError.unreachable("out of memory")
+    }
     self.handle = handle
     preparesStatements = options.preparesStatements
     // The URL may hold a password, which must not reach the log: libpq's messages name host and user only.
@@ -118,7 +120,8 @@ final class Connection {
     guard sent == 1 else { throw lost() }
     do {
       return try collect(until: deadline)
-    } catch let error as DatabaseError where error.sqlState == "0A000" || error.sqlState == "26000" {
+    } catch let error as DatabaseError where error.sqlState == "0A000" || error.sqlState == "26000"
+    {
       // A migration changed what the statement returns, or a pooler dropped it. That seldom comes alone:
       // make all of them anew. Names are counted on, so the old ones are not met again.
       names = [:]
@@ -209,6 +212,7 @@ final class Connection {
     if let error { return .unreachable(error.summary) }
     let message = String(cString: PQerrorMessage(handle))
     return .unreachable(
-      message.split(separator: "\n").first.map(String.init) ?? "the connection broke")
+      message.split(separator: "\n").first.map(String.init) ?? "the connection broke"
+    )
   }
 }

@@ -13,7 +13,8 @@ public final class Database {
 
     /// Options.
     public init(
-      applicationName: String = "", statementTimeoutMilliseconds: Int = 5000,
+      applicationName: String = "",
+      statementTimeoutMilliseconds: Int = 5000,
       preparesStatements: Bool = true
     ) {
       self.applicationName = applicationName
@@ -70,7 +71,9 @@ public final class Database {
     for _ in 0..<2 {
       do {
         return try attempt(body)
-      } catch let error as DatabaseError where error.sqlState == "40001" || error.sqlState == "40P01" {
+      } catch let error as DatabaseError
+        where error.sqlState == "40001" || error.sqlState == "40P01"
+      {
         continue
       }
     }
@@ -87,14 +90,22 @@ public final class Database {
 
   private func attempt<T>(_ body: (Transaction) throws -> T) throws -> T {
     try withConnection { connection in
-      try connection.runScript("BEGIN", deadline: deadline)
+      // The server gives up when we do; otherwise it would go on with what nobody waits for.
+      let milliseconds = max(1, deadline.millisecondsLeft)
+      try connection.runScript(
+        SQL(unsafeSQL: "BEGIN; SET LOCAL statement_timeout = \(milliseconds)"),
+        deadline: deadline
+      )
       let result: T
       do {
         result = try body(Transaction(connection: connection, deadline: deadline))
         // The server answers the COMMIT of a failed transaction with a ROLLBACK and no error.
         guard !connection.isInFailedTransaction else {
           throw DatabaseError.refused(
-            sqlState: "25P02", message: "a statement was refused and the transaction went on", constraint: nil)
+            sqlState: "25P02",
+            message: "a statement was refused and the transaction went on",
+            constraint: nil
+          )
         }
       } catch {
         do {
@@ -115,7 +126,8 @@ public final class Database {
   private func withConnection<T>(_ body: (Connection) throws -> T) throws -> T {
     do {
       return try discardingBroken(body)
-    } catch let error as DatabaseError where error.sqlState == "0A000" || error.sqlState == "26000" {
+    } catch let error as DatabaseError where error.sqlState == "0A000" || error.sqlState == "26000"
+    {
       return try discardingBroken(body)
     }
   }

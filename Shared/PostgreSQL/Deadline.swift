@@ -18,7 +18,9 @@ public struct Deadline: Sendable, Comparable {
   }
 
   /// Orders by time.
-  public static func < (left: Deadline, right: Deadline) -> Bool { left.nanoseconds < right.nanoseconds }
+  public static func < (left: Deadline, right: Deadline) -> Bool {
+    left.nanoseconds < right.nanoseconds
+  }
 
   private static var now: UInt64 {
     var time = timespec()

@@ -82,7 +82,9 @@ public struct Row {
     guard column < PQnfields(result) else { throw unexpected(column) }
     guard PQgetisnull(result, index, column) == 0 else { return nil }
     return UnsafeRawBufferPointer(
-      start: PQgetvalue(result, index, column), count: Int(PQgetlength(result, index, column)))
+      start: PQgetvalue(result, index, column),
+      count: Int(PQgetlength(result, index, column))
+    )
   }
 
   private func require<T>(_ value: T?, _ column: Int32) throws -> T {

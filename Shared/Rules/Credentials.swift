@@ -22,12 +22,16 @@ public struct Credentials: Sendable {
     var violations = Violations()
     if request.hasUsername == request.hasEmail {
       violations.add(
-        "username", request.hasUsername ? "must not be given together with email" : "or email is required")
+        "username",
+        request.hasUsername ? "must not be given together with email" : "or email is required"
+      )
     }
     if request.hasUsername { _ = violations.text(request.username, "username", 1...255) }
     if request.hasEmail { _ = violations.text(request.email, "email", 1...255) }
     if request.password.isEmpty { violations.add("password", "must not be empty") }
-    if request.password.utf8.count > 1024 { violations.add("password", "must have at most 1024 bytes") }
+    if request.password.utf8.count > 1024 {
+      violations.add("password", "must have at most 1024 bytes")
+    }
     try violations.check()
     name = request.hasUsername ? .username(request.username) : .email(request.email)
     password = request.password

@@ -53,16 +53,21 @@ public struct PageTokens {
   public func cursor(in token: String, filters: String) throws -> Cursor? {
     if token.isEmpty { return nil }
     let invalid = Problem(
-      .invalidPageToken, "page_token is not one that this list with these filters gave",
-      details: ["page_token": "is not valid here"])
+      .invalidPageToken,
+      "page_token is not one that this list with these filters gave",
+      details: ["page_token": "is not valid here"]
+    )
     guard token.utf8.count <= Self.maximumLength, let bytes = Base64URL.decode(token.utf8),
       bytes.count > Self.sealLength + 36
     else { throw invalid }
     let position = Array(bytes[Self.sealLength...])
-    guard try check(message(position, filters), Array(bytes[..<Self.sealLength])) else { throw invalid }
+    guard try check(message(position, filters), Array(bytes[..<Self.sealLength])) else {
+      throw invalid
+    }
     return Cursor(
       key: String(decoding: position[36...], as: UTF8.self),
-      id: String(decoding: position[..<36], as: UTF8.self))
+      id: String(decoding: position[..<36], as: UTF8.self)
+    )
   }
 
   private func message(_ position: [UInt8], _ filters: String) -> [UInt8] {

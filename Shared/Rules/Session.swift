@@ -23,8 +23,15 @@ public struct Session: Equatable, Sendable {
 
   /// A session.
   public init(
-    id: String, userID: String, generation: Int = 0, keyID: String, keyGeneration: Int = 0,
-    olderKeyID: String? = nil, rotations: [Instant] = [], expiresAt: Instant, hasEnded: Bool = false
+    id: String,
+    userID: String,
+    generation: Int = 0,
+    keyID: String,
+    keyGeneration: Int = 0,
+    olderKeyID: String? = nil,
+    rotations: [Instant] = [],
+    expiresAt: Instant,
+    hasEnded: Bool = false
   ) {
     self.id = id
     self.userID = userID
@@ -72,7 +79,10 @@ public struct Session: Equatable, Sendable {
   /// The next generation, made with `keyID` and expiring at `expiresAt`. Rotations that no longer decide
   /// anything are forgotten; at most 64 are kept.
   public mutating func rotate(
-    keyID: String, at now: Instant, expiresAt: Instant, graceSeconds: Int64
+    keyID: String,
+    at now: Instant,
+    expiresAt: Instant,
+    graceSeconds: Int64
   ) {
     rotations = rotations.filter { $0.adding(seconds: graceSeconds) > now }.suffix(63) + [now]
     generation += 1

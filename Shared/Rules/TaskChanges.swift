@@ -27,25 +27,33 @@ public struct TaskChanges: Sendable {
     var violations = Violations()
     let given = request.givenFields
     let changing = violations.changing(
-      given, mask: request.hasUpdateMask ? request.updateMask : nil, known: UpdateTaskRequest.replaceableFields + UpdateTaskRequest.otherFields)
+      given,
+      mask: request.hasUpdateMask ? request.updateMask : nil,
+      known: UpdateTaskRequest.replaceableFields + UpdateTaskRequest.otherFields
+    )
 
-    if changing.contains("title"), !given.contains("title") { violations.add("title", "is required") }
+    if changing.contains("title"), !given.contains("title") {
+      violations.add("title", "is required")
+    }
     title = changing.contains("title") ? violations.text(request.title, "title", 1...255) : nil
     description =
       !changing.contains("description")
       ? nil
       : .some(
         request.hasDescription_p
-          ? violations.text(request.description_p, "description", 0...10_000) : nil)
+          ? violations.text(request.description_p, "description", 0...10_000) : nil
+      )
     status =
       changing.contains("status") ? violations.named(request.status, "status") ?? .pending : nil
     priority =
-      changing.contains("priority") ? violations.named(request.priority, "priority") ?? .medium : nil
+      changing.contains("priority")
+      ? violations.named(request.priority, "priority") ?? .medium : nil
     dueDate =
       !changing.contains("due_date")
       ? nil
       : .some(
-        request.hasDueDate ? Instant(request.dueDate, of: "due_date", violations: &violations) : nil)
+        request.hasDueDate ? Instant(request.dueDate, of: "due_date", violations: &violations) : nil
+      )
     userID =
       changing.contains("user_id")
       ? violations.userID(request.hasUserID ? request.userID : "") : nil
@@ -78,7 +86,7 @@ extension Violations {
     guard let mask else { return given }
     let named = Set(mask.names)
     for path in named where !known.contains(path) {
-      add("update_mask", "names \(path.prefix(64)), which cannot be changed")
+      add("update_mask", "names \(path.excerpt()), which cannot be changed")
     }
     for field in given.subtracting(named) { add(field, "is given but not in update_mask") }
     return named

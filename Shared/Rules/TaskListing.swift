@@ -39,8 +39,11 @@ public struct TaskListing: Sendable {
     var violations = Violations()
     let asked = request.hasUserID ? violations.userID(request.userID) : nil
     try self.init(
-      ListUserTasksRequest(request), owner: asked ?? (caller.seesEverything ? nil : caller.userID),
-      violations: violations, pages: pages)
+      ListUserTasksRequest(request),
+      owner: asked ?? (caller.seesEverything ? nil : caller.userID),
+      violations: violations,
+      pages: pages
+    )
     guard asked == nil || asked == caller.userID || caller.seesEverything else {
       throw Problem.permissionDenied("only an admin can list somebody else's tasks")
     }
@@ -58,7 +61,10 @@ public struct TaskListing: Sendable {
   }
 
   private init(
-    _ request: ListUserTasksRequest, owner: String?, violations: Violations, pages: PageTokens
+    _ request: ListUserTasksRequest,
+    owner: String?,
+    violations: Violations,
+    pages: PageTokens
   ) throws {
     var violations = violations
     self.owner = owner

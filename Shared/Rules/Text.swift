@@ -6,9 +6,14 @@ extension Violations {
   mutating func text(_ value: String, _ field: String, _ range: ClosedRange<Int>) -> String {
     // A cheap bound first: a scalar has at least one byte.
     let bytes = value.utf8.count
-    let count = bytes <= range.upperBound && range.lowerBound <= 1 ? min(bytes, range.upperBound) : value.unicodeScalars.count
+    let count =
+      bytes <= range.upperBound && range.lowerBound <= 1
+      ? min(bytes, range.upperBound) : value.unicodeScalars.count
     if count < range.lowerBound {
-      add(field, count == 0 ? "must not be empty" : "must have at least \(range.lowerBound) characters")
+      add(
+        field,
+        count == 0 ? "must not be empty" : "must have at least \(range.lowerBound) characters"
+      )
     } else if count > range.upperBound {
       add(field, "must have at most \(range.upperBound) characters")
     }
@@ -47,7 +52,8 @@ extension Violations {
       atoms.allSatisfy { !$0.isEmpty && $0.allSatisfy(isAtomText) }
       && labels.count >= 2
       && labels.allSatisfy {
-        (1...63).contains($0.count) && $0.allSatisfy { isLetterOrDigit($0) || $0 == UInt8(ascii: "-") }
+        (1...63).contains($0.count)
+          && $0.allSatisfy { isLetterOrDigit($0) || $0 == UInt8(ascii: "-") }
           && $0.first != UInt8(ascii: "-") && $0.last != UInt8(ascii: "-")
       }
       && !(labels.last?.allSatisfy { (0x30...0x39).contains($0) } ?? true)

@@ -1,5 +1,4 @@
 internal import Endpoint
-
 import Glibc
 
 extension Violations {

@@ -28,8 +28,10 @@ public struct UserChanges: Sendable {
     var violations = Violations()
     let given = request.givenFields
     let changing = violations.changing(
-      given, mask: request.hasUpdateMask ? request.updateMask : nil,
-      known: UpdateUserRequest.replaceableFields + UpdateUserRequest.otherFields)
+      given,
+      mask: request.hasUpdateMask ? request.updateMask : nil,
+      known: UpdateUserRequest.replaceableFields + UpdateUserRequest.otherFields
+    )
 
     for field in ["username", "email"] where changing.contains(field) && !given.contains(field) {
       violations.add(field, "is required")

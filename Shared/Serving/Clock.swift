@@ -1,6 +1,5 @@
-public import Values
-
 import Glibc
+public import Values
 
 /// The system's clocks.
 public enum Clock {

@@ -27,11 +27,12 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
 
   /// Answers a REST request and writes its line to the log.
   ///
-  /// - Parameters:
-  ///   - authorizations: how many `Authorization` headers came.
-  ///   - isTooLarge: whether the body was larger than allowed, and so was not read.
+  /// `authorizations` is how many `Authorization` headers came.
+  /// `isTooLarge` is whether the body was larger than allowed, and so was not read.
   public func respond(
-    to request: HTTPRequest, authorizations: Int, isTooLarge: Bool = false
+    to request: HTTPRequest,
+    authorizations: Int,
+    isTooLarge: Bool = false
   ) -> HTTPReply {
     let start = Clock.monotonicMicroseconds()
     let now = resources.now
@@ -46,7 +47,9 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       caller = try identify(token: { try request.bearerToken() }, at: now)
       let decoded = try RESTDecoder.decode(request, route: F.route, as: F.Request.self)
       let message = try call(
-        decoded, Context(now: now, caller: caller, requestID: request.id))
+        decoded,
+        Context(now: now, caller: caller, requestID: request.id)
+      )
       reply = HTTPReply(message, to: request, route: F.route)
     } catch {
       let found = Problem(any: error)
@@ -76,7 +79,8 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
   ///
   /// - Throws: `Problem`, or anything else that goes wrong.
   public func call(
-    _ decoded: RESTDecoder.Decoded<F.Request>, _ context: Context
+    _ decoded: RESTDecoder.Decoded<F.Request>,
+    _ context: Context
   ) throws -> F.Response {
     resources.database.deadline = Deadline(millisecondsFromNow: deadlineMilliseconds)
     guard decoded.violations.isEmpty else {
@@ -95,7 +99,11 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
   }
 
   private func log(
-    _ request: HTTPRequest, _ caller: Caller, _ status: Int, _ problem: Problem?, _ duration: Int64,
+    _ request: HTTPRequest,
+    _ caller: Caller,
+    _ status: Int,
+    _ problem: Problem?,
+    _ duration: Int64,
     _ now: Instant
   ) {
     let level: Log.Level = status >= 500 ? .error : .info

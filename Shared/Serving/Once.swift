@@ -1,8 +1,8 @@
 import API
 import Endpoint
+import Glibc
 import JSON
 import Values
-import Glibc
 import Wire
 
 /// One call by hand: the request message as JSON from standard input, the response message to standard
@@ -31,8 +31,11 @@ struct Once {
       throw Failure(message: "after --once comes nothing or --as USER_ID:ROLE")
     }
     let parts = value.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2, let id = ID(String(parts[0])), let role = Role(name: String(parts[1])) else {
-      throw Failure(message: "--as needs USER_ID:ROLE, a UUID and one of \(Role.names.joined(separator: ", "))")
+    guard parts.count == 2, let id = ID(String(parts[0])), let role = Role(name: String(parts[1]))
+    else {
+      throw Failure(
+        message: "--as needs USER_ID:ROLE, a UUID and one of \(Role.names.joined(separator: ", "))"
+      )
     }
     caller = Caller(userID: id.text, role: role)
   }
@@ -49,10 +52,14 @@ struct Once {
       switch F.access {
       case .anyone, .anyoneKnownOrNot: break
       case .signedIn, .roles:
-        guard caller != .unknown else { throw Problem(.unauthenticated, "say who calls: --as USER_ID:ROLE") }
+        guard caller != .unknown else {
+          throw Problem(.unauthenticated, "say who calls: --as USER_ID:ROLE")
+        }
         try F.access.check(caller)
       }
-      try invocation.call(RESTDecoder.decode(json: input), Context(now: now, caller: caller)).write(to: &json)
+      try invocation.call(RESTDecoder.decode(json: input), Context(now: now, caller: caller)).write(
+        to: &json
+      )
     } catch {
       succeeded = false
       let problem = Problem(any: error)

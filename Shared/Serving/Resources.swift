@@ -22,20 +22,36 @@ public final class Resources {
   ///
   /// - Throws: `Settings.Invalid`.
   public init(
-    function: String, settings: Settings, needsDatabase: Bool = true,
+    function: String,
+    settings: Settings,
+    needsDatabase: Bool = true,
     clock: @escaping () -> Instant = Clock.now
   ) throws {
     self.settings = settings
     self.clock = clock
     let log = Log(
-      function: function, level: try settings.logLevel, path: settings.text("LOG_FILE"),
-      maximumBytes: try settings.integer("LOG_MAX_BYTES", default: 50_000_000, in: 10_000...10_000_000_000))
+      function: function,
+      level: try settings.logLevel,
+      path: settings.text("LOG_FILE"),
+      maximumBytes: try settings.integer(
+        "LOG_MAX_BYTES",
+        default: 50_000_000,
+        in: 10_000...10_000_000_000
+      )
+    )
     self.log = log
     database = Database(
       url: needsDatabase ? try settings.required("DATABASE_URL") : "",
       options: Database.Options(
-        applicationName: function, statementTimeoutMilliseconds: try settings.deadlineMilliseconds,
-        preparesStatements: try settings.choice("PREPARED_STATEMENTS", ["on", "off"], default: "on") == "on"))
+        applicationName: function,
+        statementTimeoutMilliseconds: try settings.deadlineMilliseconds,
+        preparesStatements: try settings.choice(
+          "PREPARED_STATEMENTS",
+          ["on", "off"],
+          default: "on"
+        ) == "on"
+      )
+    )
     keyRing = KeyRingFile(path: settings.text("JWT_KEYS_FILE") ?? "") { message in
       log.write(.error, at: clock(), message: message)
     }
@@ -45,7 +61,10 @@ public final class Resources {
   ///
   /// - Throws: `Settings.Invalid`.
   public func database(of variable: String) throws -> Database {
-    Database(url: try settings.required(variable), options: Database.Options(applicationName: "health"))
+    Database(
+      url: try settings.required(variable),
+      options: Database.Options(applicationName: "health")
+    )
   }
 
   /// The time, in whole milliseconds.
@@ -67,7 +86,8 @@ public final class Resources {
         let now = clock()
         return try keyRing.current(at: now).isPageSeal(seal, of: message)
           || keyRing.current(at: now, maximumAgeMilliseconds: 20).isPageSeal(seal, of: message)
-      })
+      }
+    )
   }
   /// The tokens of sessions.
   ///

@@ -1,10 +1,9 @@
 public import Endpoint
 import FastCGI
+import Glibc
 import JSON
 import Values
 public import Wire
-
-import Glibc
 
 /// The `main` of every function: serves a pool's socket, or answers one request by hand.
 public enum Serving {
@@ -17,17 +16,24 @@ public enum Serving {
   /// the request message as JSON from standard input and writes the response message. Started in any other
   /// way it answers one request as plain CGI.
   public static func run<F: Function>(
-    needsDatabase: Bool = true, _ make: (Resources) throws -> F
+    needsDatabase: Bool = true,
+    _ make: (Resources) throws -> F
   ) where F.Request: RequestMessage, F.Response: ResponseMessage {
     let arguments = CommandLine.arguments
     let name = arguments[0].split(separator: "/").last.map(String.init) ?? "function"
     do {
       if arguments.contains("--help") { return print(help(name, F.self)) }
       let resources = try Resources(
-        function: name, settings: .ofProcess, needsDatabase: needsDatabase)
+        function: name,
+        settings: .ofProcess,
+        needsDatabase: needsDatabase
+      )
       let invocation = try Invocation(make(resources), resources: resources)
       if arguments.count > 1 {
-        let succeeded = try Once(arguments: Array(arguments.dropFirst())).run(invocation, at: resources.now)
+        let succeeded = try Once(arguments: Array(arguments.dropFirst())).run(
+          invocation,
+          at: resources.now
+        )
         exit(succeeded ? 0 : 1)
       }
       if Worker.isStartedByProcessManager {
@@ -41,32 +47,42 @@ public enum Serving {
   }
 
   private static func serve<F: Function>(
-    _ invocation: Invocation<F>, settings: Settings
+    _ invocation: Invocation<F>,
+    settings: Settings
   ) throws {
     let deadlineSeconds = try settings.deadlineMilliseconds / 1000
     let worker = Worker(
       limits: Worker.Limits(
         maximumBodyBytes: maximumBodyBytes,
         maximumRequests: try settings.integer("MAX_REQUESTS", default: 0, in: 0...Int(Int32.max)),
-        stuckSeconds: UInt32(deadlineSeconds + 26)))
+        stuckSeconds: UInt32(deadlineSeconds + 26)
+      )
+    )
     try worker.serve { gateway in
       // The closures do not outlive the exchange, nor do the variables.
       let request = HTTPRequest(variables: gateway.variable, body: gateway.body)
       let reply = invocation.respond(
-        to: request, authorizations: gateway.count("HTTP_AUTHORIZATION"), isTooLarge: gateway.isTooLarge)
+        to: request,
+        authorizations: gateway.count("HTTP_AUTHORIZATION"),
+        isTooLarge: gateway.isTooLarge
+      )
       return GatewayReply(bytes: reply.cgiBytes)
     }
   }
 
   /// One request by environment and standard input, one answer on standard output. Source: RFC 3875.
   private static func answerAsCGI<F: Function>(_ invocation: Invocation<F>) {
-    func variable(_ name: StaticString) -> String? { getenv(name.description).map { String(cString: $0) } }
+    func variable(_ name: StaticString) -> String? {
+      getenv(name.description).map { String(cString: $0) }
+    }
     let length = variable("CONTENT_LENGTH").flatMap { Int($0) } ?? 0
     let isTooLarge = length > maximumBodyBytes
     let body = isTooLarge || length <= 0 ? [] : StandardStreams.read(atMost: length)
     let reply = invocation.respond(
       to: HTTPRequest(variables: variable, body: body),
-      authorizations: variable("HTTP_AUTHORIZATION") == nil ? 0 : 1, isTooLarge: isTooLarge)
+      authorizations: variable("HTTP_AUTHORIZATION") == nil ? 0 : 1,
+      isTooLarge: isTooLarge
+    )
     StandardStreams.write(reply.cgiBytes)
   }
 
@@ -89,8 +105,8 @@ public enum Serving {
 
     Usage: \(name)                             serve FastCGI from standard input (a listening socket), or
                                                answer one request as plain CGI
-           \(name) --once [--as USER_ID:ROLE]  read the request message as JSON from standard input, write
-                                               the response message; exit status 1 for a problem
+           \(name) --once [--as USER_ID:ROLE]  read the request's fields as one JSON object from standard
+                                               input, write the answer; exit status 1 for a problem
            \(name) --help                      this text
     Settings come from the environment: DATABASE_URL, JWT_KEYS_FILE and others; see the README.
     """

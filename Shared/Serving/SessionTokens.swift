@@ -17,10 +17,15 @@ public struct SessionTokens {
     self.keyRing = keyRing
     accessTokens = AccessTokens(
       issuer: settings.text("JWT_ISSUER") ?? "task-management",
-      audience: settings.text("JWT_AUDIENCE") ?? "task-management-api")
+      audience: settings.text("JWT_AUDIENCE") ?? "task-management-api"
+    )
     let year = 31_536_000
-    accessSeconds = Int64(try settings.integer("ACCESS_TOKEN_SECONDS", default: 86_400, in: 1...year))
-    refreshSeconds = Int64(try settings.integer("REFRESH_TOKEN_SECONDS", default: 2_592_000, in: 1...year))
+    accessSeconds = Int64(
+      try settings.integer("ACCESS_TOKEN_SECONDS", default: 86_400, in: 1...year)
+    )
+    refreshSeconds = Int64(
+      try settings.integer("REFRESH_TOKEN_SECONDS", default: 2_592_000, in: 1...year)
+    )
     graceSeconds = Int64(try settings.integer("REFRESH_GRACE_SECONDS", default: 10, in: 0...3600))
   }
 
@@ -30,7 +35,10 @@ public struct SessionTokens {
   public func caller(of token: String, at now: Instant) throws -> Caller {
     let claims = try claims(of: token, at: now)
     return Caller(
-      userID: claims.subject, role: Role(name: claims.role) ?? .unspecified, sessionID: claims.sessionID)
+      userID: claims.subject,
+      role: Role(name: claims.role) ?? .unspecified,
+      sessionID: claims.sessionID
+    )
   }
 
   /// What an access token says. A token without a session is a service's; nobody else can have one.
@@ -38,7 +46,9 @@ public struct SessionTokens {
   /// - Throws: `Problem` `TOKEN_INVALID`, `TOKEN_EXPIRED`.
   public func claims(of token: String, at now: Instant) throws -> AccessClaims {
     do {
-      let claims = try keyRing.withKeys(at: now) { try accessTokens.verify(token, with: $0, at: now) }
+      let claims = try keyRing.withKeys(at: now) {
+        try accessTokens.verify(token, with: $0, at: now)
+      }
       guard let role = Role(name: claims.role), claims.sessionID != nil || role == .service else {
         throw TokenError.invalid("no such role, or no session")
       }
@@ -54,13 +64,17 @@ public struct SessionTokens {
   ///
   /// - Throws: `KeyRing.Malformed`.
   public func newSession(
-    for user: UserMessage, at now: Instant
+    for user: UserMessage,
+    at now: Instant
   ) throws -> (session: Session, tokenHash: String) {
     let ring = try keyRing.current(at: now)
     var random = SystemRandomNumberGenerator()
     let session = Session(
-      id: ID(at: now, random: &random).text, userID: user.id, keyID: ring.signingKeyID,
-      expiresAt: now.adding(seconds: refreshSeconds))
+      id: ID(at: now, random: &random).text,
+      userID: user.id,
+      keyID: ring.signingKeyID,
+      expiresAt: now.adding(seconds: refreshSeconds)
+    )
     return (session, sha256Hexadecimal(try refreshToken(of: session, generation: 0, at: now)))
   }
 
@@ -70,10 +84,14 @@ public struct SessionTokens {
   public func refresh(_ token: String, at now: Instant) throws -> SessionStore.Refresh {
     let content = try read(refreshToken: token, at: now)
     return SessionStore.Refresh(
-      sessionID: content.sessionID, generation: content.generation, now: now,
-      lifeSeconds: refreshSeconds, graceSeconds: graceSeconds,
+      sessionID: content.sessionID,
+      generation: content.generation,
+      now: now,
+      lifeSeconds: refreshSeconds,
+      graceSeconds: graceSeconds,
       keyID: try keyRing.current(at: now).signingKeyID,
-      tokenHash: { sha256Hexadecimal(try refreshToken(of: $0, generation: $1, at: now)) })
+      tokenHash: { sha256Hexadecimal(try refreshToken(of: $0, generation: $1, at: now)) }
+    )
   }
 
   /// What a refresh token names.
@@ -92,13 +110,20 @@ public struct SessionTokens {
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID` when the ring no longer has the session's key;
   ///   `KeyRing.Malformed`.
   public func pair(
-    of session: Session, generation: Int, user: UserMessage, at now: Instant
+    of session: Session,
+    generation: Int,
+    user: UserMessage,
+    at now: Instant
   ) throws -> TokenResponse {
     var random = SystemRandomNumberGenerator()
     let claims = AccessClaims(
-      subject: user.id, role: user.role.name, sessionID: session.id,
-      tokenID: ID(at: now, random: &random).text, issuedAt: now.seconds,
-      expiresAt: now.seconds + accessSeconds)
+      subject: user.id,
+      role: user.role.name,
+      sessionID: session.id,
+      tokenID: ID(at: now, random: &random).text,
+      issuedAt: now.seconds,
+      expiresAt: now.seconds + accessSeconds
+    )
     var response = TokenResponse()
     response.accessToken = accessTokens.sign(claims, with: try keyRing.current(at: now))
     response.refreshToken = try refreshToken(of: session, generation: generation, at: now)
@@ -108,10 +133,14 @@ public struct SessionTokens {
     return response
   }
 
-  private func refreshToken(of session: Session, generation: Int, at now: Instant) throws -> String {
+  private func refreshToken(of session: Session, generation: Int, at now: Instant) throws -> String
+  {
     let token = RefreshTokens.make(
-      sessionID: ID(stored: session.id), generation: generation, keyID: session.keyID(of: generation),
-      ring: try keyRing.current(at: now))
+      sessionID: ID(stored: session.id),
+      generation: generation,
+      keyID: session.keyID(of: generation),
+      ring: try keyRing.current(at: now)
+    )
     guard let token else { throw Problem(.refreshTokenInvalid, "the refresh token is not valid") }
     return token
   }

@@ -1,6 +1,5 @@
-public import Telemetry
-
 import Glibc
+public import Telemetry
 
 /// What the environment says. Every setting has a default but for the database and the key ring.
 public struct Settings: Sendable {
@@ -52,7 +51,9 @@ public struct Settings: Sendable {
   public func integer(_ name: String, default: Int, in range: ClosedRange<Int>) throws -> Int {
     guard let text = text(name) else { return `default` }
     guard let number = Int(text), range.contains(number) else {
-      throw Invalid(message: "\(name) must be a number from \(range.lowerBound) to \(range.upperBound)")
+      throw Invalid(
+        message: "\(name) must be a number from \(range.lowerBound) to \(range.upperBound)"
+      )
     }
     return number
   }
@@ -69,7 +70,7 @@ public struct Settings: Sendable {
   }
 
   /// The bcrypt cost.
-  public var bcryptCost: Int { get throws { try integer("BCRYPT_COST", default: 12, in: 4...31) } }
+  public var bcryptCost: Int { get throws { try integer("BCRYPT_COST", default: 12, in: 4...15) } }
 
   /// Whether anybody may sign up.
   public var signUpIsOpen: Bool {
@@ -78,7 +79,7 @@ public struct Settings: Sendable {
 
   /// How long a request may take, in milliseconds.
   public var deadlineMilliseconds: Int {
-    get throws { try integer("REQUEST_DEADLINE_MS", default: 3700, in: 10...600_000) }
+    get throws { try integer("REQUEST_DEADLINE_MS", default: 3700, in: 10...3700) }
   }
 
   /// What the log leaves out.

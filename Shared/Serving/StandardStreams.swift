@@ -6,7 +6,11 @@ enum StandardStreams {
   static func read(atMost count: Int) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
       while filled < count {
-        let read = Glibc.read(STDIN_FILENO, buffer.baseAddress?.advanced(by: filled), count - filled)
+        let read = Glibc.read(
+          STDIN_FILENO,
+          buffer.baseAddress?.advanced(by: filled),
+          count - filled
+        )
         if read <= 0 { break }
         filled += read
       }
@@ -23,7 +27,11 @@ enum StandardStreams {
     bytes.withUnsafeBytes { buffer in
       var sent = 0
       while sent < buffer.count {
-        let written = Glibc.write(descriptor, buffer.baseAddress?.advanced(by: sent), buffer.count - sent)
+        let written = Glibc.write(
+          descriptor,
+          buffer.baseAddress?.advanced(by: sent),
+          buffer.count - sent
+        )
         if written <= 0 { return }
         sent += written
       }

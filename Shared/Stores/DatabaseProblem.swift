@@ -13,10 +13,16 @@ extension Problem {
       switch (sqlState.prefix(2), sqlState, constraint) {
       case (_, "23505", "users_username_key"):
         self = Problem(
-          .usernameTaken, "this username is taken", details: ["username": "is taken"])
+          .usernameTaken,
+          "this username is taken",
+          details: ["username": "is taken"]
+        )
       case (_, "23505", "users_email_key"):
         self = Problem(
-          .emailTaken, "this e-mail address has an account", details: ["email": "is taken"])
+          .emailTaken,
+          "this e-mail address has an account",
+          details: ["email": "is taken"]
+        )
       case (_, "57014", _): self = .deadlineExceeded(cause: error.summary)
       // Connection, resources (too many connections, disk full), operator intervention, conflict.
       case ("08", _, _), ("53", _, _), ("57", _, _), (_, "40001", _), (_, "40P01", _),

@@ -28,20 +28,24 @@ public final class SessionStore {
   /// while; a password or a role that changed meanwhile has ended the sessions that there were, and this one
   /// must not slip through. The row stays locked until the session is there for such a change to end.
   ///
-  /// - Parameters:
-  ///   - tokenHash: SHA-256 of the session's first refresh token, 64 hexadecimal digits.
-  ///   - passwordHash: the hash that was verified.
+  /// `tokenHash` is SHA-256 of the session's first refresh token, 64 hexadecimal digits.
+  /// `passwordHash` is the hash that was verified.
   /// - Returns: the user as of now.
   /// - Throws: `Problem` `INVALID_CREDENTIALS` when the user is gone or has another password;
   ///   `DatabaseError`.
   public func open(
-    _ session: Session, tokenHash: String, passwordHash: String, at now: Instant
+    _ session: Session,
+    tokenHash: String,
+    passwordHash: String,
+    at now: Instant
   ) throws -> UserMessage {
     try database.transaction { transaction in
       let user = try transaction.run(
         Query(
           "SELECT " + Self.userColumns + " FROM users u WHERE id = $1 AND password = $2 FOR SHARE",
-          .text(session.userID), .text(passwordHash))
+          .text(session.userID),
+          .text(passwordHash)
+        )
       ) { try UserMessage(row: $0) }.first
       guard let user else { throw Problem.invalidCredentials }
       try transaction.run(
@@ -50,16 +54,25 @@ public final class SessionStore {
           DELETE FROM refresh_tokens WHERE user_id = $1 AND (expires_at < $2 OR id IN (
             SELECT id FROM refresh_tokens WHERE user_id = $1 ORDER BY created_at DESC OFFSET $3))
           """,
-          .text(session.userID), .microseconds(now.microseconds),
-          .integer(Int64(Self.maximumPerUser - 1))))
+          .text(session.userID),
+          .microseconds(now.microseconds),
+          .integer(Int64(Self.maximumPerUser - 1))
+        )
+      )
       try transaction.run(
         Query(
           """
           INSERT INTO refresh_tokens (id, user_id, token, key_id, expires_at, created_at, refreshed_at)
           VALUES ($1, $2, $3, $4, $5, $6, $6)
           """,
-          .text(session.id), .text(session.userID), .text(tokenHash), .text(session.keyID),
-          .microseconds(session.expiresAt.microseconds), .microseconds(now.microseconds)))
+          .text(session.id),
+          .text(session.userID),
+          .text(tokenHash),
+          .text(session.keyID),
+          .microseconds(session.expiresAt.microseconds),
+          .microseconds(now.microseconds)
+        )
+      )
       return user
     }
   }
@@ -83,7 +96,12 @@ public final class SessionStore {
 
     /// A refresh.
     public init(
-      sessionID: ID, generation: Int, now: Instant, lifeSeconds: Int64, graceSeconds: Int64, keyID: String,
+      sessionID: ID,
+      generation: Int,
+      now: Instant,
+      lifeSeconds: Int64,
+      graceSeconds: Int64,
+      keyID: String,
       tokenHash: @escaping (_ session: Session, _ generation: Int) throws -> String
     ) {
       self.sessionID = sessionID
@@ -110,15 +128,24 @@ public final class SessionStore {
       }
       var current = session
       let verdict = session.verdict(
-        on: refresh.generation, at: refresh.now, graceSeconds: refresh.graceSeconds)
+        on: refresh.generation,
+        at: refresh.now,
+        graceSeconds: refresh.graceSeconds
+      )
       switch verdict {
       case .rotate:
         current.rotate(
-          keyID: refresh.keyID, at: refresh.now,
+          keyID: refresh.keyID,
+          at: refresh.now,
           expiresAt: refresh.now.adding(seconds: refresh.lifeSeconds),
-          graceSeconds: refresh.graceSeconds)
+          graceSeconds: refresh.graceSeconds
+        )
         try Self.save(
-          current, tokenHash: refresh.tokenHash(current, current.generation), at: refresh.now, transaction)
+          current,
+          tokenHash: refresh.tokenHash(current, current.generation),
+          at: refresh.now,
+          transaction
+        )
       case .reused:
         try Self.end(refresh.sessionID, reason: "REUSE", at: refresh.now, transaction)
       case .again, .expired, .ended, .unknown: break
@@ -128,11 +155,14 @@ public final class SessionStore {
     switch (verdict, session) {
     case (.rotate, .some(let session)): return (session, session.generation, user)
     case (.again(let generation), .some(let session)): return (session, generation, user)
-    case (.expired, _): throw Problem(.refreshTokenExpired, "the refresh token has expired, sign in again")
+    case (.expired, _):
+      throw Problem(.refreshTokenExpired, "the refresh token has expired, sign in again")
     case (.ended, _): throw Problem(.sessionRevoked, "the session has ended, sign in again")
     case (.reused, _):
       throw Problem(
-        .refreshTokenReused, "the refresh token was used before, so its session has been ended: sign in again")
+        .refreshTokenReused,
+        "the refresh token was used before, so its session has been ended: sign in again"
+      )
     default: throw Problem(.refreshTokenInvalid, "the refresh token is not valid")
     }
   }
@@ -147,7 +177,9 @@ public final class SessionStore {
     try database.transaction { transaction in
       let query = Query(
         "SELECT user_id, ended_at IS NULL AND expires_at > $2, generation FROM refresh_tokens WHERE id = $1",
-        .text(sessionID.text), .microseconds(now.microseconds))
+        .text(sessionID.text),
+        .microseconds(now.microseconds)
+      )
       let found = try transaction.run(query) {
         (owner: try $0.text(0), lives: try $0.bool(1), generation: Int(try $0.integer(2)))
       }.first
@@ -164,10 +196,17 @@ public final class SessionStore {
   /// Ends every session of a user but one. The rows are locked in one order, so that two who do this at
   /// once wait for each other instead of locking each other out.
   static func endAll(
-    of userID: String, keeping kept: String? = nil, reason: String, at now: Instant, _ transaction: Transaction
+    of userID: String,
+    keeping kept: String? = nil,
+    reason: String,
+    at now: Instant,
+    _ transaction: Transaction
   ) throws {
     _ = try transaction.run(
-      Query("SELECT id FROM refresh_tokens WHERE user_id = $1 ORDER BY id FOR UPDATE", .text(userID))
+      Query(
+        "SELECT id FROM refresh_tokens WHERE user_id = $1 ORDER BY id FOR UPDATE",
+        .text(userID)
+      )
     ) { try $0.text(0) }
     try transaction.run(
       Query(
@@ -175,7 +214,12 @@ public final class SessionStore {
         UPDATE refresh_tokens SET ended_at = $2, end_reason = $3
         WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $4
         """,
-        .text(userID), .microseconds(now.microseconds), .text(reason), .optionalText(kept)))
+        .text(userID),
+        .microseconds(now.microseconds),
+        .text(reason),
+        .optionalText(kept)
+      )
+    )
   }
 
   /// The user of a session that still lives; `nil` when it has ended.
@@ -187,7 +231,10 @@ public final class SessionStore {
         + """
          FROM refresh_tokens s JOIN users u ON u.id = s.user_id
         WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2
-        """, .text(sessionID), .microseconds(now.microseconds))
+        """,
+      .text(sessionID),
+      .microseconds(now.microseconds)
+    )
     return try database.read(query) { try UserMessage(row: $0) }.first
   }
 
@@ -225,17 +272,23 @@ public final class SessionStore {
     """
 
   private static func lock(
-    _ id: ID, _ transaction: Transaction
+    _ id: ID,
+    _ transaction: Transaction
   ) throws -> (Session, UserMessage)? {
     let query = Query(
       "SELECT " + columns + ", " + userColumns
         + " FROM refresh_tokens s JOIN users u ON u.id = s.user_id WHERE s.id = $1 FOR UPDATE OF s",
-      .text(id.text))
-    return try transaction.run(query) { (try Session(row: $0), try UserMessage(row: $0, from: 9)) }.first
+      .text(id.text)
+    )
+    return try transaction.run(query) { (try Session(row: $0), try UserMessage(row: $0, from: 9)) }
+      .first
   }
 
   private static func save(
-    _ session: Session, tokenHash: String, at now: Instant, _ transaction: Transaction
+    _ session: Session,
+    tokenHash: String,
+    at now: Instant,
+    _ transaction: Transaction
   ) throws {
     try transaction.run(
       Query(
@@ -244,19 +297,33 @@ public final class SessionStore {
           older_key_id = $6, rotations = $7, expires_at = $8, refreshed_at = $9
         WHERE id = $1
         """,
-        .text(session.id), .text(tokenHash), .integer(Int64(session.generation)), .text(session.keyID),
-        .integer(Int64(session.keyGeneration)), .optionalText(session.olderKeyID),
+        .text(session.id),
+        .text(tokenHash),
+        .integer(Int64(session.generation)),
+        .text(session.keyID),
+        .integer(Int64(session.keyGeneration)),
+        .optionalText(session.olderKeyID),
         .microsecondsArray(session.rotations.map(\.microseconds)),
-        .microseconds(session.expiresAt.microseconds), .microseconds(now.microseconds)))
+        .microseconds(session.expiresAt.microseconds),
+        .microseconds(now.microseconds)
+      )
+    )
   }
 
   private static func end(
-    _ id: ID, reason: String, at now: Instant, _ transaction: Transaction
+    _ id: ID,
+    reason: String,
+    at now: Instant,
+    _ transaction: Transaction
   ) throws {
     try transaction.run(
       Query(
         "UPDATE refresh_tokens SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL",
-        .text(id.text), .microseconds(now.microseconds), .text(reason)))
+        .text(id.text),
+        .microseconds(now.microseconds),
+        .text(reason)
+      )
+    )
   }
 }
 
@@ -264,9 +331,15 @@ extension Session {
   /// The columns of `SessionStore.columns`.
   fileprivate init(row: Row) throws {
     self.init(
-      id: try row.text(0), userID: try row.text(1), generation: Int(try row.integer(2)),
-      keyID: try row.text(3), keyGeneration: Int(try row.integer(4)),
-      olderKeyID: try row.optionalText(5), rotations: try row.instants(6),
-      expiresAt: try row.instant(7), hasEnded: try row.bool(8))
+      id: try row.text(0),
+      userID: try row.text(1),
+      generation: Int(try row.integer(2)),
+      keyID: try row.text(3),
+      keyGeneration: Int(try row.integer(4)),
+      olderKeyID: try row.optionalText(5),
+      rotations: try row.instants(6),
+      expiresAt: try row.instant(7),
+      hasEnded: try row.bool(8)
+    )
   }
 }

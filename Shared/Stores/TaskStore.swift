@@ -23,9 +23,15 @@ public struct TaskStore {
       INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
       """,
-      .text(id.text), .text(draft.title), .optionalText(draft.description),
-      .text(draft.status.name), .text(draft.priority.name), .text(draft.userID),
-      .microseconds(draft.dueDate?.microseconds), .microseconds(now.microseconds))
+      .text(id.text),
+      .text(draft.title),
+      .optionalText(draft.description),
+      .text(draft.status.name),
+      .text(draft.priority.name),
+      .text(draft.userID),
+      .microseconds(draft.dueDate?.microseconds),
+      .microseconds(now.microseconds)
+    )
     _ = try database.write(query)
     return TaskMessage(draft, id: id, at: now)
   }
@@ -36,7 +42,8 @@ public struct TaskStore {
   public func find(_ id: ID, owner: String?) throws -> TaskMessage {
     let rows = try database.read(
       Query("SELECT " + Self.columns + " FROM tasks WHERE id = $1", .text(id.text)),
-      map: TaskMessage.init(row:))
+      map: TaskMessage.init(row:)
+    )
     guard let task = rows.first, owner == nil || task.userID == owner else {
       throw Problem.taskNotFound
     }
@@ -47,7 +54,10 @@ public struct TaskStore {
   ///
   /// - Throws: `Problem` `TASK_NOT_FOUND`, `VERSION_MISMATCH`, `INVALID_TRANSITION`; `DatabaseError`.
   public func update(
-    _ id: ID, with changes: TaskChanges, owner: String?, at now: Instant
+    _ id: ID,
+    with changes: TaskChanges,
+    owner: String?,
+    at now: Instant
   ) throws -> TaskMessage {
     let query = Self.updateQuery(id, changes, owner, now)
     for _ in 0..<3 {
@@ -55,13 +65,14 @@ public struct TaskStore {
       // Nothing matched: find out why.
       let task = try find(id, owner: owner)
       if let expected = changes.expectedVersion, task.version != expected {
-        throw Problem(
-          .versionMismatch, "the task has been changed since: it is at version \(task.version)")
+        throw Problem.changed("task", since: task.version)
       }
       if let status = changes.status, !task.status.next.contains(status) {
         throw Problem(
-          .invalidTransition, "a task cannot go from \(task.status.name) to \(status.name)",
-          details: ["allowed": task.status.next.map(\.name).joined(separator: ", ")])
+          .invalidTransition,
+          "a task cannot go from \(task.status.name) to \(status.name)",
+          details: ["allowed": task.status.next.map(\.name).joined(separator: ", ")]
+        )
       }
       // Somebody changed it between the two statements: now it may match.
     }
@@ -69,11 +80,16 @@ public struct TaskStore {
   }
 
   private static func updateQuery(
-    _ id: ID, _ changes: TaskChanges, _ owner: String?, _ now: Instant
+    _ id: ID,
+    _ changes: TaskChanges,
+    _ owner: String?,
+    _ now: Instant
   ) -> Query {
     var query = Query(
       "UPDATE tasks SET version = version + 1, updated_at = $2",
-      .text(id.text), .microseconds(now.microseconds))
+      .text(id.text),
+      .microseconds(now.microseconds)
+    )
     if let title = changes.title { query.sql += ", title = " + query.bind(.text(title)) }
     if let description = changes.description {
       query.sql += ", description = " + query.bind(.optionalText(description))
@@ -101,11 +117,15 @@ public struct TaskStore {
 
   /// Removes a task.
   ///
-  /// - Throws: `Problem` `TASK_NOT_FOUND`; `DatabaseError`.
-  public func delete(_ id: ID, owner: String?) throws {
+  /// - Throws: `Problem` `TASK_NOT_FOUND`, `VERSION_MISMATCH`; `DatabaseError`.
+  public func delete(_ id: ID, expectedVersion: Int64?, owner: String?) throws {
     var query = Query("DELETE FROM tasks WHERE id = $1", .text(id.text))
     if let owner { query.sql += " AND user_id = " + query.bind(.text(owner)) }
-    guard try database.write(query) > 0 else { throw Problem.taskNotFound }
+    if let expectedVersion {
+      query.sql += " AND version = " + query.bind(.integer(expectedVersion))
+    }
+    guard try database.write(query) == 0 else { return }
+    throw Problem.changed("task", since: try find(id, owner: owner).version)
   }
 
   /// One page of tasks.
@@ -116,7 +136,10 @@ public struct TaskStore {
     response.tasks = try database.read(Self.listQuery(listing), map: TaskMessage.init(row:))
     if response.tasks.count > listing.page.size {
       response.tasks.removeLast()
-      response.nextPageToken = try listing.pageToken(after: response.tasks[listing.page.size - 1], pages: pages)
+      response.nextPageToken = try listing.pageToken(
+        after: response.tasks[listing.page.size - 1],
+        pages: pages
+      )
     }
     return response
   }
@@ -142,11 +165,13 @@ public struct TaskStore {
     }
     if let dueBefore = listing.dueBefore {
       conditions.append(
-        TaskListing.Key.dueDate.sql + " < " + query.bind(.microseconds(dueBefore.microseconds)))
+        TaskListing.Key.dueDate.sql + " < " + query.bind(.microseconds(dueBefore.microseconds))
+      )
     }
     if let dueAfter = listing.dueAfter {
       conditions.append(
-        TaskListing.Key.dueDate.sql + " >= " + query.bind(.microseconds(dueAfter.microseconds)))
+        TaskListing.Key.dueDate.sql + " >= " + query.bind(.microseconds(dueAfter.microseconds))
+      )
       conditions.append("due_date IS NOT NULL")
     }
     if let words = listing.words {

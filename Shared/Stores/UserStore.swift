@@ -23,19 +23,29 @@ public struct UserStore {
       """
       SELECT lower(username) = lower($1) FROM users WHERE lower(username) = lower($1)
       UNION ALL SELECT false FROM users WHERE lower(email) = lower($2)
-      """, .text(draft.username), .text(draft.email))
+      """,
+      .text(draft.username),
+      .text(draft.email)
+    )
     let taken = try database.read(query) { try $0.bool(0) }
     guard let isUsername = taken.first else { return }
     throw Problem(
       DatabaseError.refused(
-        sqlState: "23505", message: "", constraint: isUsername ? "users_username_key" : "users_email_key"))
+        sqlState: "23505",
+        message: "",
+        constraint: isUsername ? "users_username_key" : "users_email_key"
+      )
+    )
   }
 
   /// Adds a user.
   ///
   /// - Throws: `DatabaseError`.
   public func insert(
-    _ draft: UserDraft, passwordHash: String, id: ID, at now: Instant
+    _ draft: UserDraft,
+    passwordHash: String,
+    id: ID,
+    at now: Instant
   ) throws -> UserMessage {
     let query = Query(
       """
@@ -43,9 +53,15 @@ public struct UserStore {
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
       RETURNING
       """ + " " + Self.columns,
-      .text(id.text), .text(draft.username), .text(draft.email), .text(passwordHash),
-      .optionalText(draft.fullName), .text(draft.role.name), .text(draft.timeZone),
-      .microseconds(now.microseconds))
+      .text(id.text),
+      .text(draft.username),
+      .text(draft.email),
+      .text(passwordHash),
+      .optionalText(draft.fullName),
+      .text(draft.role.name),
+      .text(draft.timeZone),
+      .microseconds(now.microseconds)
+    )
     let rows = try database.write(query) { try UserMessage(row: $0) }
     return try rows.first ?? find(id)
   }
@@ -64,17 +80,21 @@ public struct UserStore {
   /// Who signs in, with the hash to hold the password against; `nil` when there is nobody of that name.
   ///
   /// - Throws: `DatabaseError`.
-  public func credentials(of name: Credentials.Name) throws -> (user: UserMessage, passwordHash: String)? {
+  public func credentials(of name: Credentials.Name) throws -> (
+    user: UserMessage, passwordHash: String
+  )? {
     let query =
       switch name {
       case .username(let username):
         Query(
           "SELECT " + Self.columns + ", password FROM users WHERE lower(username) = lower($1)",
-          .text(username))
+          .text(username)
+        )
       case .email(let email):
         Query(
           "SELECT " + Self.columns + ", password FROM users WHERE lower(email) = lower($1)",
-          .text(email))
+          .text(email)
+        )
       }
     return try database.read(query) { (try UserMessage(row: $0), try $0.text(9)) }.first
   }
@@ -98,53 +118,81 @@ public struct UserStore {
     try database.write(
       Query(
         "UPDATE users SET password = $3 WHERE id = $1 AND password = $2",
-        .text(id), .text(old), .text(new))) > 0
+        .text(id),
+        .text(old),
+        .text(new)
+      )
+    ) > 0
   }
 
   /// Changes a user. A new password ends every session but `sessionID`; a new role ends all of them,
   /// because their access tokens name the old one.
   ///
-  /// - Parameter verifiedHash: the hash that the current password was held against; when it is no longer
+  /// `verifiedHash` is the hash that the current password was held against; when it is no longer
   ///   the user's, nothing happens.
   /// - Throws: `Problem` `USER_NOT_FOUND`, `VERSION_MISMATCH`, `INVALID_CREDENTIALS`; `DatabaseError`.
   public func update(
-    _ id: ID, with changes: UserChanges, passwordHash: String?, verifiedHash: String?,
-    keeping sessionID: String?, at now: Instant
+    _ id: ID,
+    with changes: UserChanges,
+    passwordHash: String?,
+    verifiedHash: String?,
+    keeping sessionID: String?,
+    at now: Instant
   ) throws -> UserMessage {
     let query = Self.updateQuery(id, changes, passwordHash, verifiedHash, now)
-    let user =
-      passwordHash == nil && changes.role == nil
-      ? try database.write(query, map: { try UserMessage(row: $0) }).first
-      : try database.transaction { transaction in
-        let user = try transaction.run(query) { try UserMessage(row: $0) }.first
-        if user != nil {
-          try SessionStore.endAll(
-            of: id.text, keeping: changes.role == nil ? sessionID : nil,
-            reason: changes.role == nil ? "PASSWORD_CHANGE" : "ROLE_CHANGE", at: now, transaction)
+    for _ in 0..<3 {
+      let user =
+        passwordHash == nil && changes.role == nil
+        ? try database.write(query, map: { try UserMessage(row: $0) }).first
+        : try database.transaction { transaction in
+          let user = try transaction.run(query) { try UserMessage(row: $0) }.first
+          if user != nil {
+            try SessionStore.endAll(
+              of: id.text,
+              keeping: changes.role == nil ? sessionID : nil,
+              reason: changes.role == nil ? "PASSWORD_CHANGE" : "ROLE_CHANGE",
+              at: now,
+              transaction
+            )
+          }
+          return user
         }
-        return user
+      if let user { return user }
+      // Nothing matched: find out why.
+      let version = try find(id).version
+      if let expected = changes.expectedVersion, version != expected {
+        throw Problem.changed("user", since: version)
       }
-    if let user { return user }
-    let found = try find(id)
-    if let expected = changes.expectedVersion, found.version != expected {
-      throw Problem(
-        .versionMismatch, "the user has been changed since: it is at version \(found.version)")
+      if let verifiedHash, try self.passwordHash(of: id) != verifiedHash {
+        throw Problem(.invalidCredentials, "the password was changed at the same time")
+      }
+      // Somebody changed it between the two statements: now it may match.
     }
-    throw Problem(.invalidCredentials, "the password was changed at the same time")
+    throw Problem.unavailable(cause: "user \(id) changed between three attempts")
   }
 
   private static func updateQuery(
-    _ id: ID, _ changes: UserChanges, _ passwordHash: String?, _ verifiedHash: String?, _ now: Instant
+    _ id: ID,
+    _ changes: UserChanges,
+    _ passwordHash: String?,
+    _ verifiedHash: String?,
+    _ now: Instant
   ) -> Query {
     var query = Query(
       "UPDATE users SET version = version + 1, updated_at = $2",
-      .text(id.text), .microseconds(now.microseconds))
-    if let username = changes.username { query.sql += ", username = " + query.bind(.text(username)) }
+      .text(id.text),
+      .microseconds(now.microseconds)
+    )
+    if let username = changes.username {
+      query.sql += ", username = " + query.bind(.text(username))
+    }
     if let email = changes.email { query.sql += ", email = " + query.bind(.text(email)) }
     if let fullName = changes.fullName {
       query.sql += ", full_name = " + query.bind(.optionalText(fullName))
     }
-    if let timeZone = changes.timeZone { query.sql += ", time_zone = " + query.bind(.text(timeZone)) }
+    if let timeZone = changes.timeZone {
+      query.sql += ", time_zone = " + query.bind(.text(timeZone))
+    }
     if let role = changes.role { query.sql += ", role = " + query.bind(.text(role.name)) }
     if let passwordHash { query.sql += ", password = " + query.bind(.text(passwordHash)) }
     query.sql += " WHERE id = $1"
@@ -158,11 +206,14 @@ public struct UserStore {
 
   /// Removes a user; the sessions go with it.
   ///
-  /// - Throws: `Problem` `USER_NOT_FOUND`; `DatabaseError`.
-  public func delete(_ id: ID) throws {
-    guard try database.write(Query("DELETE FROM users WHERE id = $1", .text(id.text))) > 0 else {
-      throw Problem.userNotFound
+  /// - Throws: `Problem` `USER_NOT_FOUND`, `VERSION_MISMATCH`; `DatabaseError`.
+  public func delete(_ id: ID, expectedVersion: Int64?) throws {
+    var query = Query("DELETE FROM users WHERE id = $1", .text(id.text))
+    if let expectedVersion {
+      query.sql += " AND version = " + query.bind(.integer(expectedVersion))
     }
+    guard try database.write(query) == 0 else { return }
+    throw Problem.changed("user", since: try find(id).version)
   }
 
   /// One page of users, the newest first.
@@ -180,7 +231,10 @@ public struct UserStore {
     response.users = try database.read(query) { try UserMessage(row: $0) }
     if response.users.count > listing.page.size {
       response.users.removeLast()
-      response.nextPageToken = try listing.pageToken(after: response.users[listing.page.size - 1], pages: pages)
+      response.nextPageToken = try listing.pageToken(
+        after: response.users[listing.page.size - 1],
+        pages: pages
+      )
     }
     return response
   }

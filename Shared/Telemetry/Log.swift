@@ -1,7 +1,6 @@
+import Glibc
 public import JSON
 public import Values
-
-import Glibc
 
 /// Writes one JSON object per line, each with a single `write`, so that the lines of many processes never
 /// mix. A file that has grown past its bound is renamed to `<file>.1` and begun anew.

@@ -18,7 +18,12 @@ public struct AccessClaims: Equatable, Sendable {
 
   /// Claims.
   public init(
-    subject: String, role: String, sessionID: String?, tokenID: String, issuedAt: Int64, expiresAt: Int64
+    subject: String,
+    role: String,
+    sessionID: String?,
+    tokenID: String,
+    issuedAt: Int64,
+    expiresAt: Int64
   ) {
     self.subject = subject
     self.role = role
@@ -120,7 +125,8 @@ public struct AccessTokens: Sendable {
   }
 
   private func object(_ segment: Substring.UTF8View, _ name: String) throws -> JSONObject {
-    guard let bytes = Base64URL.decode(segment), case .object(let object)? = try? JSONValue(parsing: bytes)
+    guard let bytes = Base64URL.decode(segment),
+      case .object(let object)? = try? JSONValue(parsing: bytes)
     else { throw TokenError.invalid("the \(name) is not a JSON object in base64url") }
     return object
   }
@@ -151,7 +157,12 @@ public struct AccessTokens: Sendable {
       throw TokenError.invalid("sid is not a UUID")
     }
     return AccessClaims(
-      subject: subject, role: role, sessionID: sessionID?.string,
-      tokenID: payload["jti"]?.string ?? "", issuedAt: issuedAt, expiresAt: expiresAt)
+      subject: subject,
+      role: role,
+      sessionID: sessionID?.string,
+      tokenID: payload["jti"]?.string ?? "",
+      issuedAt: issuedAt,
+      expiresAt: expiresAt
+    )
   }
 }

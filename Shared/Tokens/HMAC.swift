@@ -7,7 +7,9 @@ public enum HMACSHA256 {
 
   /// The code of a message. The corresponding C function is `HMAC`.
   public static func code(_ message: some Collection<UInt8>, key: [UInt8]) -> [UInt8] {
-    if let code = message.withContiguousStorageIfAvailable({ code(buffer: $0, key: key) }) { return code }
+    if let code = message.withContiguousStorageIfAvailable({ code(buffer: $0, key: key) }) {
+      return code
+    }
     return ContiguousArray(message).withUnsafeBufferPointer { code(buffer: $0, key: key) }
   }
 
@@ -30,5 +32,8 @@ public func sha256Hexadecimal(_ text: String) -> String {
   let bytes = Array(text.utf8)
   _ = SHA256(bytes, bytes.count, &digest)
   let digits = Array("0123456789abcdef".utf8)
-  return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  return String(
+    decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
+    as: UTF8.self
+  )
 }

@@ -57,7 +57,9 @@ public struct KeyRing: Sendable {
       if signs { signing.append(key) }
     }
     guard signing.count == 1 else {
-      throw Malformed(message: "the key file has \(signing.count) signing keys, it must have exactly one")
+      throw Malformed(
+        message: "the key file has \(signing.count) signing keys, it must have exactly one"
+      )
     }
     self.keys = keys
     self.signing = signing[0]
@@ -68,14 +70,20 @@ public struct KeyRing: Sendable {
       let id = members["kid"]?.string, (1...64).contains(id.utf8.count),
       !id.utf8.contains(UInt8(ascii: ".")), members["alg"]?.string ?? "HS256" == "HS256",
       let secret = members["k"]?.string.flatMap({ Base64URL.decode($0.utf8) })
-    else { throw Malformed(message: "key \(number) of the key file is not an HS256 key with kid and k") }
+    else {
+      throw Malformed(message: "key \(number) of the key file is not an HS256 key with kid and k")
+    }
     guard secret.count >= minimumSecretBytes else {
-      throw Malformed(message: "key \(id) has less than \(minimumSecretBytes) bytes (RFC 7518 §3.2)")
+      throw Malformed(
+        message: "key \(id) has less than \(minimumSecretBytes) bytes (RFC 7518 §3.2)"
+      )
     }
     guard case .array(let operations)? = members["key_ops"],
       operations.allSatisfy({ $0.string == "sign" || $0.string == "verify" }),
       operations.contains(.string("verify"))
-    else { throw Malformed(message: "key \(id) needs key_ops with \"verify\", and \"sign\" if it signs") }
+    else {
+      throw Malformed(message: "key \(id) needs key_ops with \"verify\", and \"sign\" if it signs")
+    }
     return (Key(id: id, secret: secret), operations.contains(.string("sign")))
   }
 
@@ -119,7 +127,7 @@ public final class KeyRingFile {
   /// that is not among them. A changed file that cannot be used is reported and the keys from before stay in
   /// use.
   ///
-  /// - Parameter maximumAgeMilliseconds: how long ago the file may have been looked at.
+  /// `maximumAgeMilliseconds` is how long ago the file may have been looked at.
   /// - Throws: `KeyRing.Malformed` when the file has never been usable.
   public func current(at now: Instant, maximumAgeMilliseconds: Int64 = 1000) throws -> KeyRing {
     if let ring, let checkedAt,
@@ -145,7 +153,9 @@ public final class KeyRingFile {
 
   private func contents() throws -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw KeyRing.Malformed(message: "cannot read the key file \(path)") }
+    guard descriptor >= 0 else {
+      throw KeyRing.Malformed(message: "cannot read the key file \(path)")
+    }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: Self.maximumBytes + 1)
     // A regular file of this size comes with one call.

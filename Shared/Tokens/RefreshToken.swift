@@ -20,7 +20,8 @@ public enum RefreshTokens {
   /// The token of a session's generation; `nil` when the ring no longer has the key.
   public static func make(sessionID: ID, generation: Int, keyID: String, ring: KeyRing) -> String? {
     guard let key = ring.key(keyID) else { return nil }
-    let content = bytes(of: sessionID) + (0..<4).map { UInt8(truncatingIfNeeded: generation >> (24 - 8 * $0)) }
+    let content =
+      bytes(of: sessionID) + (0..<4).map { UInt8(truncatingIfNeeded: generation >> (24 - 8 * $0)) }
     let code = HMACSHA256.code(content, key: key.refreshSecret)
     return "\(keyID).\(Base64URL.encode(content)).\(Base64URL.encode(code))"
   }
@@ -34,7 +35,9 @@ public enum RefreshTokens {
     guard segments.count == 3, let content = Base64URL.decode(segments[1]), content.count == 20,
       let code = Base64URL.decode(segments[2])
     else { throw TokenError.invalid("not a refresh token of ours") }
-    guard let key = ring.key(String(decoding: segments[0], as: UTF8.self)) else { throw TokenError.unknownKey }
+    guard let key = ring.key(String(decoding: segments[0], as: UTF8.self)) else {
+      throw TokenError.unknownKey
+    }
     guard HMACSHA256.isEqual(HMACSHA256.code(content, key: key.refreshSecret), code) else {
       throw TokenError.invalid("wrong code")
     }
@@ -43,7 +46,9 @@ public enum RefreshTokens {
   }
 
   private static func bytes(of id: ID) -> [UInt8] {
-    let digits = id.text.utf8.filter { $0 != UInt8(ascii: "-") }.map { $0 < 0x3A ? $0 - 0x30 : $0 - 0x57 }
+    let digits = id.text.utf8.filter { $0 != UInt8(ascii: "-") }.map {
+      $0 < 0x3A ? $0 - 0x30 : $0 - 0x57
+    }
     return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
   }
 

@@ -1,7 +1,8 @@
 /// Base64 with the URL and file name safe alphabet and no padding. Source: RFC 4648 §5, RFC 7515 §2.
 public enum Base64URL {
   private static let alphabet = Array(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8
+  )
 
   /// The value of each character; 255 for one that is not of the alphabet.
   private static let values: [UInt8] = {
@@ -38,7 +39,9 @@ public enum Base64URL {
   /// that say nothing are not zero: every value has exactly one text.
   public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
     // Text lies in one piece nearly always, and walking a buffer is several times as fast.
-    if let decoded = text.withContiguousStorageIfAvailable({ decode(buffer: $0) }) { return decoded }
+    if let decoded = text.withContiguousStorageIfAvailable({ decode(buffer: $0) }) {
+      return decoded
+    }
     return ContiguousArray(text).withUnsafeBufferPointer { decode(buffer: $0) }
   }
 
@@ -51,7 +54,10 @@ public enum Base64URL {
       values.withUnsafeBufferPointer { values in
         for character in text {
           let value = values[Int(character)]
-          guard value != 255 else { return isSound = false }
+          guard value != 255 else {
+            isSound = false
+            return
+          }
           bits = bits << 6 | UInt32(value)
           count += 6
           guard count >= 8 else { continue }

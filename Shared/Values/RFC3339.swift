@@ -87,7 +87,8 @@ extension Instant {
   /// Seconds of 0001-01-01T00:00:00Z and of 9999-12-31T23:59:59Z.
   private static let representable = -62_135_596_800...253_402_300_799
 
-  private static func floorDivide(_ number: Int, by divisor: Int) -> (quotient: Int, remainder: Int) {
+  private static func floorDivide(_ number: Int, by divisor: Int) -> (quotient: Int, remainder: Int)
+  {
     let (quotient, remainder) = number.quotientAndRemainder(dividingBy: divisor)
     return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
   }
@@ -130,7 +131,8 @@ private struct Digits {
   init(utf8: [UInt8]) { self.utf8 = utf8 }
 
   private static let form = Instant.Malformed(
-    reason: "is not an RFC 3339 timestamp such as 2026-11-22T10:00:00Z")
+    reason: "is not an RFC 3339 timestamp such as 2026-11-22T10:00:00Z"
+  )
 
   private mutating func next() -> UInt8? {
     guard position < utf8.count else { return nil }
@@ -145,7 +147,10 @@ private struct Digits {
   }
 
   mutating func number(
-    _ count: Int, in range: ClosedRange<Int>, _ name: String, then separators: String? = nil
+    _ count: Int,
+    in range: ClosedRange<Int>,
+    _ name: String,
+    then separators: String? = nil
   ) throws -> Int {
     var number = 0
     for _ in 0..<count {
@@ -157,7 +162,9 @@ private struct Digits {
     }
     guard range.contains(number) else {
       throw Instant.Malformed(
-        reason: "has an impossible \(name): \(number) is not in \(range.lowerBound) to \(range.upperBound)")
+        reason:
+          "has an impossible \(name): \(number) is not in \(range.lowerBound) to \(range.upperBound)"
+      )
     }
     return number
   }

@@ -55,7 +55,7 @@ public struct Fields {
   /// Notes every field that nobody took.
   public mutating func finish() {
     for field in values where !field.isTaken {
-      violations.add(String(field.name.prefix(64)), "is not a field of this request")
+      violations.add(field.name.excerpt(), "is not a field of this request")
     }
   }
 

@@ -72,7 +72,8 @@ public struct HTTPReply {
     let code = Problem.Code(rawValue: validation.reason) ?? .tokenInvalid
     self.init(
       status: 401,
-      headers: [("X-Refusal", code.rawValue), ("WWW-Authenticate", Self.challenge(code))])
+      headers: [("X-Refusal", code.rawValue), ("WWW-Authenticate", Self.challenge(code))]
+    )
   }
 
   /// Source: RFC 6750 §3.
@@ -96,7 +97,8 @@ public struct HTTPReply {
     }
     let query = kept.map { PercentEncoding.encode($0) } + ["page_token=\(pageToken)"]
     // What a client sent goes into a header: encoded, nothing in it can end the line or the link.
-    return "<\(PercentEncoding.encode(request.path.utf8))?\(query.joined(separator: "&"))>; rel=\"next\""
+    return
+      "<\(PercentEncoding.encode(request.path.utf8))?\(query.joined(separator: "&"))>; rel=\"next\""
   }
 
   /// Source: RFC 9110 §15.

@@ -16,7 +16,8 @@ enum PercentEncoding {
       }
     }
     // What the gateway handed over in another encoding has become U+FFFD.
-    guard let decoded = String(validating: bytes, as: UTF8.self), !decoded.unicodeScalars.contains("\u{FFFD}")
+    guard let decoded = String(validating: bytes, as: UTF8.self),
+      !decoded.unicodeScalars.contains("\u{FFFD}")
     else { return nil }
     return decoded
   }

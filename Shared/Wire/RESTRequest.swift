@@ -1,6 +1,7 @@
 public import API
 public import Endpoint
 import JSON
+import Values
 
 /// A request message that can be read from the fields of a REST request. One for each `rpc`.
 public protocol RequestMessage: Message {
@@ -28,17 +29,22 @@ public enum RESTDecoder {
   /// - Throws: `Problem` `NOT_FOUND`, `METHOD_NOT_ALLOWED`, `UNSUPPORTED_MEDIA_TYPE`, `MALFORMED_JSON`,
   ///   or `INVALID_ARGUMENT` for a body where there can be none.
   public static func decode<Request: RequestMessage>(
-    _ request: HTTPRequest, route: Route, as type: Request.Type = Request.self
+    _ request: HTTPRequest,
+    route: Route,
+    as type: Request.Type = Request.self
   ) throws -> Decoded<Request> {
     guard let parameters = route.match(request.path) else {
       throw Problem(.notFound, "there is nothing at this path")
     }
-    guard route.methods.contains(where: { $0.rawValue == request.method }) || request.check != nil else {
+    guard route.methods.contains(where: { $0.rawValue == request.method }) || request.check != nil
+    else {
       throw Problem(.methodNotAllowed, "\(request.method.prefix(16)) is not possible here")
     }
     var fields = Fields(mode: request.method == "PATCH" ? .partial : .whole)
     if let body = try body(of: request) { fields.add(body) }
-    for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { fields.add(name, text: value) }
+    for (name, value) in parameters.sorted(by: { $0.key < $1.key }) {
+      fields.add(name, text: value)
+    }
     try addQuery(of: request, to: &fields)
     var message = Request(&fields)
     fields.finish()
@@ -50,7 +56,8 @@ public enum RESTDecoder {
   ///
   /// - Throws: `Problem` `MALFORMED_JSON`.
   public static func decode<Request: RequestMessage>(
-    json bytes: [UInt8], as type: Request.Type = Request.self
+    json bytes: [UInt8],
+    as type: Request.Type = Request.self
   ) throws -> Decoded<Request> {
     var fields = Fields(mode: .partial)
     fields.add(try object(bytes))
@@ -68,7 +75,10 @@ public enum RESTDecoder {
       return nil
     default:
       guard let type = request.contentType, isJSON(type) else {
-        throw Problem(.unsupportedMediaType, "the body must be JSON: Content-Type: application/json")
+        throw Problem(
+          .unsupportedMediaType,
+          "the body must be JSON: Content-Type: application/json"
+        )
       }
       return try object(request.body)
     }
@@ -93,8 +103,12 @@ public enum RESTDecoder {
     } catch let error as JSONError {
       let place = "line \(error.line), column \(error.column)"
       throw Problem(
-        .malformedJSON, "the body is not valid JSON: \(error.reason) at \(place)",
-        details: ["line": "\(error.line)", "column": "\(error.column)", "offset": "\(error.offset)"])
+        .malformedJSON,
+        "the body is not valid JSON: \(error.reason) at \(place)",
+        details: [
+          "line": "\(error.line)", "column": "\(error.column)", "offset": "\(error.offset)",
+        ]
+      )
     }
   }
 
@@ -107,9 +121,13 @@ public enum RESTDecoder {
     }
     for pair in pairs {
       let parts = pair.split(
-        separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+        separator: UInt8(ascii: "="),
+        maxSplits: 1,
+        omittingEmptySubsequences: false
+      )
       guard let name = PercentEncoding.decode(parts[0]),
-        let value = parts.count == 2 ? PercentEncoding.decode(parts[1]) : "" else {
+        let value = parts.count == 2 ? PercentEncoding.decode(parts[1]) : ""
+      else {
         let name = String(decoding: parts[0].prefix(64), as: UTF8.self)
         fields.violations.add(name, "is not valid percent-encoded UTF-8 without U+0000")
         continue
@@ -117,7 +135,7 @@ public enum RESTDecoder {
       if request.method == "GET" {
         fields.add(name, text: value)
       } else {
-        fields.violations.add(String(name.prefix(64)), "must stand in the body, not in the query")
+        fields.violations.add(name.excerpt(), "must stand in the body, not in the query")
       }
     }
   }

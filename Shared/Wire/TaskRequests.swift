@@ -28,6 +28,11 @@ extension DeleteTaskRequest: RequestMessage {
     self.init()
     id = fields.requiredString("id")
   }
+
+  /// The version of `If-Match`.
+  public mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations) {
+    if let version = request.expectedVersion(&violations) { expectedVersion = version }
+  }
 }
 
 extension UpdateTaskRequest: RequestMessage {

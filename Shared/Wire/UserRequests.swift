@@ -27,6 +27,11 @@ extension DeleteUserRequest: RequestMessage {
     self.init()
     id = fields.requiredString("id")
   }
+
+  /// The version of `If-Match`.
+  public mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations) {
+    if let version = request.expectedVersion(&violations) { expectedVersion = version }
+  }
 }
 
 extension UpdateUserRequest: RequestMessage {
@@ -40,7 +45,9 @@ extension UpdateUserRequest: RequestMessage {
     if let fullName = fields.string("full_name") { self.fullName = fullName }
     if let timeZone = fields.string("time_zone") { self.timeZone = timeZone }
     if let password = fields.string("password") { self.password = password }
-    if let currentPassword = fields.string("current_password") { self.currentPassword = currentPassword }
+    if let currentPassword = fields.string("current_password") {
+      self.currentPassword = currentPassword
+    }
     role = fields.named("role") ?? .unspecified
   }
 

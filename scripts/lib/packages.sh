@@ -44,7 +44,7 @@ find_swift() {
       return
     fi
   done
-  die "there is no Swift toolchain: install Swift 6.1 or newer from https://www.swift.org/install/linux/ (looked in PATH, /opt/swift/usr/bin and ~/.local/share/swiftly/bin)"
+  die "there is no Swift toolchain: install Swift 6.2 or newer from https://www.swift.org/install/linux/ (looked in PATH, /opt/swift/usr/bin and ~/.local/share/swiftly/bin)"
 }
 
 # Makes the Python environment of the end-to-end tests, if it is not there as their requirements say.

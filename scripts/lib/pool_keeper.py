@@ -103,10 +103,15 @@ def _after_fork_in_child():
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
-def make_pool_keeper(supervisord, **_settings):
+def _guard_forks(_event):
     os.register_at_fork(
         before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS),
         after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS),
         after_in_child=_after_fork_in_child,
     )
+
+
+def make_pool_keeper(supervisord, **_settings):
+    # Not before supervisord has become a daemon: that is a fork too, and it keeps its own handlers.
+    events.subscribe(events.SupervisorRunningEvent, _guard_forks)
     return PoolKeeper(supervisord)

@@ -117,12 +117,13 @@ prepare_state() {
   for name in nginx-{error,access}.log {nginx,postgres,initdb}.out supervisord.log $(worker_outputs); do
     [[ -e $state/logs/$name ]] || install -m 600 /dev/null "$state/logs/$name"
   done
-  # nginx does not bound its log itself.
-  file=$state/logs/nginx-access.log
-  if (($(stat -c %s "$file") > 50000000)); then
-    mv "$file" "$file.1"
-    install -m 600 /dev/null "$file"
-  fi
+  # nginx does not bound its logs itself.
+  for file in "$state"/logs/nginx-{access,error}.log; do
+    if (($(stat -c %s "$file") > 50000000)); then
+      mv "$file" "$file.1"
+      install -m 600 /dev/null "$file"
+    fi
+  done
 
   if [[ ! $database_only ]]; then
     while read -r name; do
@@ -170,9 +171,10 @@ copy_if_changed() {
 make_keys() {
   (
     umask 077
-    jq -n --arg kid "$(date -u +%Y%m%d)-$(openssl rand -hex 4)" \
-      --arg key "$(openssl rand -base64 48 | tr -d '\n=' | tr '+/' '-_')" \
-      '{keys: [{kty: "oct", kid: $kid, alg: "HS256", k: $key, key_ops: ["sign", "verify"]}]}'
+    # The key goes through a pipe: a command line is everybody's to read.
+    openssl rand -base64 48 | tr -d '\n=' | tr '+/' '-_' |
+      jq -R --arg kid "$(date -u +%Y%m%d)-$(openssl rand -hex 4)" \
+        '{keys: [{kty: "oct", kid: $kid, alg: "HS256", k: ., key_ops: ["sign", "verify"]}]}'
   )
 }
 

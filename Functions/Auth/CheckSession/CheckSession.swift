@@ -18,13 +18,17 @@ struct CheckSession: Function {
   let sessions: SessionStore
   let tokens: SessionTokens
 
-  func respond(to request: ValidateTokenRequest, in context: Context) throws -> ValidateTokenResponse {
+  func respond(to request: ValidateTokenRequest, in context: Context) throws
+    -> ValidateTokenResponse
+  {
     do {
       let claims = try tokens.claims(of: request.token, at: context.now)
       guard let sessionID = claims.sessionID else { return ValidateTokenResponse(claims) }
       let lives = try sessions.lives(sessionID, at: context.now) ?? true
       return lives ? ValidateTokenResponse(claims) : .refused(.sessionRevoked)
-    } catch let problem as Problem where problem.code == .tokenInvalid || problem.code == .tokenExpired {
+    } catch let problem as Problem
+      where problem.code == .tokenInvalid || problem.code == .tokenExpired
+    {
       return .refused(problem.code)
     }
   }

@@ -50,8 +50,11 @@ struct Login: Function {
   static func main() {
     Serving.run {
       Login(
-        users: $0.users, sessions: $0.sessions, tokens: try $0.tokens,
-        passwords: try Bcrypt(cost: $0.settings.bcryptCost))
+        users: $0.users,
+        sessions: $0.sessions,
+        tokens: try $0.tokens,
+        passwords: try Bcrypt(cost: $0.settings.bcryptCost)
+      )
     }
   }
 }

@@ -20,7 +20,11 @@ struct Logout: Function {
   func respond(to request: LogoutRequest, in context: Context) throws -> Empty {
     let token = try tokens.read(refreshToken: request.refreshToken, at: context.now)
     try sessions.logOut(
-      token.sessionID, generation: token.generation, everywhere: request.everywhere, at: context.now)
+      token.sessionID,
+      generation: token.generation,
+      everywhere: request.everywhere,
+      at: context.now
+    )
     return .nothing
   }
 

@@ -11,7 +11,11 @@ import Tokens
 /// `REFRESH_TOKEN_REUSED`. Else `REFRESH_TOKEN_INVALID`, `REFRESH_TOKEN_EXPIRED`, `SESSION_REVOKED`.
 @main
 struct RefreshToken: Function {
-  static let route = Route(.post, path: "/api/v1/auth/refresh", rpc: "auth.v1.AuthService/RefreshToken")
+  static let route = Route(
+    .post,
+    path: "/api/v1/auth/refresh",
+    rpc: "auth.v1.AuthService/RefreshToken"
+  )
   static let access = Access.anyone
 
   let sessions: SessionStore

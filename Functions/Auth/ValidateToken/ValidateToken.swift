@@ -10,13 +10,19 @@ import Values
 /// whether its session still lives. A token that does not count is no error: the answer says why.
 @main
 struct ValidateToken: Function {
-  static let route = Route(.post, path: "/api/v1/auth/validate", rpc: "auth.v1.AuthService/ValidateToken")
+  static let route = Route(
+    .post,
+    path: "/api/v1/auth/validate",
+    rpc: "auth.v1.AuthService/ValidateToken"
+  )
   static let access = Access.anyone
 
   let sessions: SessionStore
   let tokens: SessionTokens
 
-  func respond(to request: ValidateTokenRequest, in context: Context) throws -> ValidateTokenResponse {
+  func respond(to request: ValidateTokenRequest, in context: Context) throws
+    -> ValidateTokenResponse
+  {
     guard !request.token.isEmpty else { return .refused(.unauthenticated) }
     do {
       let claims = try tokens.claims(of: request.token, at: context.now)
@@ -27,7 +33,9 @@ struct ValidateToken: Function {
       }
       response.username = user.username
       return response
-    } catch let problem as Problem where problem.code == .tokenInvalid || problem.code == .tokenExpired {
+    } catch let problem as Problem
+      where problem.code == .tokenInvalid || problem.code == .tokenExpired
+    {
       return .refused(problem.code)
     }
   }

@@ -14,11 +14,15 @@ struct VerifyToken: Function {
 
   let tokens: SessionTokens
 
-  func respond(to request: ValidateTokenRequest, in context: Context) throws -> ValidateTokenResponse {
+  func respond(to request: ValidateTokenRequest, in context: Context) throws
+    -> ValidateTokenResponse
+  {
     guard !request.token.isEmpty else { return .refused(.unauthenticated) }
     do {
       return ValidateTokenResponse(try tokens.claims(of: request.token, at: context.now))
-    } catch let problem as Problem where problem.code == .tokenInvalid || problem.code == .tokenExpired {
+    } catch let problem as Problem
+      where problem.code == .tokenInvalid || problem.code == .tokenExpired
+    {
       return .refused(problem.code)
     }
   }

@@ -13,7 +13,9 @@ struct CreateAdmin {
     do {
       let arguments = CommandLine.arguments
       guard arguments.count == 3, let password = readLine(strippingNewline: true) else {
-        throw Settings.Invalid(message: "usage: create-admin NAME EMAIL, the password on standard input")
+        throw Settings.Invalid(
+          message: "usage: create-admin NAME EMAIL, the password on standard input"
+        )
       }
       let resources = try Resources(function: "create-admin", settings: .ofProcess)
       var request = CreateUserRequest()
@@ -24,7 +26,12 @@ struct CreateAdmin {
       try resources.users.checkFree(draft)
       let hash = try Bcrypt(cost: resources.settings.bcryptCost).hash(draft.password)
       let context = Context(now: resources.now, caller: .unknown)
-      let user = try resources.users.insert(draft, passwordHash: hash, id: context.newID(), at: context.now)
+      let user = try resources.users.insert(
+        draft,
+        passwordHash: hash,
+        id: context.newID(),
+        at: context.now
+      )
       print("\(user.username) is an admin, id \(user.id)")
     } catch {
       Serving.fail("create-admin", error)

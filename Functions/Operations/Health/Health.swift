@@ -20,20 +20,28 @@ struct Health: Function {
     var response = CheckResponse()
     response.status = "UP"
     guard request.probe != "live" else { return response }
-    guard request.probe == "ready" else { throw Problem(.notFound, "there is nothing at this path") }
+    guard request.probe == "ready" else {
+      throw Problem(.notFound, "there is nothing at this path")
+    }
     var down: [String: String] = [:]
+    let deadline = Deadline(millisecondsFromNow: 800)
     for (name, services, database) in databases
     where request.service.isEmpty || services.contains(request.service) {
-      database.deadline = Deadline(millisecondsFromNow: 1000)
+      database.deadline = deadline
       do {
         _ = try database.read(Query("SELECT 1")) { try $0.integer(0) }
         response.checks[name] = "UP"
       } catch let error as DatabaseError {
-        down[name] = if case .deadlineExceeded = error { "does not answer" } else { "cannot be reached" }
+        down[name] =
+          if case .deadlineExceeded = error { "does not answer" } else { "cannot be reached" }
       }
     }
     guard down.isEmpty else {
-      throw Problem(.unavailable, "not ready: \(down.keys.sorted().joined(separator: ", ")) down", details: down)
+      throw Problem(
+        .unavailable,
+        "not ready: \(down.keys.sorted().joined(separator: ", ")) down",
+        details: down
+      )
     }
     return response
   }

@@ -14,7 +14,8 @@ struct Migrate {
       }
       let database = Database(
         url: try Settings.ofProcess.required("DATABASE_URL"),
-        options: .init(applicationName: "migrate", statementTimeoutMilliseconds: 600_000))
+        options: .init(applicationName: "migrate", statementTimeoutMilliseconds: 600_000)
+      )
       let count = try Migrator(database: database) { print($0) }.migrate(directory: arguments[1])
       print(count == 0 ? "up to date" : "\(count) applied")
     } catch let failure as Migrator.Failure {

@@ -12,7 +12,11 @@ import Values
 @main
 struct CreateTask: Function {
   static let route = Route(
-    .post, path: "/api/v1/tasks", rpc: "task.v1.TaskService/CreateTask", creates: "/api/v1/tasks/{id}")
+    .post,
+    path: "/api/v1/tasks",
+    rpc: "task.v1.TaskService/CreateTask",
+    creates: "/api/v1/tasks/{id}"
+  )
   static let access = Access.signedIn
 
   let tasks: TaskStore

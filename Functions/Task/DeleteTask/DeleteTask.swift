@@ -6,17 +6,26 @@ import Values
 
 /// `DELETE /api/v1/tasks/{id}`, gRPC `task.v1.TaskService/DeleteTask`: removes a task.
 ///
-/// For its owner and for admins; for other users it is a `TASK_NOT_FOUND`.
+/// For its owner and for admins; for other users it is a `TASK_NOT_FOUND`. `VERSION_MISMATCH` when it
+/// has changed since the version that the caller names.
 @main
 struct DeleteTask: Function {
-  static let route = Route(.delete, path: "/api/v1/tasks/{id}", rpc: "task.v1.TaskService/DeleteTask")
+  static let route = Route(
+    .delete,
+    path: "/api/v1/tasks/{id}",
+    rpc: "task.v1.TaskService/DeleteTask"
+  )
   static let access = Access.roles([.user, .admin])
 
   let tasks: TaskStore
 
   func respond(to request: DeleteTaskRequest, in context: Context) throws -> Empty {
     guard let id = ID(request.id) else { throw Problem.taskNotFound }
-    try tasks.delete(id, owner: context.caller.role == .admin ? nil : context.caller.userID)
+    try tasks.delete(
+      id,
+      expectedVersion: request.hasExpectedVersion ? request.expectedVersion : nil,
+      owner: context.caller.role == .admin ? nil : context.caller.userID
+    )
     return .nothing
   }
 

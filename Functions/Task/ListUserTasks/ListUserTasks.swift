@@ -13,7 +13,10 @@ import Stores
 @main
 struct ListUserTasks: Function {
   static let route = Route(
-    .get, path: "/api/v1/users/{user_id}/tasks", rpc: "task.v1.TaskService/ListUserTasks")
+    .get,
+    path: "/api/v1/users/{user_id}/tasks",
+    rpc: "task.v1.TaskService/ListUserTasks"
+  )
   static let access = Access.signedIn
 
   let tasks: TaskStore

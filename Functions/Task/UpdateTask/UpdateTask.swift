@@ -12,7 +12,12 @@ import Values
 /// become the new one, `PERMISSION_DENIED` when somebody who is not an admin hands it to another.
 @main
 struct UpdateTask: Function {
-  static let route = Route(.put, .patch, path: "/api/v1/tasks/{id}", rpc: "task.v1.TaskService/UpdateTask")
+  static let route = Route(
+    .put,
+    .patch,
+    path: "/api/v1/tasks/{id}",
+    rpc: "task.v1.TaskService/UpdateTask"
+  )
   static let access = Access.roles([.user, .admin])
 
   let tasks: TaskStore

@@ -13,7 +13,11 @@ import Values
 @main
 struct CreateUser: Function {
   static let route = Route(
-    .post, path: "/api/v1/users", rpc: "user.v1.UserService/CreateUser", creates: "/api/v1/users/{id}")
+    .post,
+    path: "/api/v1/users",
+    rpc: "user.v1.UserService/CreateUser",
+    creates: "/api/v1/users/{id}"
+  )
   static let access = Access.anyoneKnownOrNot
 
   let users: UserStore
@@ -37,8 +41,10 @@ struct CreateUser: Function {
   static func main() {
     Serving.run {
       CreateUser(
-        users: $0.users, passwords: try Bcrypt(cost: $0.settings.bcryptCost),
-        signUpIsOpen: try $0.settings.signUpIsOpen)
+        users: $0.users,
+        passwords: try Bcrypt(cost: $0.settings.bcryptCost),
+        signUpIsOpen: try $0.settings.signUpIsOpen
+      )
     }
   }
 }

@@ -6,10 +6,15 @@ import Values
 
 /// `DELETE /api/v1/users/{id}`, gRPC `user.v1.UserService/DeleteUser`: removes a user and every session.
 ///
-/// For that user and for admins; for other users it is a `USER_NOT_FOUND`.
+/// For that user and for admins; for other users it is a `USER_NOT_FOUND`. `VERSION_MISMATCH` when it
+/// has changed since the version that the caller names.
 @main
 struct DeleteUser: Function {
-  static let route = Route(.delete, path: "/api/v1/users/{id}", rpc: "user.v1.UserService/DeleteUser")
+  static let route = Route(
+    .delete,
+    path: "/api/v1/users/{id}",
+    rpc: "user.v1.UserService/DeleteUser"
+  )
   static let access = Access.roles([.user, .admin])
 
   let users: UserStore
@@ -18,7 +23,10 @@ struct DeleteUser: Function {
     guard let id = ID(request.id), context.caller.isUser(id) || context.caller.role == .admin else {
       throw Problem.userNotFound
     }
-    try users.delete(id)
+    try users.delete(
+      id,
+      expectedVersion: request.hasExpectedVersion ? request.expectedVersion : nil
+    )
     return .nothing
   }
 

@@ -14,7 +14,12 @@ import Values
 /// version that the caller names; `USERNAME_TAKEN`, `EMAIL_TAKEN`.
 @main
 struct UpdateUser: Function {
-  static let route = Route(.put, .patch, path: "/api/v1/users/{id}", rpc: "user.v1.UserService/UpdateUser")
+  static let route = Route(
+    .put,
+    .patch,
+    path: "/api/v1/users/{id}",
+    rpc: "user.v1.UserService/UpdateUser"
+  )
   static let access = Access.roles([.user, .admin])
 
   let users: UserStore
@@ -31,17 +36,27 @@ struct UpdateUser: Function {
     let changes = try UserChanges(request, caller: context.caller)
     let (newHash, verifiedHash) = try hashes(for: changes, of: id)
     return try users.update(
-      id, with: changes, passwordHash: newHash, verifiedHash: verifiedHash,
-      keeping: context.caller.sessionID, at: context.now)
+      id,
+      with: changes,
+      passwordHash: newHash,
+      verifiedHash: verifiedHash,
+      keeping: context.caller.sessionID,
+      at: context.now
+    )
   }
 
-  private func hashes(for changes: UserChanges, of id: ID) throws -> (new: String?, verified: String?) {
+  private func hashes(for changes: UserChanges, of id: ID) throws -> (
+    new: String?, verified: String?
+  ) {
     guard let password = changes.password else { return (nil, nil) }
     guard let current = changes.currentPassword else { return (try passwords.hash(password), nil) }
     let verified = try users.passwordHash(of: id)
     guard passwords.verify(current, hash: verified) else {
       throw Problem(
-        .invalidCredentials, "the current password is wrong", details: ["current_password": "is wrong"])
+        .invalidCredentials,
+        "the current password is wrong",
+        details: ["current_password": "is wrong"]
+      )
     }
     return (try passwords.hash(password), verified)
   }

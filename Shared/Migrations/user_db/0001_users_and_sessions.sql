@@ -44,6 +44,6 @@ CREATE INDEX refresh_tokens_of_user ON refresh_tokens (user_id, created_at);
 CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON users TO user_service;
-GRANT SELECT, UPDATE ON refresh_tokens TO user_service;
+GRANT SELECT, UPDATE (ended_at, end_reason) ON refresh_tokens TO user_service;
 GRANT SELECT, UPDATE (password) ON users TO auth_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_tokens TO auth_service;

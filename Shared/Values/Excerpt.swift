@@ -1,0 +1,14 @@
+extension String {
+  /// The beginning, for a message: at most so many bytes, cut between characters of Unicode.
+  public func excerpt(maximumBytes: Int = 64) -> String {
+    if utf8.count <= maximumBytes { return self }
+    var excerpt = String.UnicodeScalarView()
+    var bytes = 0
+    for scalar in unicodeScalars {
+      bytes += UTF8.width(scalar)
+      if bytes > maximumBytes { break }
+      excerpt.append(scalar)
+    }
+    return String(excerpt) + "…"
+  }
+}
