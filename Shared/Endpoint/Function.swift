@@ -45,7 +45,7 @@ public enum Access: Equatable, Sendable {
 
 /// What a function knows of the moment it is called in.
 public struct Context: Sendable {
-  /// The time, taken once for the whole request, in whole milliseconds.
+  /// The time, taken once for the whole request.
   public let now: Instant
   /// Who calls.
   public let caller: Caller

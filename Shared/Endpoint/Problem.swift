@@ -86,6 +86,13 @@ public struct Problem: Error, Equatable {
     "the user name or the password is wrong"
   )
 
+  /// Somebody who is signed in does not know the password that they want to change.
+  public static let wrongCurrentPassword = Problem(
+    .invalidCredentials,
+    "the current password is wrong",
+    details: ["current_password": "is wrong"]
+  )
+
   /// The caller is known and may not do this.
   public static func permissionDenied(_ message: String) -> Problem {
     Problem(.permissionDenied, message)

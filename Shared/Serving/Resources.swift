@@ -67,8 +67,8 @@ public final class Resources {
     )
   }
 
-  /// The time, in whole milliseconds.
-  public var now: Instant { clock().wholeMilliseconds }
+  /// The time.
+  public var now: Instant { clock() }
 
   /// The tasks.
   public var tasks: TaskStore { TaskStore(database: database) }

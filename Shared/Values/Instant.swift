@@ -22,12 +22,6 @@ public struct Instant: Hashable, Comparable, Sendable {
     Instant(microseconds: microseconds + seconds * 1_000_000)
   }
 
-  /// This instant without what is smaller than a millisecond.
-  public var wholeMilliseconds: Instant {
-    let remainder = microseconds % 1000
-    return Instant(microseconds: microseconds - (remainder < 0 ? remainder + 1000 : remainder))
-  }
-
   /// Orders by time.
   public static func < (left: Instant, right: Instant) -> Bool {
     left.microseconds < right.microseconds

@@ -36,7 +36,7 @@ public enum RESTDecoder {
     guard let parameters = route.match(request.path) else {
       throw Problem(.notFound, "there is nothing at this path")
     }
-    guard route.methods.contains(where: { $0.rawValue == request.method }) || request.check != nil
+    guard route.methods.contains(where: { $0.rawValue == request.method })
     else {
       throw Problem(.methodNotAllowed, "\(request.method.prefix(16)) is not possible here")
     }

@@ -148,13 +148,6 @@ struct Instants {
     #expect(Instant(microseconds: microseconds).seconds == seconds)
   }
 
-  @Test(arguments: [
-    (1999, 1000), (1000, 1000), (0, 0), (-1, -1000), (-1000, -1000), (-1001, -2000),
-  ])
-  func `round down to milliseconds, before 1970 too`(microseconds: Int64, rounded: Int64) {
-    #expect(Instant(microseconds: microseconds).wholeMilliseconds.microseconds == rounded)
-  }
-
   @Test func `are ordered by time`() {
     let instant = Instant(seconds: 10)
     #expect(instant.adding(seconds: -1) < instant)

@@ -52,11 +52,7 @@ struct UpdateUser: Function {
     guard let current = changes.currentPassword else { return (try passwords.hash(password), nil) }
     let verified = try users.passwordHash(of: id)
     guard passwords.verify(current, hash: verified) else {
-      throw Problem(
-        .invalidCredentials,
-        "the current password is wrong",
-        details: ["current_password": "is wrong"]
-      )
+      throw Problem.wrongCurrentPassword
     }
     return (try passwords.hash(password), verified)
   }

@@ -325,7 +325,7 @@ class _Loop:
         self.outcome.timings.append(Timing(shot.name, status, client.start, now))
         if wrong:
             self.outcome.broken_count += 1
-            if len(self.outcome.broken) < 20:
+            if len(self.outcome.broken) < 1000:
                 self.outcome.broken.append(f"{shot.name} {status}: {wrong}")
         if close or status == LOST:
             self.close(client)

@@ -65,12 +65,26 @@ struct LogoutTests {
     #expect(try !lives(next))
   }
 
-  @Test func `an expired refresh token still signs out`() throws {
+  @Test func `an expired refresh token succeeds and changes nothing`() throws {
     let session = try fixture.signIn(ada)
     fixture.clock.advance(seconds: 2_592_001)
 
     try fixture.logout(.with { $0.refreshToken = session.refreshToken })
-    #expect(try fixture.sessionRows(of: ada)[0].contains(#""end_reason":"LOGOUT""#))
+    #expect(try fixture.sessionRows(of: ada)[0].contains(#""end_reason":null"#))
+  }
+
+  @Test func `the token of an ended session cannot sign its user out everywhere`() throws {
+    let ended = try fixture.signIn(ada)
+    let other = try fixture.signIn(ada)
+    try fixture.logout(.with { $0.refreshToken = ended.refreshToken })
+
+    try fixture.logout(
+      .with {
+        $0.refreshToken = ended.refreshToken
+        $0.everywhere = true
+      }
+    )
+    #expect(try lives(other))
   }
 
   @Test func `a token that is none of ours is refused`() throws {

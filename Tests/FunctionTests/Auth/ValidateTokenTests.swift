@@ -24,17 +24,6 @@ struct ValidateTokenTests {
     try fixture.validateToken(.with { $0.token = token })
   }
 
-  /// As nginx asks before it lets a request through.
-  func check(_ authorization: String?, with door: Door<ValidateToken>? = nil) throws -> Answer {
-    var headers = ["SESSION_CHECK": "session"]
-    headers["HTTP_AUTHORIZATION"] = authorization
-    return try (door ?? fixture.validateToken).rest(
-      "GET",
-      "/api/v1/auth/validate",
-      headers: headers
-    )
-  }
-
   /// The function with the session store at some other place.
   func door(at url: String) throws -> Door<ValidateToken> {
     let clock = fixture.clock
@@ -127,37 +116,6 @@ struct ValidateTokenTests {
     }
   }
 
-  // MARK: The gateway's question
-
-  @Test func `the gateway gets a 204 for a session that lives`() throws {
-    let answer = try check("Bearer \(tokens.accessToken)")
-
-    #expect(answer.status == 204)
-    #expect(answer.body.isEmpty)
-  }
-
-  @Test func `the gateway gets a 401 with the code of the refusal`() throws {
-    #expect(try check(nil).headers["X-Refusal"] == "UNAUTHENTICATED")
-    #expect(try check("Bearer x").headers["X-Refusal"] == "TOKEN_INVALID")
-    #expect(try check("Basic YTpi").status == 401)
-    try fixture.logout(.with { $0.refreshToken = tokens.refreshToken })
-    let answer = try check("Bearer \(tokens.accessToken)")
-    #expect(answer.status == 401)
-    #expect(answer.headers["X-Refusal"] == "SESSION_REVOKED")
-    #expect(answer.headers["WWW-Authenticate"]?.contains("invalid_token") == true)
-    fixture.clock.advance(seconds: 86_400)
-    #expect(try check("Bearer \(tokens.accessToken)").headers["X-Refusal"] == "TOKEN_EXPIRED")
-  }
-
-  @Test func `while the session store is away the token's own validity counts for the gateway`()
-    throws
-  {
-    let door = try door(at: "postgresql://auth_service@/user_db?host=/nowhere")
-
-    #expect(try check("Bearer \(tokens.accessToken)", with: door).status == 204)
-    #expect(try check("Bearer x", with: door).headers["X-Refusal"] == "TOKEN_INVALID")
-  }
-
   @Test func `while the session store is away nobody else is told that a token is good`() throws {
     let door = try door(at: "postgresql://auth_service@/user_db?host=/nowhere")
 
@@ -169,21 +127,5 @@ struct ValidateTokenTests {
     #expect(answer.status == 503)
     #expect(answer.code == .unavailable)
     #expect(answer.headers["Retry-After"] == "1")
-  }
-
-  @Test func `a session store that hangs delays the gateway once, and briefly`() throws {
-    let server = SilentServer()
-    defer { withExtendedLifetime(server) {} }
-    let door = try door(at: server.url)
-
-    let first = try timed { try check("Bearer \(tokens.accessToken)", with: door) }
-    #expect(first.result.status == 204)
-    #expect((0.2...0.8).contains(first.seconds))
-    // Asked again at once it does not wait at all.
-    let next = try timed {
-      try (0..<50).map { _ in try check("Bearer \(tokens.accessToken)", with: door).status }
-    }
-    #expect(next.result.allSatisfy { $0 == 204 })
-    #expect(next.seconds < 0.4)
   }
 }

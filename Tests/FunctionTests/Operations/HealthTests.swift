@@ -66,7 +66,7 @@ struct HealthTests {
 
     let (answer, seconds) = try timed { try door(tasksAt: server.url).rest("GET", "/health/ready") }
     #expect(answer.details == ["task_db": "does not answer"])
-    #expect((0.9...1.9).contains(seconds))
+    #expect((0.7...1.7).contains(seconds))
   }
 
   @Test func `there is nothing else to ask`() throws {

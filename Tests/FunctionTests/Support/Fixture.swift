@@ -9,6 +9,7 @@ import Stores
 import Tokens
 import Values
 
+@testable import CheckSession
 @testable import CreateTask
 @testable import CreateUser
 @testable import DeleteTask
@@ -113,6 +114,14 @@ final class Fixture {
     get throws {
       Door(
         ValidateToken(sessions: authService.sessions, tokens: try authService.tokens),
+        authService
+      )
+    }
+  }
+  var checkSession: Door<CheckSession> {
+    get throws {
+      Door(
+        CheckSession(sessions: authService.sessions, tokens: try authService.tokens),
         authService
       )
     }
