@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import socket
+import subprocess
 import threading
 import time
 
@@ -325,3 +326,24 @@ def test_many_requests_on_one_connection_get_their_own_answers(system, user):
 
 def test_a_new_account_is_usable_at_once(system):
     assert expect(sign_up(system.url()).get("/tasks"), 200)["tasks"] == []
+
+
+def test_a_new_token_for_every_request_is_no_way_around_the_limits(strict_system, tmp_path):
+    script = tmp_path / "tokens.lua"
+    script.write_text("""
+        request = function()
+          local signature = string.format("%020d", math.random(0, 2^53))
+          return wrk.format("GET", nil, {Authorization = "Bearer a.b." .. signature})
+        end
+    """)
+    done = subprocess.run(
+        ["wrk", "-t1", "-c16", "-d3s", "-s", str(script), strict_system.url() + "/api/v1/tasks"],
+        capture_output=True, text=True, timeout=30)
+    requests = int(re.search(r"(\d+) requests in", done.stdout).group(1))
+    time.sleep(1.2)  # nginx writes its log once a second
+    log = (strict_system.state_dir / "logs" / "nginx-access.log").read_text()
+    limited = log.count('"status":429,"method":"GET","path":"/api/v1/tasks"')
+    # 2,000 at once and 1,000 a second is what one address may ask.
+    assert requests > 7_000, f"only {requests} requests: too slow to meet the limit"
+    assert requests - limited <= 2000 + 1000 * 4, f"{limited} of {requests} were limited"
+    time.sleep(2.5)  # for the tests that follow

@@ -8,11 +8,11 @@ import Values
 @testable import PostgreSQL
 @testable import Stores
 
-/// How PostgreSQL finds the rows of each list on a large table: `PLAN_ROWS` of them, 200,000 by default.
+/// How PostgreSQL finds the rows of each list on a large table: `PLAN_ROWS` of them, 1,000,000 by default.
 ///
 /// The plan depends on the table's size, so the table is filled once for all questions.
 struct PlanTests {
-  static let rows = Int64(ProcessInfo.processInfo.environment["PLAN_ROWS"] ?? "") ?? 200_000
+  static let rows = Int64(ProcessInfo.processInfo.environment["PLAN_ROWS"] ?? "") ?? 1_000_000
   /// Tasks of one user.
   static let share: Int64 = 500
 
