@@ -1,9 +1,6 @@
 // libxcrypt (Debian: libcrypt-dev) has bcrypt. `struct crypt_data` is 32 KiB, too large for Swift to
 // import as a tuple, so the two calls that need one are wrapped here and clear it afterwards.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <crypt.h>
 #include <string.h>
 

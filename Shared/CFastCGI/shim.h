@@ -1,9 +1,7 @@
 // libfcgi (Debian: libfcgi-dev) speaks FastCGI. The shim adds what Swift cannot import from the
-// headers: `ppoll` (hidden behind _GNU_SOURCE) and the variadic `fcntl` flags of the listening socket.
+// headers: `ppoll` and the variadic `fcntl` flags of the listening socket. _GNU_SOURCE, behind which
+// `ppoll` hides, is not defined here: it would give fd_set another shape than Swift's Glibc has.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
@@ -14,6 +12,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#ifndef POLLRDHUP
+#define POLLRDHUP 0x2000
+#endif
+extern int ppoll(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
 
 /// Makes `accept` on the socket return EAGAIN where it would wait: several workers wake for one
 /// connection, and the one that comes too late must go back to waiting with signals allowed.
