@@ -215,6 +215,7 @@ def other_keys(system, text):
         yield
     finally:
         put(original)
+        time.sleep(1.2)  # until every worker has noticed
         time.sleep(1.5)
 
 
