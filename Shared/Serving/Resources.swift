@@ -95,6 +95,9 @@ public final class Resources {
   public var tokens: SessionTokens {
     get throws {
       _ = try settings.required("JWT_KEYS_FILE")
+      // Read the keys now: should the file break before the first request, these are there. Should it be
+      // broken already, each request says so.
+      _ = try? keyRing.current(at: clock())
       return try SessionTokens(keyRing: keyRing, settings: settings)
     }
   }
