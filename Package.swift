@@ -21,20 +21,23 @@ let functions: [Function] = [
   .init("RefreshToken", in: "Auth", uses: ["Tokens"]),
   .init("Logout", in: "Auth", uses: ["Tokens"]),
 
-  .init("CreateTask", in: "Task"),
+  .init("CreateTask", in: "Task", uses: ["ServiceClient"]),
   .init("GetTask", in: "Task"),
   .init("UpdateTask", in: "Task"),
   .init("DeleteTask", in: "Task"),
   .init("ListTasks", in: "Task"),
-  .init("ListUserTasks", in: "Task"),
+  .init("ListUserTasks", in: "Task", uses: ["ServiceClient"]),
 
   .init("Health", in: "Operations"),
+  .init("CheckHealth", in: "Operations"),
+  .init("ReflectServer", in: "Operations", uses: ["Contract"]),
 ]
 
 // What an operator runs by hand or a script runs for them: executables that serve no requests.
 let tools: [Function] = [
   .init("Migrate", in: "Operations", uses: ["Migrations"]),
   .init("CreateAdmin", in: "Operations", uses: ["Passwords"]),
+  .init("DescribeAPI", in: "Operations", uses: ["Contract", "JSON", "OpenAPI"]),
 ]
 
 struct Function {
@@ -50,9 +53,10 @@ struct Function {
 
   /// `CreateTask` is the executable, socket, pool and log `create-task`.
   var executable: String {
-    name.reduce(into: "") { kebab, letter in
-      if letter.isUppercase && !kebab.isEmpty { kebab += "-" }
-      kebab += letter.lowercased()
+    // A run of capitals is one word: `DescribeAPI` is `describe-api`.
+    zip(" " + name, name).reduce(into: "") { kebab, pair in
+      if pair.0.isLowercase && pair.1.isUppercase { kebab += "-" }
+      kebab += pair.1.lowercased()
     }
   }
 
@@ -109,6 +113,7 @@ let package = Package(
   ],
   targets: [
     system("CCrypt"),
+    system("CCurl"),
     system("CFastCGI"),
     system("COpenSSL"),
     system("CPostgreSQL"),
@@ -120,14 +125,17 @@ let package = Package(
     shared("PostgreSQL", "CPostgreSQL", "Values"),
     shared("Passwords", "CCrypt"),
     shared("Tokens", "COpenSSL", "JSON", "Values"),
-    shared("Migrations", "PostgreSQL", exclude: ["user_db", "task_db"]),
+    shared("Migrations", "PostgreSQL", "Values", exclude: ["user_db", "task_db"]),
     shared(
       "API",
       "Values",
       products: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
-      exclude: ["Protos"]
+      exclude: ["Protos", "openapi.json"]
     ),
+    shared("Contract", "Values"),
+    shared("OpenAPI", "Contract", "JSON"),
     shared("Endpoint", "API", "Values"),
+    shared("ServiceClient", "API", "CCurl", "Endpoint", "Values"),
     shared("Rules", "API", "Endpoint", "Values"),
     shared("Stores", "API", "Endpoint", "PostgreSQL", "Rules", "Values"),
     shared("Wire", "API", "Endpoint", "JSON", "Values"),
@@ -151,14 +159,21 @@ let package = Package(
     .testTarget(name: "TokensTests", dependencies: ["Tokens", "Values"]),
     .testTarget(name: "PasswordsTests", dependencies: ["Passwords"]),
     .testTarget(name: "RulesTests", dependencies: ["API", "Endpoint", "Rules", "Values"]),
-    .testTarget(name: "WireTests", dependencies: ["API", "Endpoint", "JSON", "Values", "Wire"]),
+    .testTarget(
+      name: "WireTests",
+      dependencies: ["API", "Contract", "Endpoint", "JSON", "Values", "Wire"]
+    ),
+    .testTarget(name: "ContractTests", dependencies: ["Contract", "JSON", "OpenAPI"]),
+    .testTarget(
+      name: "ServiceClientTests",
+      dependencies: ["API", "Endpoint", "ServiceClient", "Values"]
+    ),
     .testTarget(
       name: "FunctionTests",
       dependencies: (functions.map(\.name)
         + [
-          "API", "Endpoint", "JSON", "Migrations", "Passwords", "PostgreSQL", "Rules", "Serving",
-          "Stores", "Tokens",
-          "Values", "Wire",
+          "API", "Contract", "Endpoint", "JSON", "Migrations", "Passwords", "PostgreSQL", "Rules",
+          "ServiceClient", "Serving", "Stores", "Tokens", "Values", "Wire",
         ])
         .map { .byName(name: $0) }
     ),

@@ -31,5 +31,11 @@ public typealias ListTasksRequest = Task_V1_ListTasksRequest
 public typealias ListUserTasksRequest = Task_V1_ListUserTasksRequest
 public typealias ListTasksResponse = Task_V1_ListTasksResponse
 
-public typealias CheckRequest = Health_V1_CheckRequest
-public typealias CheckResponse = Health_V1_CheckResponse
+public typealias SessionQuestion = Gateway_V1_SessionQuestion
+public typealias ProbeRequest = Gateway_V1_ProbeRequest
+public typealias ProbeResponse = Gateway_V1_ProbeResponse
+
+public typealias HealthCheckRequest = Grpc_Health_V1_HealthCheckRequest
+public typealias HealthCheckResponse = Grpc_Health_V1_HealthCheckResponse
+public typealias ReflectionRequest = Grpc_Reflection_V1_ServerReflectionRequest
+public typealias ReflectionResponse = Grpc_Reflection_V1_ServerReflectionResponse

@@ -13,6 +13,10 @@ public protocol Function {
   static var route: Route { get }
   /// Who may call it.
   static var access: Access { get }
+  /// What it refuses a sound request with, beyond what follows from its route and its access.
+  static var problems: [Problem.Code] { get }
+  /// What it does, where no `rpc` of the contract says so.
+  static var summary: String { get }
 
   /// Checks the rules of a request and does nothing else. Called when its fields are already known to be
   /// wrong, so that one answer names everything that is.
@@ -27,6 +31,28 @@ public protocol Function {
 }
 
 extension Function {
+  /// The contract says it.
+  public static var summary: String { "" }
+
+  /// Everything that it may refuse a request with.
+  public static var everyProblem: [Problem.Code] {
+    var codes =
+      problems + [.payloadTooLarge, .rateLimited, .internal, .unavailable, .deadlineExceeded]
+    if route.rpc != nil || !route.methods.isEmpty { codes.append(.invalidArgument) }
+    if route.methods.contains(where: \.hasBody) {
+      codes += [.malformedJSON, .unsupportedMediaType]
+    }
+    if route.rpc != nil { codes += [.malformedMessage, .unsupportedEncoding] }
+    switch access {
+    case .anyone: break
+    case .anyoneKnownOrNot: codes += [.tokenInvalid, .tokenExpired, .sessionRevoked]
+    case .signedIn: codes += [.unauthenticated, .tokenInvalid, .tokenExpired, .sessionRevoked]
+    case .roles:
+      codes += [.unauthenticated, .tokenInvalid, .tokenExpired, .sessionRevoked, .permissionDenied]
+    }
+    return Problem.Code.allCases.filter(codes.contains)
+  }
+
   /// There are no rules.
   public static func validate(_ request: Request, in context: Context) throws {}
 }
@@ -49,20 +75,61 @@ public struct Context: Sendable {
   public let now: Instant
   /// Who calls.
   public let caller: Caller
-  /// The request's id, as in every log line about it.
-  public let requestID: String
+  /// What the caller's request is called and belongs to.
+  public let trace: Trace
+  /// When the caller stops waiting.
+  public let deadline: Deadline
+  /// The service whose port the request came to; `nil` on the port of all.
+  public let service: String?
 
   /// A context.
-  public init(now: Instant, caller: Caller, requestID: String = "") {
+  public init(
+    now: Instant,
+    caller: Caller,
+    trace: Trace = Trace(),
+    deadline: Deadline = .never,
+    service: String? = nil
+  ) {
     self.now = now
     self.caller = caller
-    self.requestID = requestID
+    self.trace = trace
+    self.deadline = deadline
+    self.service = service
   }
 
   /// A new id for something made now.
   public func newID() -> ID {
     var random = SystemRandomNumberGenerator()
     return ID(at: now, random: &random)
+  }
+}
+
+/// What ties together all that happens for one request, also in other services.
+public struct Trace: Equatable, Sendable {
+  /// The request's id, as in every log line about it.
+  public let requestID: String
+  /// The caller's `traceparent`, when it sent a sound one. Source: W3C Trace Context §3.2.
+  public let parent: String?
+
+  /// A trace; a `parent` that is not of the form `00-<32 hex>-<16 hex>-<2 hex>` is dropped.
+  public init(requestID: String = "", parent: String? = nil) {
+    self.requestID = requestID
+    self.parent = parent.flatMap { Self.isSound($0) ? $0 : nil }
+  }
+
+  /// The trace's id: 32 hexadecimal digits.
+  public var id: Substring? { parent?.dropFirst(3).prefix(32) }
+
+  private static func isSound(_ parent: String) -> Bool {
+    let parts = parent.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+    guard parts.map(\.count) == [2, 32, 16, 2], parts[0].elementsEqual("00".utf8) else {
+      return false
+    }
+    let zero = UInt8(ascii: "0")
+    return parts.allSatisfy {
+      $0.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    }
+      && parts[1].contains { $0 != zero } && parts[2].contains { $0 != zero }
   }
 }
 

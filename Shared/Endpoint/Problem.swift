@@ -22,6 +22,8 @@ public struct Problem: Error, Equatable {
     case methodNotAllowed = "METHOD_NOT_ALLOWED"
     case unsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
     case payloadTooLarge = "PAYLOAD_TOO_LARGE"
+    case malformedMessage = "MALFORMED_MESSAGE"
+    case unsupportedEncoding = "UNSUPPORTED_ENCODING"
     case usernameTaken = "USERNAME_TAKEN"
     case emailTaken = "EMAIL_TAKEN"
     case invalidTransition = "INVALID_TRANSITION"

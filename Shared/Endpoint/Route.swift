@@ -7,14 +7,19 @@ public struct Route: Sendable {
     case put = "PUT"
     case patch = "PATCH"
     case delete = "DELETE"
+
+    /// Whether the request's fields stand in a body; else they stand in the query.
+    public var hasBody: Bool { self != .get && self != .delete }
   }
 
   /// The methods that lead here.
   public let methods: [Method]
   /// The path with `{name}` for what varies, e.g. `/api/v1/tasks/{id}`.
   public let path: String
-  /// `package.Service/Method` as in the contract; `nil` for what only the gateway asks.
+  /// `package.Service/Method` as in the contract; `nil` for what has no gRPC method.
   public let rpc: String?
+  /// Whether the gRPC method takes a stream of questions and answers each by itself.
+  public let streams: Bool
   /// Where to find what was made, as a path with `{id}`; `nil` when nothing is made.
   public let creates: String?
 
@@ -24,6 +29,16 @@ public struct Route: Sendable {
     self.path = path
     self.rpc = rpc
     self.creates = creates
+    streams = false
+  }
+
+  /// The route of what is reached by gRPC alone.
+  public init(rpc: String, streams: Bool = false) {
+    methods = []
+    path = ""
+    self.rpc = rpc
+    creates = nil
+    self.streams = streams
   }
 
   /// What stands in place of each `{name}`, or `nil` when `path` is not of this form.

@@ -41,6 +41,9 @@ public struct JSONObject: Equatable, Sendable {
   /// An object without members.
   public init() {}
 
+  /// An object with these members, of which no two have the same name.
+  public init(_ members: [(name: String, value: JSONValue)]) { self.members = members }
+
   /// The member of that name.
   public subscript(name: String) -> JSONValue? {
     // Byte by byte (RFC 8259 §8.3): Swift alone takes é and e with an accent behind it for the same.
@@ -58,5 +61,27 @@ public struct JSONObject: Equatable, Sendable {
   /// Equal when the members are, in the same order.
   public static func == (left: JSONObject, right: JSONObject) -> Bool {
     left.members.elementsEqual(right.members) { $0.name == $1.name && $0.value == $1.value }
+  }
+}
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByStringInterpolation,
+  ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral, ExpressibleByArrayLiteral,
+  ExpressibleByDictionaryLiteral
+{
+  /// A string.
+  public init(stringLiteral text: String) { self = .string(text) }
+
+  /// `true` or `false`.
+  public init(booleanLiteral flag: Bool) { self = .bool(flag) }
+
+  /// A whole number.
+  public init(integerLiteral number: Int) { self = .number("\(number)") }
+
+  /// An array.
+  public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+
+  /// An object, with its members in this order.
+  public init(dictionaryLiteral members: (String, JSONValue)...) {
+    self = .object(JSONObject(members.map { (name: $0.0, value: $0.1) }))
   }
 }

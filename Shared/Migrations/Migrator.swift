@@ -1,5 +1,6 @@
 import Glibc
 public import PostgreSQL
+import Values
 
 /// Brings a database to the newest of its migrations, forward only.
 ///

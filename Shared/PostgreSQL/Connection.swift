@@ -1,5 +1,6 @@
 private import CPostgreSQL
 import Glibc
+import Values
 
 /// One libpq connection, `PGconn`, in non-blocking mode: every wait is a `poll` that a deadline ends,
 /// because a database that hangs, rather than dies, never answers, and a Unix socket has no time-outs.

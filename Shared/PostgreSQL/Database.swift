@@ -1,3 +1,5 @@
+public import Values
+
 /// A database as one function sees it: one connection of its own, opened when it is first needed and
 /// opened anew after a loss.
 public final class Database {

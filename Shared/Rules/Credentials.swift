@@ -26,11 +26,11 @@ public struct Credentials: Sendable {
         request.hasUsername ? "must not be given together with email" : "or email is required"
       )
     }
-    if request.hasUsername { _ = violations.text(request.username, "username", 1...255) }
-    if request.hasEmail { _ = violations.text(request.email, "email", 1...255) }
+    if request.hasUsername { _ = violations.text(request.username, "username", Bounds.typedName) }
+    if request.hasEmail { _ = violations.text(request.email, "email", Bounds.typedName) }
     if request.password.isEmpty { violations.add("password", "must not be empty") }
-    if request.password.utf8.count > 1024 {
-      violations.add("password", "must have at most 1024 bytes")
+    if request.password.utf8.count > Bounds.typedPasswordBytes.upperBound {
+      violations.add("password", "must have at most \(Bounds.typedPasswordBytes.upperBound) bytes")
     }
     try violations.check()
     name = request.hasUsername ? .username(request.username) : .email(request.email)

@@ -1,3 +1,4 @@
+import API
 import Endpoint
 import Values
 
@@ -24,7 +25,7 @@ public struct PageTokens {
   public typealias Check = (_ message: [UInt8], _ seal: [UInt8]) throws -> Bool
 
   private static let sealLength = 16
-  private static let maximumLength = 512
+  private static let maximumLength = Bounds.pageToken.upperBound
 
   private let seal: Seal
   private let check: Check
@@ -92,8 +93,11 @@ public struct Page: Equatable, Sendable {
 extension Violations {
   /// 1 to 200, 50 when not given.
   mutating func pageSize(_ size: Int32?) -> Int {
-    guard let size else { return 50 }
-    if !(1...200).contains(size) { add("page_size", "must be from 1 to 200") }
+    guard let size else { return Bounds.defaultPageSize }
+    let bounds = Bounds.pageSize
+    if !bounds.contains(Int(size)) {
+      add("page_size", "must be from \(bounds.lowerBound) to \(bounds.upperBound)")
+    }
     return Int(size)
   }
 }

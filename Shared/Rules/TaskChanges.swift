@@ -35,13 +35,13 @@ public struct TaskChanges: Sendable {
     if changing.contains("title"), !given.contains("title") {
       violations.add("title", "is required")
     }
-    title = changing.contains("title") ? violations.text(request.title, "title", 1...255) : nil
+    title = changing.contains("title") ? violations.text(request.title, "title", Bounds.title) : nil
     description =
       !changing.contains("description")
       ? nil
       : .some(
         request.hasDescription_p
-          ? violations.text(request.description_p, "description", 0...10_000) : nil
+          ? violations.text(request.description_p, "description", Bounds.description) : nil
       )
     status =
       changing.contains("status") ? violations.named(request.status, "status") ?? .pending : nil

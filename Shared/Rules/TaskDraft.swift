@@ -23,10 +23,10 @@ public struct TaskDraft: Sendable {
   ///   would be somebody else's and the caller is neither admin nor service.
   public init(_ request: CreateTaskRequest, caller: Caller) throws {
     var violations = Violations()
-    title = violations.text(request.title, "title", 1...255)
+    title = violations.text(request.title, "title", Bounds.title)
     description =
       request.hasDescription_p
-      ? violations.text(request.description_p, "description", 0...10_000) : nil
+      ? violations.text(request.description_p, "description", Bounds.description) : nil
     status = violations.named(request.status, "status") ?? .pending
     priority = violations.named(request.priority, "priority") ?? .medium
     dueDate =

@@ -1,4 +1,5 @@
-import Endpoint
+internal import API
+internal import Endpoint
 
 /// Checks of single fields. Each notes what is wrong and gives the value back.
 extension Violations {
@@ -23,7 +24,7 @@ extension Violations {
 
   /// 3 to 100 ASCII letters, digits, `.`, `_` and `-`.
   mutating func username(_ value: String, _ field: String = "username") -> String {
-    _ = text(value, field, 3...100)
+    _ = text(value, field, Bounds.username)
     let isSound = value.utf8.allSatisfy { byte in
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
@@ -40,7 +41,7 @@ extension Violations {
   /// ASCII. Source: RFC 5321 §4.1.2 and §4.5.3.1 (lengths), RFC 1123 §2.1 (host names); quoted local
   /// parts and address literals are left out on purpose.
   mutating func email(_ value: String, _ field: String = "email") -> String {
-    _ = text(value, field, 1...255)
+    _ = text(value, field, Bounds.email)
     let parts = value.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
     guard parts.count == 2, (1...64).contains(parts[0].count), parts[1].count <= 253 else {
       add(field, "is not an e-mail address")
@@ -65,8 +66,9 @@ extension Violations {
   /// refused, never cut.
   mutating func password(_ value: String, _ field: String = "password") -> String {
     let count = value.utf8.count
-    if count < 8 { add(field, "must have at least 8 bytes") }
-    if count > 72 { add(field, "must have at most 72 bytes") }
+    let bounds = Bounds.passwordBytes
+    if count < bounds.lowerBound { add(field, "must have at least \(bounds.lowerBound) bytes") }
+    if count > bounds.upperBound { add(field, "must have at most \(bounds.upperBound) bytes") }
     if value.utf8.contains(0) { add(field, "must not contain U+0000") }
     return value
   }

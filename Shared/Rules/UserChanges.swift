@@ -41,7 +41,9 @@ public struct UserChanges: Sendable {
     fullName =
       !changing.contains("full_name")
       ? nil
-      : .some(request.hasFullName ? violations.text(request.fullName, "full_name", 0...255) : nil)
+      : .some(
+        request.hasFullName ? violations.text(request.fullName, "full_name", Bounds.fullName) : nil
+      )
     timeZone =
       changing.contains("time_zone")
       ? violations.timeZone(request.hasTimeZone ? request.timeZone : "UTC") : nil

@@ -25,7 +25,7 @@ public struct UserDraft: Sendable {
     email = violations.email(request.email)
     password = violations.password(request.password)
     fullName =
-      request.hasFullName ? violations.text(request.fullName, "full_name", 0...255) : nil
+      request.hasFullName ? violations.text(request.fullName, "full_name", Bounds.fullName) : nil
     timeZone = request.hasTimeZone ? violations.timeZone(request.timeZone) : "UTC"
     self.role = role
     try violations.check()

@@ -25,40 +25,120 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     deadlineMilliseconds = try resources.settings.deadlineMilliseconds
   }
 
-  /// Answers a REST request and writes its line to the log.
+  /// Answers a request by the door that it came to, as CGI wants it.
   ///
   /// `authorizations` is how many `Authorization` headers came.
   /// `isTooLarge` is whether the body was larger than allowed, and so was not read.
+  func answer(_ request: HTTPRequest, authorizations: Int, isTooLarge: Bool) -> [UInt8] {
+    request.isRPC
+      ? respond(toRPC: request, authorizations: authorizations, isTooLarge: isTooLarge).cgiBytes
+      : respond(to: request, authorizations: authorizations, isTooLarge: isTooLarge).cgiBytes
+  }
+
+  /// Answers a REST request and writes its line to the log.
   public func respond(
     to request: HTTPRequest,
     authorizations: Int,
     isTooLarge: Bool = false
   ) -> HTTPReply {
+    respond(
+      to: request,
+      authorizations: authorizations,
+      isTooLarge: isTooLarge,
+      deadline: { _ in usualDeadline },
+      messages: { [try RESTDecoder.decode(request, route: F.route, as: F.Request.self)] },
+      success: { HTTPReply($0[0], to: request, route: F.route) },
+      failure: { HTTPReply($0, allowing: F.route.methods) },
+      record: { reply, line in
+        line.name("method")
+        line.value(request.method)
+        line.name("status")
+        line.value(reply.status)
+      }
+    )
+  }
+
+  /// Answers a gRPC call and writes its line to the log.
+  public func respond(
+    toRPC request: HTTPRequest,
+    authorizations: Int,
+    isTooLarge: Bool = false
+  ) -> RPCReply {
+    respond(
+      to: request,
+      authorizations: authorizations,
+      isTooLarge: isTooLarge,
+      deadline: { try deadline(of: request, at: $0) },
+      messages: { try RPCDecoder.decode(request, route: F.route, as: F.Request.self) },
+      success: { try RPCReply($0) },
+      failure: { RPCReply($0) },
+      record: { reply, line in
+        line.name("rpc")
+        line.value(F.route.rpc)
+        line.name("grpc_status")
+        line.value(reply.status.rawValue)
+      }
+    )
+  }
+
+  private func respond<Reply>(
+    to request: HTTPRequest,
+    authorizations: Int,
+    isTooLarge: Bool,
+    deadline: (Instant) throws -> Deadline,
+    messages: () throws -> [Decoded<F.Request>],
+    success: ([F.Response]) throws -> Reply,
+    failure: (Problem) -> Reply,
+    record: (Reply, inout JSONWriter) -> Void
+  ) -> Reply {
     let start = Clock.monotonicMicroseconds()
     let now = resources.now
+    let trace = Trace(requestID: request.id, parent: request.traceParent)
     var caller = Caller.unknown
-    let reply: HTTPReply
+    let reply: Reply
     var problem: Problem?
     do {
-      if isTooLarge { throw Problem(.payloadTooLarge, "the body is larger than 1 MiB") }
+      if isTooLarge || !request.isRPC && request.body.count > HTTPRequest.maximumMessageBytes {
+        throw Problem(.payloadTooLarge, "the body is larger than 1 MiB")
+      }
       if authorizations > 1 {
         throw Problem(.tokenInvalid, "there is more than one Authorization header")
       }
+      let deadline = try deadline(now)
       caller = try identify(token: { try request.bearerToken() }, at: now)
-      let decoded = try RESTDecoder.decode(request, route: F.route, as: F.Request.self)
-      let message = try call(
-        decoded,
-        Context(now: now, caller: caller, requestID: request.id)
+      let context = Context(
+        now: now,
+        caller: caller,
+        trace: trace,
+        deadline: deadline,
+        service: request.service
       )
-      reply = HTTPReply(message, to: request, route: F.route)
+      reply = try success(messages().map { try call($0, context) })
     } catch {
       let found = Problem(any: error)
-      reply = HTTPReply(found, allowing: F.route.methods)
+      reply = failure(found)
       problem = found
     }
     let duration = Clock.monotonicMicroseconds() - start
-    log(request, caller, reply.status, problem, duration, now)
+    log(trace, caller, problem, duration, now) { record(reply, &$0) }
     return reply
+  }
+
+  /// When a request that begins now is over.
+  var usualDeadline: Deadline { Deadline(millisecondsFromNow: deadlineMilliseconds) }
+
+  /// When a gRPC caller stops waiting: by its own word, but not later than everybody else.
+  ///
+  /// - Throws: `Problem` `DEADLINE_EXCEEDED` when that has passed, `INVALID_ARGUMENT`.
+  private func deadline(of request: HTTPRequest, at now: Instant) throws -> Deadline {
+    guard let microseconds = try request.patienceMicroseconds(at: now) else {
+      return usualDeadline
+    }
+    guard microseconds > 0 else {
+      throw Problem.deadlineExceeded(cause: "the caller's grpc-timeout passed before its turn came")
+    }
+    let milliseconds = min(Int64(deadlineMilliseconds), max(1, microseconds / 1000))
+    return Deadline(millisecondsFromNow: Int(milliseconds))
   }
 
   /// Finds out who calls, and refuses who may not.
@@ -79,10 +159,10 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
   ///
   /// - Throws: `Problem`, or anything else that goes wrong.
   public func call(
-    _ decoded: RESTDecoder.Decoded<F.Request>,
+    _ decoded: Decoded<F.Request>,
     _ context: Context
   ) throws -> F.Response {
-    resources.database.deadline = Deadline(millisecondsFromNow: deadlineMilliseconds)
+    resources.database.deadline = context.deadline
     guard decoded.violations.isEmpty else {
       var violations = decoded.violations
       do {
@@ -99,21 +179,22 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
   }
 
   private func log(
-    _ request: HTTPRequest,
+    _ trace: Trace,
     _ caller: Caller,
-    _ status: Int,
     _ problem: Problem?,
     _ duration: Int64,
-    _ now: Instant
+    _ now: Instant,
+    _ outcome: (inout JSONWriter) -> Void
   ) {
-    let level: Log.Level = status >= 500 ? .error : .info
-    resources.log.write(level, at: now) { line in
+    let isOurs = problem.map { $0.code.httpStatus >= 500 } ?? false
+    resources.log.write(isOurs ? .error : .info, at: now) { line in
       line.name("request_id")
-      line.value(request.id)
-      line.name("method")
-      line.value(request.method)
-      line.name("status")
-      line.value(status)
+      line.value(trace.requestID)
+      if let traceID = trace.id {
+        line.name("trace_id")
+        line.value(String(traceID))
+      }
+      outcome(&line)
       line.name("duration_ms")
       line.value(milliseconds: duration)
       line.name("user_id")

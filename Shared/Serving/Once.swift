@@ -13,8 +13,6 @@ struct Once {
     let message: String
   }
 
-  private static let maximumBytes = 1_048_576
-
   private let caller: Caller
 
   /// - Throws: `Failure`.
@@ -45,8 +43,8 @@ struct Once {
     var json = JSONWriter()
     var succeeded = true
     do {
-      let input = StandardStreams.read(atMost: Self.maximumBytes + 1)
-      guard input.count <= Self.maximumBytes else {
+      let input = StandardStreams.read(atMost: HTTPRequest.maximumMessageBytes + 1)
+      guard input.count <= HTTPRequest.maximumMessageBytes else {
         throw Problem(.payloadTooLarge, "the request is larger than 1 MiB")
       }
       switch F.access {
@@ -57,9 +55,8 @@ struct Once {
         }
         try F.access.check(caller)
       }
-      try invocation.call(RESTDecoder.decode(json: input), Context(now: now, caller: caller)).write(
-        to: &json
-      )
+      let context = Context(now: now, caller: caller, deadline: invocation.usualDeadline)
+      try invocation.call(RESTDecoder.decode(json: input), context).write(to: &json)
     } catch {
       succeeded = false
       let problem = Problem(any: error)

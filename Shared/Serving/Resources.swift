@@ -57,14 +57,22 @@ public final class Resources {
     }
   }
 
-  /// A database by the variable that has its URL, for what looks after several.
+  /// The state of all databases, for what looks after the whole system.
   ///
   /// - Throws: `Settings.Invalid`.
-  public func database(of variable: String) throws -> Database {
-    Database(
-      url: try settings.required(variable),
-      options: Database.Options(applicationName: "health")
-    )
+  public var readiness: Readiness {
+    get throws {
+      func database(_ variable: String) throws -> Database {
+        Database(
+          url: try settings.required(variable),
+          options: Database.Options(applicationName: "health")
+        )
+      }
+      return Readiness([
+        ("user_db", ["user", "auth"], try database("DATABASE_URL_USER")),
+        ("task_db", ["task"], try database("DATABASE_URL_TASK")),
+      ])
+    }
   }
 
   /// The time.
@@ -101,4 +109,32 @@ public final class Resources {
       return try SessionTokens(keyRing: keyRing, settings: settings)
     }
   }
+
+  /// Makes the token that this service shows to the others. One is used again for half of its life.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  public var serviceToken: (_ now: Instant) throws -> String {
+    get throws {
+      let tokens = try tokens
+      var last: (token: String, madeAt: Int64)?
+      return { now in
+        if let last, (0..<SessionTokens.serviceTokenSeconds / 2).contains(now.seconds - last.madeAt)
+        {
+          return last.token
+        }
+        let token = try tokens.serviceToken(at: now)
+        last = (token, now.seconds)
+        return token
+      }
+    }
+  }
+
+  /// Where the circuit breaker for a service keeps its state, for all processes of the host; `nil` without
+  /// the setting.
+  public func breakerFile(of service: String) -> String? {
+    settings.text("BREAKER_DIR").map { "\($0)/\(service)" }
+  }
+
+  /// Writes a warning to the log.
+  public func warn(_ message: String) { log.write(.warning, at: now, message: message) }
 }

@@ -7,8 +7,8 @@ public import Wire
 
 /// The `main` of every function: serves a pool's socket, or answers one request by hand.
 public enum Serving {
-  /// Largest body, in bytes.
-  private static let maximumBodyBytes = 1_048_576
+  /// Largest body, in bytes: a message of 1 MiB, and the prefix that gRPC puts before it.
+  private static let maximumBodyBytes = HTTPRequest.maximumMessageBytes + 5
 
   /// Runs a function until it is told to stop.
   ///
@@ -23,6 +23,14 @@ public enum Serving {
     let name = arguments[0].split(separator: "/").last.map(String.init) ?? "function"
     do {
       if arguments.contains("--help") { return print(help(name, F.self)) }
+      if arguments.dropFirst() == ["--describe"] {
+        let line = Description.of(
+          F.self,
+          name: name,
+          deadlineMilliseconds: try Settings.ofProcess.deadlineMilliseconds
+        )
+        return StandardStreams.write(line + [UInt8(ascii: "\n")])
+      }
       let resources = try Resources(
         function: name,
         settings: .ofProcess,
@@ -61,12 +69,13 @@ public enum Serving {
     try worker.serve { gateway in
       // The closures do not outlive the exchange, nor do the variables.
       let request = HTTPRequest(variables: gateway.variable, body: gateway.body)
-      let reply = invocation.respond(
-        to: request,
-        authorizations: gateway.count("HTTP_AUTHORIZATION"),
-        isTooLarge: gateway.isTooLarge
+      return GatewayReply(
+        bytes: invocation.answer(
+          request,
+          authorizations: gateway.count("HTTP_AUTHORIZATION"),
+          isTooLarge: gateway.isTooLarge
+        )
       )
-      return GatewayReply(bytes: reply.cgiBytes)
     }
   }
 
@@ -78,12 +87,13 @@ public enum Serving {
     let length = variable("CONTENT_LENGTH").flatMap { Int($0) } ?? 0
     let isTooLarge = length > maximumBodyBytes
     let body = isTooLarge || length <= 0 ? [] : StandardStreams.read(atMost: length)
-    let reply = invocation.respond(
-      to: HTTPRequest(variables: variable, body: body),
-      authorizations: variable("HTTP_AUTHORIZATION") == nil ? 0 : 1,
-      isTooLarge: isTooLarge
+    StandardStreams.write(
+      invocation.answer(
+        HTTPRequest(variables: variable, body: body),
+        authorizations: variable("HTTP_AUTHORIZATION") == nil ? 0 : 1,
+        isTooLarge: isTooLarge
+      )
     )
-    StandardStreams.write(reply.cgiBytes)
   }
 
   /// Ends a process that cannot work, saying why.
@@ -102,11 +112,13 @@ public enum Serving {
   private static func help<F: Function>(_ name: String, _ function: F.Type) -> String {
     """
     \(name): \(F.route.methods.map(\.rawValue).joined(separator: ", ")) \(F.route.path)
+    gRPC: \(F.route.rpc ?? "none")
 
     Usage: \(name)                             serve FastCGI from standard input (a listening socket), or
                                                answer one request as plain CGI
            \(name) --once [--as USER_ID:ROLE]  read the request's fields as one JSON object from standard
                                                input, write the answer; exit status 1 for a problem
+           \(name) --describe                  route, messages, bounds and errors, as one line of JSON
            \(name) --help                      this text
     Settings come from the environment: DATABASE_URL, JWT_KEYS_FILE and others; see the README.
     """

@@ -7,6 +7,11 @@ public import Values
 
 /// The tokens of sessions: makes them in pairs and reads both kinds, in terms of messages and problems.
 public struct SessionTokens {
+  /// How long a service's token lives.
+  static let serviceTokenSeconds: Int64 = 60
+  /// The `sub` of services, which no user has.
+  private static let serviceID = "00000000-0000-4000-8000-000000000001"
+
   private let keyRing: KeyRingFile
   private let accessTokens: AccessTokens
   private let accessSeconds: Int64
@@ -131,6 +136,22 @@ public struct SessionTokens {
     response.expiresIn = Int32(accessSeconds)
     response.user = user
     return response
+  }
+
+  /// A token that this service shows to the others: of no user's, for no session, and a minute long.
+  ///
+  /// - Throws: `KeyRing.Malformed`.
+  func serviceToken(at now: Instant) throws -> String {
+    var random = SystemRandomNumberGenerator()
+    let claims = AccessClaims(
+      subject: Self.serviceID,
+      role: Role.service.name,
+      sessionID: nil,
+      tokenID: ID(at: now, random: &random).text,
+      issuedAt: now.seconds,
+      expiresAt: now.seconds + Self.serviceTokenSeconds
+    )
+    return accessTokens.sign(claims, with: try keyRing.current(at: now))
   }
 
   private func refreshToken(of session: Session, generation: Int, at now: Instant) throws -> String

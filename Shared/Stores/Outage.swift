@@ -1,4 +1,5 @@
 import PostgreSQL
+import Values
 
 /// What a process remembers of a database that is away, so that it asks seldom and never waits long.
 ///

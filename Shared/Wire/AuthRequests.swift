@@ -2,6 +2,11 @@ public import API
 public import Endpoint
 
 extension LoginRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> {
+    ["password": { $0.password }]
+  }
+
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()
@@ -12,6 +17,11 @@ extension LoginRequest: RequestMessage {
 }
 
 extension RefreshTokenRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> {
+    ["refresh_token": { $0.refreshToken }]
+  }
+
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()
@@ -20,6 +30,11 @@ extension RefreshTokenRequest: RequestMessage {
 }
 
 extension LogoutRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> {
+    ["refresh_token": { $0.refreshToken }]
+  }
+
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()
@@ -29,32 +44,34 @@ extension LogoutRequest: RequestMessage {
 }
 
 extension ValidateTokenRequest: RequestMessage {
-  /// Takes the fields of the message. The gateway's own question has none.
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> { ["token": { $0.token }] }
+
+  /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()
-    token = fields.string("token") ?? ""
+    token = fields.requiredString("token")
   }
+}
+
+extension SessionQuestion: RequestMessage {
+  /// There are no fields.
+  public init(_ fields: inout Fields) { self.init() }
 
   /// The gateway asks with the client's `Authorization` and no body.
   public mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations) {
-    guard request.check != nil else {
-      if token.isEmpty { violations.add("token", "is required") }
-      return
-    }
     token = (try? request.bearerToken()) ?? ""
   }
 }
 
-extension CheckRequest: RequestMessage {
+extension ProbeRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> { ["probe": { $0.probe }] }
+
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()
     probe = fields.requiredString("probe")
     service = fields.string("service") ?? ""
-  }
-
-  /// On a service's own port only that service is looked at.
-  public mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations) {
-    if let service = request.service { self.service = service }
   }
 }

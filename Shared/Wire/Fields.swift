@@ -19,6 +19,8 @@ public struct Fields {
     case whole
     /// What is not given stays as it is (PATCH).
     case partial
+    /// As `partial`; and what stands outside the fields of a REST request (`If-Match`) is a field too.
+    case message
   }
 
   /// What is wrong so far.
@@ -88,10 +90,13 @@ public struct Fields {
     }
   }
 
-  /// A string that must be there.
+  /// A string that must be there and not be empty: in a gRPC message the two are one.
   public mutating func requiredString(_ name: String) -> String {
     let before = violations.reasons[name]
-    if let text = string(name) { return text }
+    if let text = string(name) {
+      if text.isEmpty { violations.add(name, "must not be empty") }
+      return text
+    }
     if before == nil, violations.reasons[name] == nil { violations.add(name, "is required") }
     return ""
   }
@@ -121,6 +126,18 @@ public struct Fields {
       return nil
     }
     return small
+  }
+
+  /// The version that the caller has seen, where it is a field.
+  public mutating func expectedVersion() -> Int64? {
+    guard mode == .message else { return nil }
+    switch single("expected_version") {
+    case nil: return nil
+    case .json(let json) where json.integer != nil: return json.integer
+    case .json, .texts:
+      violations.add("expected_version", "must be a whole number")
+      return nil
+    }
   }
 
   private static func integer(_ text: String) -> Int64? {
@@ -158,8 +175,8 @@ public struct Fields {
       violations.add(name, "must be an array of strings")
       return []
     }
-    guard texts.count <= 20 else {
-      violations.add(name, "is given more than 20 times")
+    guard texts.count <= Bounds.filterValues else {
+      violations.add(name, "is given more than \(Bounds.filterValues) times")
       return []
     }
     return texts.compactMap { value(of: $0, name) }

@@ -127,22 +127,14 @@ public struct HTTPReply {
     return "\(status) \(reason)"
   }
 
-  /// The answer as CGI wants it: header lines, an empty line, the body. Source: RFC 3875 §6.
+  /// The answer as CGI wants it.
   public var cgiBytes: [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(192 + headers.count * 64 + body.count)
-    func line(_ name: String, _ value: String) {
-      bytes.append(contentsOf: name.utf8)
-      bytes.append(contentsOf: ": ".utf8)
-      bytes.append(contentsOf: value.utf8)
-      bytes.append(contentsOf: "\r\n".utf8)
-    }
-    line("Status", Self.statusLine(status))
-    if !body.isEmpty { line("Content-Type", "application/json") }
-    if status != 204 && status != 304 { line("Content-Length", String(body.count)) }
-    for header in headers { line(header.name, header.value) }
-    bytes.append(contentsOf: "\r\n".utf8)
-    bytes.append(contentsOf: body)
-    return bytes
+    CGIReply.bytes(
+      status: Self.statusLine(status),
+      contentType: body.isEmpty ? nil : "application/json",
+      length: status == 204 || status == 304 ? nil : body.count,
+      headers: headers,
+      body: body
+    )
   }
 }

@@ -1,9 +1,13 @@
 import Endpoint
+public import Values
 
-/// A REST request as a gateway (or plain CGI) hands it over.
+/// A request as a gateway (or plain CGI) hands it over.
 public struct HTTPRequest {
   /// Reads a CGI variable. Source: RFC 3875 §4.1.
   public typealias Variables = (StaticString) -> String?
+
+  /// Largest message, in bytes: a body without gRPC's prefix.
+  public static let maximumMessageBytes = 1_048_576
 
   /// `GET` …; a `HEAD` is answered like a `GET`, the gateway drops the body.
   public let method: String
@@ -32,7 +36,7 @@ public struct HTTPRequest {
   public var id: String { variables("REQUEST_ID") ?? "" }
 
   /// The service whose port the request came to; `nil` on the gateway's.
-  var service: String? { nonEmpty("SERVICE") }
+  public var service: String? { nonEmpty("SERVICE") }
 
   /// What the gateway asks for itself before it lets a request pass.
   enum Check: String {
@@ -44,6 +48,29 @@ public struct HTTPRequest {
 
   /// The gateway's own question; `nil` for a client's request, which cannot set this variable.
   var check: Check? { nonEmpty("SESSION_CHECK").flatMap(Check.init) }
+
+  /// Whether it is a gRPC call; the gateway says so, a client cannot.
+  public var isRPC: Bool { nonEmpty("RPC") != nil }
+
+  /// The caller's trace context, sound or not.
+  public var traceParent: String? { nonEmpty("HTTP_TRACEPARENT") }
+
+  /// How messages are compressed.
+  var messageEncoding: String { nonEmpty("HTTP_GRPC_ENCODING") ?? "identity" }
+
+  /// How long the caller still waits at `now`, in microseconds, 0 when no longer; `nil` when it does not
+  /// say. The gateway says when it handed the call over and how long it had had it by then.
+  ///
+  /// - Throws: `Problem` `INVALID_ARGUMENT`.
+  public func patienceMicroseconds(at now: Instant) throws -> Int64? {
+    guard let timeout = nonEmpty("HTTP_GRPC_TIMEOUT") else { return nil }
+    var left = try RPCTimeout.microseconds(timeout)
+    if let had = nonEmpty("GATEWAY_SECONDS").flatMap(Double.init) { left -= Int64(had * 1e6) }
+    if let handedOver = nonEmpty("GATEWAY_TIME").flatMap(Double.init) {
+      left -= max(0, now.microseconds - Int64(handedOver * 1e6))
+    }
+    return max(0, left)
+  }
 
   var contentType: String? { nonEmpty("CONTENT_TYPE") }
   var ifMatch: String? { variables("HTTP_IF_MATCH") }

@@ -1,28 +1,11 @@
-public import API
+import API
 public import Endpoint
 import JSON
 import Values
 
-/// A request message that can be read from the fields of a REST request. One for each `rpc`.
-public protocol RequestMessage: Message {
-  /// Takes the fields that the message has.
-  init(_ fields: inout Fields)
-
-  /// Takes from the request what stands outside its fields, e.g. `If-Match`.
-  mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations)
-}
-
-extension RequestMessage {
-  /// Nothing stands outside.
-  public mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations) {}
-}
-
 /// Reads a REST request into its message.
 public enum RESTDecoder {
   private static let maximumQueryFields = 100
-
-  /// A message together with what is wrong with the fields that it was read from.
-  public typealias Decoded<Request> = (message: Request, violations: Violations)
 
   /// Reads a request that a route leads to.
   ///
@@ -59,7 +42,7 @@ public enum RESTDecoder {
     json bytes: [UInt8],
     as type: Request.Type = Request.self
   ) throws -> Decoded<Request> {
-    var fields = Fields(mode: .partial)
+    var fields = Fields(mode: .message)
     fields.add(try object(bytes))
     let message = Request(&fields)
     fields.finish()

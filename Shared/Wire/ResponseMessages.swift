@@ -5,7 +5,7 @@ import Values
 
 /// A response message that can be written as JSON. Every field is always there: `null` when it is not set,
 /// `[]` when there is nothing in it.
-public protocol ResponseMessage: Message {
+public protocol ResponseMessage: RuledMessage {
   /// Writes the message as one JSON value.
   func write(to json: inout JSONWriter)
 
@@ -173,7 +173,7 @@ extension ValidateTokenResponse: ResponseMessage {
   }
 }
 
-extension CheckResponse: ResponseMessage {
+extension ProbeResponse: ResponseMessage {
   /// Writes the state and what was looked at.
   public func write(to json: inout JSONWriter) {
     json.beginObject()

@@ -2,6 +2,9 @@ public import API
 public import Endpoint
 
 extension CreateTaskRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> { ["title": { $0.title }] }
+
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()
@@ -15,6 +18,9 @@ extension CreateTaskRequest: RequestMessage {
 }
 
 extension GetTaskRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> { ["id": { $0.id }] }
+
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()
@@ -23,10 +29,14 @@ extension GetTaskRequest: RequestMessage {
 }
 
 extension DeleteTaskRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> { ["id": { $0.id }] }
+
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()
     id = fields.requiredString("id")
+    if let version = fields.expectedVersion() { expectedVersion = version }
   }
 
   /// The version of `If-Match`.
@@ -36,12 +46,16 @@ extension DeleteTaskRequest: RequestMessage {
 }
 
 extension UpdateTaskRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> { ["id": { $0.id }] }
+
   /// Takes the fields of the message. Which of them are there becomes the mask: for a PUT all that have a
   /// default, for a PATCH those that are given, so that `null` clears.
   public init(_ fields: inout Fields) {
     self.init()
     updateMask.names = fields.mask(replaceable: Self.replaceableFields, others: Self.otherFields)
     id = fields.requiredString("id")
+    if let version = fields.expectedVersion() { expectedVersion = version }
     if let title = fields.string("title") { self.title = title }
     if let description = fields.string("description") { description_p = description }
     status = fields.named("status") ?? .unspecified
@@ -73,6 +87,9 @@ extension ListTasksRequest: RequestMessage {
 }
 
 extension ListUserTasksRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> { ["user_id": { $0.userID }] }
+
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()

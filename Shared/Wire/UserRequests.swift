@@ -2,6 +2,11 @@ public import API
 public import Endpoint
 
 extension CreateUserRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> {
+    ["username": { $0.username }, "email": { $0.email }, "password": { $0.password }]
+  }
+
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()
@@ -14,6 +19,9 @@ extension CreateUserRequest: RequestMessage {
 }
 
 extension GetUserRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> { ["id": { $0.id }] }
+
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()
@@ -22,10 +30,14 @@ extension GetUserRequest: RequestMessage {
 }
 
 extension DeleteUserRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> { ["id": { $0.id }] }
+
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()
     id = fields.requiredString("id")
+    if let version = fields.expectedVersion() { expectedVersion = version }
   }
 
   /// The version of `If-Match`.
@@ -35,11 +47,15 @@ extension DeleteUserRequest: RequestMessage {
 }
 
 extension UpdateUserRequest: RequestMessage {
+  /// What must be there.
+  public static var required: KeyValuePairs<String, (Self) -> String> { ["id": { $0.id }] }
+
   /// Takes the fields of the message; see `UpdateTaskRequest.init(_:)` for the mask.
   public init(_ fields: inout Fields) {
     self.init()
     updateMask.names = fields.mask(replaceable: Self.replaceableFields, others: Self.otherFields)
     id = fields.requiredString("id")
+    if let version = fields.expectedVersion() { expectedVersion = version }
     if let username = fields.string("username") { self.username = username }
     if let email = fields.string("email") { self.email = email }
     if let fullName = fields.string("full_name") { self.fullName = fullName }

@@ -1,4 +1,5 @@
 import API
+import Contract
 import Endpoint
 import Foundation
 import JSON
@@ -13,6 +14,11 @@ struct EveryFunctionTests {
     let name: String
     let route: Route
     let access: Access
+    /// Makes a gRPC call with a body as it is.
+    let call:
+      (_ body: [UInt8], _ token: String?, _ headers: [String: String]) throws -> (
+        status: RPCStatus, code: Problem.Code?, headers: [String: String]
+      )
     /// Sends a REST request.
     let send: (_ method: String, _ path: String, _ more: Request) throws -> Answer
 
@@ -20,6 +26,10 @@ struct EveryFunctionTests {
       name = "\(F.self)"
       route = F.route
       access = F.access
+      call = { body, token, headers in
+        let answer = try door.rpc(body: body, token: token, headers: headers)
+        return (answer.status, answer.code, answer.headers)
+      }
       send = { method, path, more in
         try door.rest(
           method,
@@ -40,7 +50,7 @@ struct EveryFunctionTests {
         .replacingOccurrences(of: "{probe}", with: "live")
     }
 
-    var method: String { route.methods[0].rawValue }
+    var method: String { route.methods.first?.rawValue ?? "" }
     var hasBody: Bool { method != "GET" && method != "DELETE" }
 
     func send(_ more: Request) throws -> Answer { try send(method, path, more) }
@@ -69,8 +79,15 @@ struct EveryFunctionTests {
       Function(fixture.createTask),
       Function(fixture.getTask), Function(fixture.updateTask), Function(fixture.deleteTask),
       Function(fixture.listTasks), Function(fixture.listUserTasks), Function(fixture.health),
+      Function(fixture.checkHealth), Function(fixture.reflectServer),
     ]
   }
+
+  /// Those that have a REST path.
+  var restFunctions: [Function] { functions.filter { !$0.route.methods.isEmpty } }
+
+  /// Those that have a gRPC method.
+  var rpcFunctions: [Function] { functions.filter { $0.route.rpc != nil } }
 
   /// Those that nobody may call without a token.
   var guarded: [Function] {
@@ -81,21 +98,17 @@ struct EveryFunctionTests {
     let folders = try ["User", "Auth", "Task", "Operations"].flatMap {
       try FileManager.default.contentsOfDirectory(atPath: Repository.path("Functions/\($0)"))
     }
-    #expect(Set(functions.map(\.name)) == Set(folders).subtracting(["Migrate", "CreateAdmin"]))
+    #expect(
+      Set(functions.map(\.name))
+        == Set(folders).subtracting(["Migrate", "CreateAdmin", "DescribeAPI"])
+    )
 
     for function in functions {
       guard let rpc = function.route.rpc else {
-        #expect(["VerifyToken", "CheckSession"].contains(function.name))
+        #expect(["VerifyToken", "CheckSession", "Health"].contains(function.name))
         continue
       }
-      let parts = rpc.split { $0 == "." || $0 == "/" }.map(String.init)
-      let (package, service, method) = (parts[0], parts[2], parts[3])
-      let proto = try String(
-        contentsOfFile: Repository.path("Shared/API/Protos/\(package)/v1/\(package).proto"),
-        encoding: .utf8
-      )
-      #expect(proto.contains("service \(service) {"), "\(function.name)")
-      #expect(proto.contains("rpc \(method)("), "\(function.name)")
+      #expect(Contract().methods[rpc] != nil, "\(function.name)")
     }
     let rpcs = functions.compactMap(\.route.rpc)
     #expect(Set(rpcs).count == rpcs.count)
@@ -142,7 +155,7 @@ struct EveryFunctionTests {
 
   @Test func `another method is not allowed, and those that are are named`() throws {
     let token = try fixture.stranger(.admin).token
-    for function in functions {
+    for function in restFunctions {
       let answer = try function.send("OPTIONS", function.path, Request(token: token))
       #expect(answer.status == 405, "\(function.name)")
       #expect(answer.code == .methodNotAllowed, "\(function.name)")
@@ -153,7 +166,7 @@ struct EveryFunctionTests {
 
   @Test func `another path is not found`() throws {
     let token = try fixture.stranger(.admin).token
-    for function in functions {
+    for function in restFunctions {
       for path in ["/", function.path + "/", function.path + "/x", "/api/v2/tasks"] {
         let answer = try function.send(function.method, path, Request(json: "{}", token: token))
         #expect(answer.code == .notFound, "\(function.name) \(path)")
@@ -162,7 +175,7 @@ struct EveryFunctionTests {
   }
 
   @Test func `a body that was too large is refused`() throws {
-    for function in functions {
+    for function in restFunctions {
       let answer = try function.send(Request(isTooLarge: true))
       #expect(answer.status == 413, "\(function.name)")
       #expect(answer.code == .payloadTooLarge, "\(function.name)")
@@ -171,7 +184,7 @@ struct EveryFunctionTests {
 
   @Test func `a body that is not JSON is refused, and it says where it breaks`() throws {
     let token = try fixture.stranger(.admin).token
-    let bodies = functions.filter(\.hasBody)
+    let bodies = restFunctions.filter(\.hasBody)
     #expect(bodies.count == 8)
     for function in bodies {
       let answer = try function.send(Request(json: "{\n  \"a\": 1,\n}", token: token))
@@ -192,9 +205,91 @@ struct EveryFunctionTests {
     }
   }
 
+  @Test func `a call that is not one whole message is malformed, and says how`() throws {
+    let token = try fixture.stranger(.admin).token
+    for function in rpcFunctions {
+      for body: [UInt8] in [
+        [0], [0, 0, 0, 0], [2, 0, 0, 0, 0], [0, 0, 0, 0, 3, 1], [1, 0, 0, 0, 0],
+        [0, 0, 0, 0, 1, 0xFF], [0, 0, 0, 0, 4, 10, 200, 1, 1],
+      ] {
+        let answer = try function.call(body, token, [:])
+        #expect(answer.code == .malformedMessage, "\(function.name) \(body)")
+        #expect(answer.status == .internal, "\(function.name) \(body)")
+        #expect(answer.headers["X-Grpc-Message"]?.isEmpty == false, "\(function.name) \(body)")
+      }
+      guard !function.route.streams else { continue }
+      for body: [UInt8] in [[], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
+        #expect(try function.call(body, token, [:]).code == .malformedMessage, "\(function.name)")
+      }
+    }
+  }
+
+  @Test func `a compressed call is not understood, and says what is`() throws {
+    let token = try fixture.stranger(.admin).token
+    for function in rpcFunctions {
+      let answer = try function.call(frame([1, 2], flag: 1), token, ["HTTP_GRPC_ENCODING": "gzip"])
+      #expect(answer.status == .unimplemented, "\(function.name)")
+      #expect(answer.code == .unsupportedEncoding, "\(function.name)")
+      #expect(answer.headers["Grpc-Accept-Encoding"] == "identity", "\(function.name)")
+    }
+  }
+
+  @Test func `a call of more than a mebibyte exhausts what there is`() throws {
+    let token = try fixture.stranger(.admin).token
+    for function in rpcFunctions {
+      let answer = try function.call([0, 0, 16, 0, 1], token, [:])
+      #expect(answer.status == .resourceExhausted, "\(function.name)")
+      #expect(answer.code == .payloadTooLarge, "\(function.name)")
+    }
+  }
+
+  @Test func `a call without a token, or with a bad one, is unauthenticated`() throws {
+    for function in guarded {
+      #expect(try function.call(frame([]), nil, [:]).code == .unauthenticated, "\(function.name)")
+      let bad = try function.call(frame([]), "x", [:])
+      #expect(bad.code == .tokenInvalid, "\(function.name)")
+      #expect(bad.status == .unauthenticated, "\(function.name)")
+    }
+  }
+
+  @Test func `a call whose caller has given up by the time its turn comes does nothing`() throws {
+    let token = try fixture.stranger(.admin).token
+    let seconds = fixture.clock.now.seconds
+    for function in rpcFunctions {
+      for (timeout, headers) in [
+        ("0m", [:]), ("50m", ["GATEWAY_SECONDS": "0.060"]),
+        ("1S", ["GATEWAY_TIME": "\(seconds - 2).500"]),
+      ] as [(String, [String: String])] {
+        let answer = try function.call(
+          frame([]),
+          token,
+          headers.merging(["HTTP_GRPC_TIMEOUT": timeout]) { $1 }
+        )
+        #expect(answer.code == .deadlineExceeded, "\(function.name) \(timeout)")
+      }
+      let malformed = try function.call(frame([]), token, ["HTTP_GRPC_TIMEOUT": "soon"])
+      #expect(malformed.code == .invalidArgument, "\(function.name)")
+    }
+  }
+
+  @Test func `a caller who waits for a shorter time than we do has the database's answer by then`()
+    throws
+  {
+    let server = SilentServer()
+    defer { withExtendedLifetime(server) {} }
+    let hurried = try Fixture(settings: ["DATABASE_URL": server.url], keys: fixture.keys)
+    let token = try fixture.stranger(.admin).token
+
+    let (answer, seconds) = try timed {
+      try hurried.listTasks.rpc([.init()], token: token, headers: ["HTTP_GRPC_TIMEOUT": "150m"])
+    }
+    #expect(answer.status == .deadlineExceeded)
+    #expect((0.1...0.6).contains(seconds))
+  }
+
   @Test func `a field that it does not have is refused by name`() throws {
     let token = try fixture.stranger(.admin).token
-    for function in functions {
+    for function in restFunctions {
       let answer =
         function.hasBody
         ? try function.send(Request(json: #"{"no_such_field": null}"#, token: token))

@@ -124,7 +124,7 @@ struct `A reply` {
     "q=café", "q=a%3Cb%3E", "q=a<b>c", "page_token", "page%5Ftoken=old&q=x", "page_token=&q=x",
   ])
   func `with a page has a link that asks for the same list`(query: String) throws {
-    func decode(_ target: String) throws -> RESTDecoder.Decoded<ListTasksRequest> {
+    func decode(_ target: String) throws -> Decoded<ListTasksRequest> {
       try RESTDecoder.decode(request("GET", target), route: Routes.listTasks)
     }
     let first = try decode("/api/v1/tasks?" + query)
@@ -224,7 +224,7 @@ struct `A reply to the gateway's own question` {
 struct `A problem` {
   /// The contract's table of codes.
   static let statuses: [(status: Int, codes: [String])] = [
-    (400, ["INVALID_ARGUMENT", "MALFORMED_JSON", "INVALID_PAGE_TOKEN"]),
+    (400, ["INVALID_ARGUMENT", "MALFORMED_JSON", "INVALID_PAGE_TOKEN", "MALFORMED_MESSAGE"]),
     (
       401,
       [
@@ -237,7 +237,8 @@ struct `A problem` {
     (405, ["METHOD_NOT_ALLOWED"]),
     (409, ["USERNAME_TAKEN", "EMAIL_TAKEN", "INVALID_TRANSITION"]), (412, ["VERSION_MISMATCH"]),
     (413, ["PAYLOAD_TOO_LARGE"]),
-    (415, ["UNSUPPORTED_MEDIA_TYPE"]), (429, ["RATE_LIMITED"]), (500, ["INTERNAL"]),
+    (415, ["UNSUPPORTED_MEDIA_TYPE", "UNSUPPORTED_ENCODING"]), (429, ["RATE_LIMITED"]),
+    (500, ["INTERNAL"]),
     (503, ["UNAVAILABLE"]),
     (504, ["DEADLINE_EXCEEDED"]),
   ]

@@ -5,11 +5,11 @@ import Values
 import Wire
 
 struct `A REST request` {
-  private func create(_ body: String) throws -> RESTDecoder.Decoded<CreateTaskRequest> {
+  private func create(_ body: String) throws -> Decoded<CreateTaskRequest> {
     try RESTDecoder.decode(request("POST", "/api/v1/tasks", body: body), route: Routes.createTask)
   }
 
-  private func list(_ query: String) throws -> RESTDecoder.Decoded<ListTasksRequest> {
+  private func list(_ query: String) throws -> Decoded<ListTasksRequest> {
     try RESTDecoder.decode(request("GET", "/api/v1/tasks?" + query), route: Routes.listTasks)
   }
 
@@ -17,7 +17,7 @@ struct `A REST request` {
     _ method: String,
     _ body: String,
     _ variables: [String: String] = [:]
-  ) throws -> RESTDecoder.Decoded<UpdateTaskRequest> {
+  ) throws -> Decoded<UpdateTaskRequest> {
     try RESTDecoder.decode(
       request(method, "/api/v1/tasks/7", body: body, variables),
       route: Routes.updateTask
@@ -28,7 +28,7 @@ struct `A REST request` {
 
   @Test(arguments: ["/api/v1/tasks/0190", "/api/tasks/0190"])
   func `gives what its path names`(path: String) throws {
-    let decoded: RESTDecoder.Decoded<GetTaskRequest> = try RESTDecoder.decode(
+    let decoded: Decoded<GetTaskRequest> = try RESTDecoder.decode(
       request("GET", path),
       route: Routes.getTask
     )
@@ -38,7 +38,7 @@ struct `A REST request` {
 
   @Test func `takes its path from PATH_INFO under plain CGI`() throws {
     let variables = ["REQUEST_METHOD": "GET", "PATH_INFO": "/api/v1/tasks/0190"]
-    let decoded: RESTDecoder.Decoded<GetTaskRequest> = try RESTDecoder.decode(
+    let decoded: Decoded<GetTaskRequest> = try RESTDecoder.decode(
       HTTPRequest(variables: { variables[$0.description] }, body: []),
       route: Routes.getTask
     )
@@ -46,7 +46,7 @@ struct `A REST request` {
   }
 
   @Test func `of HEAD is read like one of GET`() throws {
-    let decoded: RESTDecoder.Decoded<GetTaskRequest> = try RESTDecoder.decode(
+    let decoded: Decoded<GetTaskRequest> = try RESTDecoder.decode(
       request("HEAD", "/api/v1/tasks/0190"),
       route: Routes.getTask
     )
@@ -77,7 +77,7 @@ struct `A REST request` {
   }
 
   @Test func `cannot name its path's field again in the query`() throws {
-    let decoded: RESTDecoder.Decoded<ListUserTasksRequest> = try RESTDecoder.decode(
+    let decoded: Decoded<ListUserTasksRequest> = try RESTDecoder.decode(
       request("GET", "/api/v1/users/7/tasks?user_id=7"),
       route: Routes.listUserTasks
     )
@@ -200,7 +200,7 @@ struct `A REST request` {
 
   @Test(arguments: ["title=x", "password=secret", "id=1"])
   func `that has a body has no fields in its query`(query: String) throws {
-    let decoded: RESTDecoder.Decoded<CreateTaskRequest> = try RESTDecoder.decode(
+    let decoded: Decoded<CreateTaskRequest> = try RESTDecoder.decode(
       request("POST", "/api/v1/tasks?" + query, body: "{\"title\":\"t\"}"),
       route: Routes.createTask
     )
@@ -232,7 +232,7 @@ struct `A REST request` {
     "application/json ; charset=utf-8", "application/json; profile=x",
   ])
   func `has a body of JSON in UTF-8`(type: String) throws {
-    let decoded: RESTDecoder.Decoded<CreateTaskRequest> = try RESTDecoder.decode(
+    let decoded: Decoded<CreateTaskRequest> = try RESTDecoder.decode(
       request("POST", "/api/v1/tasks", body: "{\"title\":\"t\"}", ["CONTENT_TYPE": type]),
       route: Routes.createTask
     )
@@ -412,7 +412,7 @@ struct `A REST request` {
     mask: [String]
   ) throws {
     func update(_ body: String) throws -> UpdateUserRequest {
-      let decoded: RESTDecoder.Decoded<UpdateUserRequest> = try RESTDecoder.decode(
+      let decoded: Decoded<UpdateUserRequest> = try RESTDecoder.decode(
         request(method, "/api/v1/users/7", body: body),
         route: Routes.updateUser
       )
@@ -492,7 +492,7 @@ struct `The Authorization header` {
 
 struct `The gateway's own question` {
   private func ask(_ check: String, _ authorization: String?) throws
-    -> RESTDecoder.Decoded<ValidateTokenRequest>
+    -> Decoded<SessionQuestion>
   {
     var variables = ["SESSION_CHECK": check]
     variables["HTTP_AUTHORIZATION"] = authorization
@@ -526,7 +526,7 @@ struct `The gateway's own question` {
   }
 
   @Test func `is not what a client's own is, which needs a token`() throws {
-    let decoded: RESTDecoder.Decoded<ValidateTokenRequest> = try RESTDecoder.decode(
+    let decoded: Decoded<ValidateTokenRequest> = try RESTDecoder.decode(
       request("POST", "/api/v1/auth/validate", body: "{}", ["HTTP_AUTHORIZATION": "Bearer abc"]),
       route: Routes.validate
     )
@@ -535,18 +535,13 @@ struct `The gateway's own question` {
 }
 
 struct `A question for the state of the system` {
-  @Test func `is about one service on that service's port`() throws {
-    let health = Route(.get, path: "/health/{probe}", rpc: "health.v1.HealthService/Check")
-    let decoded: RESTDecoder.Decoded<CheckRequest> = try RESTDecoder.decode(
-      request("GET", "/health/ready", ["SERVICE": "task"]),
+  @Test func `names what it is about in the path and the query`() throws {
+    let health = Route(.get, path: "/health/{probe}", rpc: nil)
+    let decoded: Decoded<ProbeRequest> = try RESTDecoder.decode(
+      request("GET", "/health/ready?service=task"),
       route: health
     )
     #expect(decoded.message.probe == "ready")
     #expect(decoded.message.service == "task")
-    let all: RESTDecoder.Decoded<CheckRequest> = try RESTDecoder.decode(
-      request("GET", "/health/live"),
-      route: health
-    )
-    #expect(all.message.service == "")
   }
 }

@@ -14,11 +14,12 @@ import Values
 struct CheckSession: Function {
   static let route = Route(.get, path: "/internal/check-session", rpc: nil)
   static let access = Access.anyone
+  static let problems: [Problem.Code] = []
 
   let sessions: SessionStore
   let tokens: SessionTokens
 
-  func respond(to request: ValidateTokenRequest, in context: Context) throws
+  func respond(to request: SessionQuestion, in context: Context) throws
     -> ValidateTokenResponse
   {
     do {

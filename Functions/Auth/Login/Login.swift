@@ -15,6 +15,7 @@ import Values
 struct Login: Function {
   static let route = Route(.post, path: "/api/v1/auth/login", rpc: "auth.v1.AuthService/Login")
   static let access = Access.anyone
+  static let problems: [Problem.Code] = [.invalidCredentials]
 
   let users: UserStore
   let sessions: SessionStore

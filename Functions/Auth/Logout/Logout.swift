@@ -13,6 +13,7 @@ import Tokens
 struct Logout: Function {
   static let route = Route(.post, path: "/api/v1/auth/logout", rpc: "auth.v1.AuthService/Logout")
   static let access = Access.anyone
+  static let problems: [Problem.Code] = [.refreshTokenInvalid]
 
   let sessions: SessionStore
   let tokens: SessionTokens

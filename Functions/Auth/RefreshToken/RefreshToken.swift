@@ -17,6 +17,9 @@ struct RefreshToken: Function {
     rpc: "auth.v1.AuthService/RefreshToken"
   )
   static let access = Access.anyone
+  static let problems: [Problem.Code] = [
+    .refreshTokenInvalid, .refreshTokenExpired, .refreshTokenReused, .sessionRevoked,
+  ]
 
   let sessions: SessionStore
   let tokens: SessionTokens

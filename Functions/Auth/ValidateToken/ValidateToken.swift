@@ -16,6 +16,7 @@ struct ValidateToken: Function {
     rpc: "auth.v1.AuthService/ValidateToken"
   )
   static let access = Access.anyone
+  static let problems: [Problem.Code] = []
 
   let sessions: SessionStore
   let tokens: SessionTokens
@@ -23,7 +24,6 @@ struct ValidateToken: Function {
   func respond(to request: ValidateTokenRequest, in context: Context) throws
     -> ValidateTokenResponse
   {
-    guard !request.token.isEmpty else { return .refused(.unauthenticated) }
     do {
       let claims = try tokens.claims(of: request.token, at: context.now)
       var response = ValidateTokenResponse(claims)

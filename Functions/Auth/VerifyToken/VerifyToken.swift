@@ -11,10 +11,11 @@ import Values
 struct VerifyToken: Function {
   static let route = Route(.get, path: "/internal/verify-token", rpc: nil)
   static let access = Access.anyone
+  static let problems: [Problem.Code] = []
 
   let tokens: SessionTokens
 
-  func respond(to request: ValidateTokenRequest, in context: Context) throws
+  func respond(to request: SessionQuestion, in context: Context) throws
     -> ValidateTokenResponse
   {
     guard !request.token.isEmpty else { return .refused(.unauthenticated) }

@@ -1,41 +1,31 @@
 import API
 import Endpoint
-import PostgreSQL
 import Serving
-import Values
+import Stores
 
 /// `GET /health/live` and `GET /health/ready`: whether the system can answer.
 ///
 /// Live: this process does. Ready: so do the databases, of one service or of all; if not, `UNAVAILABLE`
-/// with what is down in its details.
+/// with what is down in its details. By gRPC it is `check-health` that answers.
 @main
 struct Health: Function {
-  static let route = Route(.get, path: "/health/{probe}", rpc: "health.v1.HealthService/Check")
+  static let route = Route(.get, path: "/health/{probe}", rpc: nil)
   static let access = Access.anyone
+  static let problems: [Problem.Code] = [.notFound]
+  static let summary = "whether the system can answer"
 
-  /// Each database with the services that need it.
-  let databases: [(name: String, services: [String], database: Database)]
+  let readiness: Readiness
 
-  func respond(to request: CheckRequest, in context: Context) throws -> CheckResponse {
-    var response = CheckResponse()
+  func respond(to request: ProbeRequest, in context: Context) throws -> ProbeResponse {
+    var response = ProbeResponse()
     response.status = "UP"
     guard request.probe != "live" else { return response }
     guard request.probe == "ready" else {
       throw Problem(.notFound, "there is nothing at this path")
     }
-    var down: [String: String] = [:]
-    let deadline = Deadline(millisecondsFromNow: 800)
-    for (name, services, database) in databases
-    where request.service.isEmpty || services.contains(request.service) {
-      database.deadline = deadline
-      do {
-        _ = try database.read(Query("SELECT 1")) { try $0.integer(0) }
-        response.checks[name] = "UP"
-      } catch let error as DatabaseError {
-        down[name] =
-          if case .deadlineExceeded = error { "does not answer" } else { "cannot be reached" }
-      }
-    }
+    let asked = request.service.isEmpty ? nil : request.service
+    let states = try readiness.states(of: context.service ?? asked)
+    let down = states.compactMapValues { $0 }
     guard down.isEmpty else {
       throw Problem(
         .unavailable,
@@ -43,15 +33,11 @@ struct Health: Function {
         details: down
       )
     }
+    response.checks = states.mapValues { _ in "UP" }
     return response
   }
 
   static func main() {
-    Serving.run(needsDatabase: false) { resources in
-      Health(databases: [
-        ("user_db", ["user", "auth"], try resources.database(of: "DATABASE_URL_USER")),
-        ("task_db", ["task"], try resources.database(of: "DATABASE_URL_TASK")),
-      ])
-    }
+    Serving.run(needsDatabase: false) { Health(readiness: try $0.readiness) }
   }
 }

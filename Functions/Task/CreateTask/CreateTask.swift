@@ -1,14 +1,16 @@
 import API
 import Endpoint
 import Rules
+import ServiceClient
 import Serving
 import Stores
 import Values
 
 /// `POST /api/v1/tasks`, gRPC `task.v1.TaskService/CreateTask`: adds a task.
 ///
-/// A task for somebody else needs an admin or a service, else `PERMISSION_DENIED`. Fields that are not
-/// sound are an `INVALID_ARGUMENT`.
+/// A task for somebody else needs an admin or a service, else `PERMISSION_DENIED`, and somebody whom the User
+/// service knows, else `USER_NOT_FOUND`; while that does not answer, the task is accepted. Fields that are
+/// not sound are an `INVALID_ARGUMENT`.
 @main
 struct CreateTask: Function {
   static let route = Route(
@@ -18,8 +20,10 @@ struct CreateTask: Function {
     creates: "/api/v1/tasks/{id}"
   )
   static let access = Access.signedIn
+  static let problems: [Problem.Code] = [.permissionDenied, .userNotFound]
 
   let tasks: TaskStore
+  let users: UserDirectory
 
   static func validate(_ request: CreateTaskRequest, in context: Context) throws {
     _ = try TaskDraft(request, caller: context.caller)
@@ -27,8 +31,25 @@ struct CreateTask: Function {
 
   func respond(to request: CreateTaskRequest, in context: Context) throws -> TaskMessage {
     let draft = try TaskDraft(request, caller: context.caller)
+    if draft.userID != context.caller.userID,
+      users.answer(about: ID(stored: draft.userID), in: context) == .unknown
+    {
+      throw Problem.userNotFound
+    }
     return try tasks.insert(draft, id: context.newID(), at: context.now)
   }
 
-  static func main() { Serving.run { CreateTask(tasks: $0.tasks) } }
+  static func main() {
+    Serving.run {
+      CreateTask(
+        tasks: $0.tasks,
+        users: UserDirectory(
+          url: $0.settings.text("USER_SERVICE_URL"),
+          breakerFile: $0.breakerFile(of: "user"),
+          token: try $0.serviceToken,
+          report: $0.warn
+        )
+      )
+    }
+  }
 }

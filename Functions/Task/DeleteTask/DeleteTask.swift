@@ -16,6 +16,7 @@ struct DeleteTask: Function {
     rpc: "task.v1.TaskService/DeleteTask"
   )
   static let access = Access.roles([.user, .admin])
+  static let problems: [Problem.Code] = [.taskNotFound, .versionMismatch]
 
   let tasks: TaskStore
 

@@ -11,6 +11,7 @@ import Values
 struct GetTask: Function {
   static let route = Route(.get, path: "/api/v1/tasks/{id}", rpc: "task.v1.TaskService/GetTask")
   static let access = Access.signedIn
+  static let problems: [Problem.Code] = [.taskNotFound]
 
   let tasks: TaskStore
 

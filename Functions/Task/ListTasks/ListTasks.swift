@@ -13,6 +13,7 @@ import Stores
 struct ListTasks: Function {
   static let route = Route(.get, path: "/api/v1/tasks", rpc: "task.v1.TaskService/ListTasks")
   static let access = Access.signedIn
+  static let problems: [Problem.Code] = [.permissionDenied, .invalidPageToken]
 
   let tasks: TaskStore
   let pages: PageTokens

@@ -1,13 +1,16 @@
 import API
 import Endpoint
 import Rules
+import ServiceClient
 import Serving
 import Stores
+import Values
 
 /// `GET /api/v1/users/{user_id}/tasks`, gRPC `task.v1.TaskService/ListUserTasks`: one page of one user's
 /// tasks.
 ///
-/// For that user, admins and services; for everybody else it is a `USER_NOT_FOUND`. `INVALID_PAGE_TOKEN`
+/// For that user, admins and services; for everybody else it is a `USER_NOT_FOUND`, and for admins when the
+/// User service says that there is no such user. `INVALID_PAGE_TOKEN`
 /// for a token that was not given by this list with these filters, `INVALID_ARGUMENT` for filters that
 /// make no sense.
 @main
@@ -18,8 +21,10 @@ struct ListUserTasks: Function {
     rpc: "task.v1.TaskService/ListUserTasks"
   )
   static let access = Access.signedIn
+  static let problems: [Problem.Code] = [.userNotFound, .invalidPageToken]
 
   let tasks: TaskStore
+  let users: UserDirectory
   let pages: PageTokens
 
   static func validate(_ request: ListUserTasksRequest, in context: Context) throws {
@@ -28,8 +33,27 @@ struct ListUserTasks: Function {
 
   func respond(to request: ListUserTasksRequest, in context: Context) throws -> ListTasksResponse {
     let listing = try TaskListing(request, caller: context.caller, pages: pages)
+    let user = ID(stored: listing.owner ?? "")
+    if context.caller.role == .admin, !context.caller.isUser(user),
+      users.answer(about: user, in: context) == .unknown
+    {
+      throw Problem.userNotFound
+    }
     return try tasks.page(listing, pages: pages)
   }
 
-  static func main() { Serving.run { ListUserTasks(tasks: $0.tasks, pages: $0.pages) } }
+  static func main() {
+    Serving.run {
+      ListUserTasks(
+        tasks: $0.tasks,
+        users: UserDirectory(
+          url: $0.settings.text("USER_SERVICE_URL"),
+          breakerFile: $0.breakerFile(of: "user"),
+          token: try $0.serviceToken,
+          report: $0.warn
+        ),
+        pages: $0.pages
+      )
+    }
+  }
 }

@@ -19,6 +19,9 @@ struct UpdateTask: Function {
     rpc: "task.v1.TaskService/UpdateTask"
   )
   static let access = Access.roles([.user, .admin])
+  static let problems: [Problem.Code] = [
+    .taskNotFound, .permissionDenied, .invalidTransition, .versionMismatch,
+  ]
 
   let tasks: TaskStore
 

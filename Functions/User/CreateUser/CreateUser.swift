@@ -19,6 +19,7 @@ struct CreateUser: Function {
     creates: "/api/v1/users/{id}"
   )
   static let access = Access.anyoneKnownOrNot
+  static let problems: [Problem.Code] = [.permissionDenied, .usernameTaken, .emailTaken]
 
   let users: UserStore
   let passwords: Bcrypt

@@ -16,6 +16,7 @@ struct DeleteUser: Function {
     rpc: "user.v1.UserService/DeleteUser"
   )
   static let access = Access.roles([.user, .admin])
+  static let problems: [Problem.Code] = [.userNotFound, .versionMismatch]
 
   let users: UserStore
 

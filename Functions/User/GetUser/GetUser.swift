@@ -11,6 +11,7 @@ import Values
 struct GetUser: Function {
   static let route = Route(.get, path: "/api/v1/users/{id}", rpc: "user.v1.UserService/GetUser")
   static let access = Access.signedIn
+  static let problems: [Problem.Code] = [.userNotFound]
 
   let users: UserStore
 

@@ -12,6 +12,7 @@ import Stores
 struct ListUsers: Function {
   static let route = Route(.get, path: "/api/v1/users", rpc: "user.v1.UserService/ListUsers")
   static let access = Access.roles([.admin, .service])
+  static let problems: [Problem.Code] = [.invalidPageToken]
 
   let users: UserStore
   let pages: PageTokens

@@ -21,6 +21,10 @@ struct UpdateUser: Function {
     rpc: "user.v1.UserService/UpdateUser"
   )
   static let access = Access.roles([.user, .admin])
+  static let problems: [Problem.Code] = [
+    .userNotFound, .invalidCredentials, .permissionDenied, .usernameTaken, .emailTaken,
+    .versionMismatch,
+  ]
 
   let users: UserStore
   let passwords: Bcrypt

@@ -109,11 +109,15 @@ struct ValidateTokenTests {
   }
 
   @Test func `without a token there is nothing to validate`() throws {
-    for body in ["{}", #"{"token": ""}"#, #"{"token": null}"#] {
+    for (body, reason) in [
+      ("{}", "is required"), (#"{"token": null}"#, "is required"),
+      (#"{"token": ""}"#, "must not be empty"),
+    ] {
       let answer = try fixture.validateToken.rest("POST", "/api/v1/auth/validate", json: body)
       #expect(answer.code == .invalidArgument)
-      #expect(answer.details == ["token": "is required"])
+      #expect(answer.details == ["token": reason])
     }
+    #expect(try fixture.validateToken.rpc([.init()]).fields == ["token": "is required"])
   }
 
   @Test func `while the session store is away nobody else is told that a token is good`() throws {

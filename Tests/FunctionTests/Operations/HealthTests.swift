@@ -2,6 +2,7 @@ import API
 import Endpoint
 import PostgreSQL
 import Serving
+import Stores
 import Testing
 import Values
 
@@ -15,10 +16,12 @@ struct HealthTests {
   /// The function with `task_db` at some other place.
   func door(tasksAt url: String) -> Door<Health> {
     Door(
-      Health(databases: [
-        ("user_db", ["user", "auth"], fixture.userService.database),
-        ("task_db", ["task"], Database(url: url)),
-      ]),
+      Health(
+        readiness: Readiness([
+          ("user_db", ["user", "auth"], fixture.userService.database),
+          ("task_db", ["task"], Database(url: url)),
+        ])
+      ),
       fixture.userService
     )
   }

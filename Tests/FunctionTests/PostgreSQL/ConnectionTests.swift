@@ -3,6 +3,7 @@ import Foundation
 import PostgreSQL
 import Stores
 import Testing
+import Values
 
 /// What happens when the connection is lost, or the database is slow, silent or not there.
 struct ConnectionTests {

@@ -1,14 +1,17 @@
 import API
+import Contract
 import Endpoint
 import Foundation
 import Passwords
 import PostgreSQL
 import Rules
+import ServiceClient
 import Serving
 import Stores
 import Tokens
 import Values
 
+@testable import CheckHealth
 @testable import CheckSession
 @testable import CreateTask
 @testable import CreateUser
@@ -22,6 +25,7 @@ import Values
 @testable import ListUsers
 @testable import Login
 @testable import Logout
+@testable import ReflectServer
 @testable import RefreshToken
 @testable import UpdateTask
 @testable import UpdateUser
@@ -45,6 +49,8 @@ final class Fixture {
   let userService: Resources
   let authService: Resources
   let taskService: Resources
+  /// What the Task service is told of users; nobody says anything unless a test does.
+  var directory = UserDirectory { _, _ in .silence }
   private let signUpIsOpen: Bool
   /// Kept for as long as the fixture.
   private let scratch: [ScratchDatabase]
@@ -143,7 +149,9 @@ final class Fixture {
     }
   }
 
-  var createTask: Door<CreateTask> { Door(CreateTask(tasks: taskService.tasks), taskService) }
+  var createTask: Door<CreateTask> {
+    Door(CreateTask(tasks: taskService.tasks, users: directory), taskService)
+  }
   var getTask: Door<GetTask> { Door(GetTask(tasks: taskService.tasks), taskService) }
   var updateTask: Door<UpdateTask> { Door(UpdateTask(tasks: taskService.tasks), taskService) }
   var deleteTask: Door<DeleteTask> { Door(DeleteTask(tasks: taskService.tasks), taskService) }
@@ -151,15 +159,22 @@ final class Fixture {
     Door(ListTasks(tasks: taskService.tasks, pages: taskService.pages), taskService)
   }
   var listUserTasks: Door<ListUserTasks> {
-    Door(ListUserTasks(tasks: taskService.tasks, pages: taskService.pages), taskService)
+    Door(
+      ListUserTasks(tasks: taskService.tasks, users: directory, pages: taskService.pages),
+      taskService
+    )
   }
 
-  var health: Door<Health> {
-    let databases = [
-      (name: "user_db", services: ["user", "auth"], database: userService.database),
-      (name: "task_db", services: ["task"], database: taskService.database),
-    ]
-    return Door(Health(databases: databases), userService)
+  var readiness: Readiness {
+    Readiness([
+      ("user_db", ["user", "auth"], userService.database),
+      ("task_db", ["task"], taskService.database),
+    ])
+  }
+  var health: Door<Health> { Door(Health(readiness: readiness), userService) }
+  var checkHealth: Door<CheckHealth> { Door(CheckHealth(readiness: readiness), userService) }
+  var reflectServer: Door<ReflectServer> {
+    Door(ReflectServer(contract: Contract()), userService)
   }
 }
 

@@ -1,6 +1,7 @@
 import Foundation
 import Migrations
 import PostgreSQL
+import Values
 
 /// The PostgreSQL that the tests run on; `scripts/test function` starts it.
 enum Postgres {

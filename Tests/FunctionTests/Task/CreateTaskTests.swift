@@ -2,6 +2,7 @@ import API
 import Endpoint
 import JSON
 import PostgreSQL
+import ServiceClient
 import Serving
 import Testing
 import Values
@@ -162,5 +163,48 @@ struct CreateTaskTests {
       token: ada.token
     )
     #expect(read.text("due_date") == date)
+  }
+
+  @Test func `for somebody who does not exist there is no task, and nobody is asked about oneself`()
+    throws
+  {
+    var asked: [String] = []
+    fixture.directory = UserDirectory { user, _ in
+      asked.append(user.text)
+      return .unknown
+    }
+    let admin = try fixture.stranger(.admin)
+    let nobody = fixture.id()
+    let answer = try fixture.createTask.rest(
+      "POST",
+      "/api/v1/tasks",
+      json: #"{"title": "x", "user_id": "\#(nobody)"}"#,
+      token: admin.token
+    )
+    #expect(answer.status == 404)
+    #expect(answer.code == .userNotFound)
+    #expect(asked == [nobody.text])
+    #expect(
+      try fixture.listUserTasks(
+        .with { $0.userID = nobody.text },
+        as: fixture.stranger(.service).caller
+      ).tasks.isEmpty
+    )
+
+    try fixture.createTask(.with { $0.title = "mine" }, as: admin.caller)
+    #expect(asked.count == 1)
+  }
+
+  @Test(arguments: [UserDirectory.Answer.exists, .silence])
+  func `for somebody who exists, or of whom nobody says anything, there is one`(
+    answer: UserDirectory.Answer
+  ) throws {
+    fixture.directory = UserDirectory { _, _ in answer }
+    let id = fixture.id().text
+    let task = try fixture.createTask(
+      .with { ($0.title, $0.userID) = ("x", id) },
+      as: fixture.stranger(.service).caller
+    )
+    #expect(task.userID == id)
   }
 }

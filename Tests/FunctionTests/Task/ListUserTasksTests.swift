@@ -1,6 +1,7 @@
 import API
 import Endpoint
 import JSON
+import ServiceClient
 import Testing
 import Values
 
@@ -100,5 +101,20 @@ struct ListUserTasksTests {
     #expect(answer.status == 400)
     #expect(answer.code == .invalidPageToken)
     #expect(answer.details == ["page_token": "is not valid here"])
+  }
+
+  @Test
+  func `to admins there is no such user when the User service says so, but not when it is silent`()
+    throws
+  {
+    let admin = try fixture.stranger(.admin)
+    fixture.directory = UserDirectory { _, _ in .unknown }
+    #expect(try get("", as: admin).code == .userNotFound)
+    #expect(try get("", as: fixture.stranger(.service)).status == 200)
+    #expect(try get("", as: ada).status == 200)
+    fixture.directory = UserDirectory { _, _ in .silence }
+    #expect(titles(try get("", as: admin)) == ["c", "b", "a"])
+    fixture.directory = UserDirectory { _, _ in .exists }
+    #expect(titles(try get("", as: admin)) == ["c", "b", "a"])
   }
 }

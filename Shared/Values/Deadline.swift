@@ -10,6 +10,14 @@ public struct Deadline: Sendable, Comparable {
     nanoseconds = Self.now + UInt64(max(0, millisecondsFromNow)) * 1_000_000
   }
 
+  private init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+  /// A point that never comes.
+  public static let never = Deadline(nanoseconds: .max)
+
+  /// Whether it is over.
+  public var hasPassed: Bool { millisecondsLeft == 0 }
+
   /// Whole milliseconds that are left, rounded up; 0 when it has passed.
   public var millisecondsLeft: Int32 {
     let now = Self.now

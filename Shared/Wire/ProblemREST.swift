@@ -26,7 +26,7 @@ extension Problem.Code {
   /// The HTTP status: the one table from codes to statuses.
   public var httpStatus: Int {
     switch self {
-    case .invalidArgument, .malformedJSON, .invalidPageToken: 400
+    case .invalidArgument, .malformedJSON, .invalidPageToken, .malformedMessage: 400
     case .unauthenticated, .tokenInvalid, .tokenExpired, .sessionRevoked, .invalidCredentials,
       .refreshTokenInvalid, .refreshTokenExpired, .refreshTokenReused:
       401
@@ -36,7 +36,7 @@ extension Problem.Code {
     case .usernameTaken, .emailTaken, .invalidTransition: 409
     case .versionMismatch: 412
     case .payloadTooLarge: 413
-    case .unsupportedMediaType: 415
+    case .unsupportedMediaType, .unsupportedEncoding: 415
     case .rateLimited: 429
     case .internal: 500
     case .unavailable: 503

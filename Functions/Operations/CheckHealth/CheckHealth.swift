@@ -1,0 +1,43 @@
+import API
+import Endpoint
+import Serving
+import Stores
+
+/// gRPC `grpc.health.v1.Health/Check`: whether a service can answer, in the form that gRPC clients and load
+/// balancers ask for it. By REST it is `health` that answers.
+///
+/// The empty name stands for all services of the port that the call came to. A service that is none of
+/// theirs is a `NOT_FOUND`.
+@main
+struct CheckHealth: Function {
+  static let route = Route(rpc: "grpc.health.v1.Health/Check")
+  static let access = Access.anyone
+  static let problems: [Problem.Code] = [.notFound]
+
+  /// The gRPC services; those of a service that has no functions yet serve nothing.
+  private static let services = [
+    "user.v1.UserService": "user", "auth.v1.AuthService": "auth", "task.v1.TaskService": "task",
+    "notification.v1.NotificationService": "notification",
+  ]
+  private static let missing = ["notification.v1.NotificationService"]
+
+  let readiness: Readiness
+
+  func respond(to request: HealthCheckRequest, in context: Context) throws -> HealthCheckResponse {
+    var asked = context.service
+    if !request.service.isEmpty {
+      guard let service = Self.services[request.service],
+        context.service == nil || context.service == service
+      else { throw Problem(.notFound, "there is no such service here") }
+      asked = service
+    }
+    let isUp = try readiness.states(of: asked).values.allSatisfy { $0 == nil }
+    return .with {
+      $0.status = isUp && !Self.missing.contains(request.service) ? .serving : .notServing
+    }
+  }
+
+  static func main() {
+    Serving.run(needsDatabase: false) { CheckHealth(readiness: try $0.readiness) }
+  }
+}

@@ -1,0 +1,18 @@
+import Contract
+import JSON
+import OpenAPI
+
+/// `describe-api`: reads what each function says of itself (`--describe`, a line each) from standard input and
+/// writes the description of the whole API, an OpenAPI document.
+@main
+struct DescribeAPI {
+  static func main() throws {
+    var functions: [FunctionDescription] = []
+    while let line = readLine() {
+      functions.append(try FunctionDescription(line: Array(line.utf8)))
+    }
+    var json = JSONWriter(capacity: 65_536)
+    json.value(Document(functions, contract: Contract()).json)
+    print(String(decoding: json.bytes, as: UTF8.self))
+  }
+}

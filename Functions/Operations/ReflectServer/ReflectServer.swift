@@ -1,0 +1,68 @@
+import API
+import Contract
+import Endpoint
+import Serving
+
+/// gRPC `grpc.reflection.v1.ServerReflection/ServerReflectionInfo`: what services there are and what their
+/// messages look like, for clients that have no `.proto` files.
+///
+/// A stream of questions; each is answered by itself, and one that has no answer by an error of its own.
+@main
+struct ReflectServer: Function {
+  static let route = Route(
+    rpc: "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    streams: true
+  )
+  static let access = Access.anyone
+  static let problems: [Problem.Code] = []
+
+  let contract: Contract
+
+  func respond(to request: ReflectionRequest, in context: Context) throws -> ReflectionResponse {
+    var response = ReflectionResponse()
+    response.validHost = request.host
+    response.originalRequest = request
+    switch request.messageRequest {
+    case .listServices:
+      response.listServicesResponse.service = services(at: context.service).map { name in
+        .with { $0.name = name }
+      }
+    case .fileByFilename(let name):
+      response.messageResponse = answer(with: contract.files.first { $0.name == name })
+    case .fileContainingSymbol(let symbol):
+      response.messageResponse = answer(
+        with: contract.files.first { $0.symbols.contains(symbol) }
+      )
+    case .allExtensionNumbersOfType(let type) where contract.messages[type] != nil:
+      response.allExtensionNumbersResponse.baseTypeName = type
+    case .allExtensionNumbersOfType, .fileContainingExtension:
+      response.messageResponse = answer(with: nil)
+    case nil:
+      response.errorResponse.errorCode = 3
+      response.errorResponse.errorMessage = "the question asks for nothing"
+    }
+    return response
+  }
+
+  /// The services of a port: one of ours, or all of them, and those that every port has.
+  private func services(at port: String?) -> [String] {
+    contract.services.filter { service in
+      service.hasPrefix("grpc.") || (port.map { service.hasPrefix($0 + ".") } ?? true)
+    }
+  }
+
+  private func answer(with file: Contract.File?) -> ReflectionResponse.OneOf_MessageResponse {
+    guard let file else {
+      return .errorResponse(
+        .with { ($0.errorCode, $0.errorMessage) = (5, "there is no such thing") }
+      )
+    }
+    return .fileDescriptorResponse(
+      .init(files: contract.files(neededBy: file.name).map(\.descriptor))
+    )
+  }
+
+  static func main() {
+    Serving.run(needsDatabase: false) { _ in ReflectServer(contract: Contract()) }
+  }
+}

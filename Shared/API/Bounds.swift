@@ -1,0 +1,31 @@
+/// How long and how large values may be: what `Rules` checks, and what the API's description says.
+public enum Bounds {
+  /// Characters of a user's name.
+  public static let username = 3...100
+  /// Characters of an e-mail address.
+  public static let email = 1...255
+  /// Bytes of a password: bcrypt reads no more.
+  public static let passwordBytes = 8...72
+  /// Bytes of what somebody types for a password.
+  public static let typedPasswordBytes = 1...1024
+  /// Characters of what somebody types for a name or an address.
+  public static let typedName = 1...255
+  /// Characters of a person's full name.
+  public static let fullName = 0...255
+  /// Characters of a task's title.
+  public static let title = 1...255
+  /// Characters of a task's description.
+  public static let description = 0...10_000
+  /// Characters of the words that tasks are searched by.
+  public static let words = 0...255
+  /// Rows of a page.
+  public static let pageSize = 1...200
+  /// Rows of a page when nothing is said.
+  public static let defaultPageSize = 50
+  /// Bytes of a page token.
+  public static let pageToken = 0...512
+  /// Characters of a token that a client shows.
+  public static let token = 1...4096
+  /// How often a filter may be repeated.
+  public static let filterValues = 20
+}

@@ -1,0 +1,29 @@
+// libcurl (Debian: libcurl4-openssl-dev): HTTP/2 to the gRPC ports of the other services. Swift cannot call
+// functions with variable arguments, so curl_easy_setopt and curl_easy_getinfo are wrapped by type.
+#pragma once
+#include <curl/curl.h>
+#include <sys/file.h>
+
+static inline CURLcode tm_curl_set_long(CURL *handle, CURLoption option, long value) {
+  return curl_easy_setopt(handle, option, value);
+}
+
+static inline CURLcode tm_curl_set_text(CURL *handle, CURLoption option, const char *value) {
+  return curl_easy_setopt(handle, option, value);
+}
+
+static inline CURLcode tm_curl_set_pointer(CURL *handle, CURLoption option, void *value) {
+  return curl_easy_setopt(handle, option, value);
+}
+
+typedef size_t (*tm_curl_receiver)(char *, size_t, size_t, void *);
+
+static inline CURLcode tm_curl_set_receiver(CURL *handle, CURLoption option, tm_curl_receiver receiver) {
+  return curl_easy_setopt(handle, option, receiver);
+}
+
+static inline long tm_curl_response_code(CURL *handle) {
+  long code = 0;
+  curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &code);
+  return code;
+}

@@ -1,0 +1,103 @@
+public import API
+public import Endpoint
+import Glibc
+public import Values
+
+/// Calls the gRPC methods of another service: within a deadline, once more when that is safe and may help,
+/// and not at all while the service is known to be down.
+public struct ServiceClient {
+  /// Makes the token that this service shows to the others.
+  public typealias TokenMaker = (_ now: Instant) throws -> String
+
+  private static let maximumAttempts = 3
+  private static let firstPauseMicroseconds: UInt32 = 20_000
+
+  private let transport: any Transport
+  private let breaker: CircuitBreaker
+  private let token: TokenMaker
+  private let pause: (_ microseconds: UInt32) -> Void
+
+  /// A client over a transport.
+  public init(
+    transport: any Transport,
+    breaker: CircuitBreaker,
+    token: @escaping TokenMaker,
+    pause: @escaping (_ microseconds: UInt32) -> Void = ServiceClient.sleep
+  ) {
+    self.transport = transport
+    self.breaker = breaker
+    self.token = token
+    self.pause = pause
+  }
+
+  /// Waits.
+  public static func sleep(microseconds: UInt32) { usleep(microseconds) }
+
+  /// Calls a method such as `user.v1.UserService/GetUser`.
+  ///
+  /// `isRepeatable` is whether a call that may have happened can be made again. Pauses between attempts
+  /// grow by the factor two and are drawn by chance from zero up, so that callers do not come back together.
+  /// - Throws: `CallFailure`; what making the token throws.
+  public func call<Request: Message, Response: Message>(
+    _ rpc: String,
+    _ request: Request,
+    in context: Context,
+    withinMilliseconds: Int,
+    isRepeatable: Bool
+  ) throws -> Response {
+    let ownDeadline = Deadline(millisecondsFromNow: withinMilliseconds)
+    let deadline = min(context.deadline, ownDeadline)
+    guard breaker.admits(at: context.now) else {
+      throw CallFailure(.unavailable, "not asked: the circuit is open")
+    }
+    do {
+      let response: Response = try attempt(rpc, request, context, deadline, isRepeatable)
+      breaker.record(success: true, at: context.now)
+      return response
+    } catch let failure as CallFailure {
+      // A caller who had hardly any time left has learnt nothing about the service.
+      let isHaste = failure.status == .deadlineExceeded && deadline < ownDeadline
+      if !isHaste { breaker.record(success: !failure.isOutage, at: context.now) }
+      throw failure
+    }
+  }
+
+  private func attempt<Request: Message, Response: Message>(
+    _ rpc: String,
+    _ request: Request,
+    _ context: Context,
+    _ deadline: Deadline,
+    _ isRepeatable: Bool
+  ) throws -> Response {
+    let message: [UInt8] = try request.serializedBytes()
+    var metadata = [
+      ("authorization", "Bearer " + (try token(context.now))),
+      ("x-request-id", context.trace.requestID),
+    ]
+    if let parent = context.trace.parent { metadata.append(("traceparent", parent)) }
+    var pauseMicroseconds = Self.firstPauseMicroseconds
+    var attempts = 1
+    while true {
+      do {
+        let answer = try transport.call(
+          rpc,
+          message: message,
+          metadata: metadata,
+          deadline: deadline
+        )
+        guard let response = try? Response(serializedBytes: answer) else {
+          throw CallFailure(.internal, "the answer is not a \(Response.protoMessageName)")
+        }
+        return response
+      } catch let failure as CallFailure {
+        let next = UInt32.random(in: 0...pauseMicroseconds)
+        guard isRepeatable, failure.status == .unavailable, attempts < Self.maximumAttempts,
+          deadline.millisecondsLeft > Int32(next / 1000)
+        else { throw failure }
+        pause(next)
+        attempts += 1
+        pauseMicroseconds *= 2
+      }
+    }
+  }
+}

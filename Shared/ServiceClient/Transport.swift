@@ -1,0 +1,37 @@
+public import API
+public import Values
+
+/// Carries one gRPC call to a service and its answer back.
+public protocol Transport {
+  /// Sends a message and waits for the answer.
+  ///
+  /// - Throws: `CallFailure` when there was none, or when it is not a success.
+  func call(
+    _ rpc: String,
+    message: [UInt8],
+    metadata: [(name: String, value: String)],
+    deadline: Deadline
+  ) throws -> [UInt8]
+}
+
+/// A call that did not succeed.
+public struct CallFailure: Error, Equatable {
+  /// What the service says, or what its absence comes to.
+  public let status: RPCStatus
+  /// One sentence, for the log.
+  public let message: String
+
+  /// A failure.
+  public init(_ status: RPCStatus, _ message: String) {
+    self.status = status
+    self.message = message
+  }
+
+  /// Whether it says that the service itself is in trouble, rather than something about the question.
+  var isOutage: Bool {
+    switch status {
+    case .unavailable, .deadlineExceeded, .internal, .unknown, .unimplemented: true
+    default: false
+    }
+  }
+}

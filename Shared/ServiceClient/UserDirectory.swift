@@ -1,0 +1,65 @@
+import API
+public import Endpoint
+public import Values
+
+/// What the User service knows, for services that have the ids of users and nothing else.
+public struct UserDirectory {
+  /// Whether there is such a user.
+  public enum Answer: Equatable, Sendable {
+    case exists
+    case unknown
+    /// The User service does not say.
+    case silence
+  }
+
+  /// Asks. `context` is of the request on whose behalf it is.
+  public typealias Question = (_ user: ID, _ context: Context) -> Answer
+
+  /// How long an answer may take, in milliseconds: what is asked for is good to know, not needed.
+  private static let patienceMilliseconds = 300
+
+  private let question: Question
+
+  /// A directory that asks in some way.
+  public init(_ question: @escaping Question) { self.question = question }
+
+  /// The directory of the User service at a URL; without one, and while it is down, nobody answers.
+  ///
+  /// `breakerFile` is where the circuit breaker keeps its state. `report` is told why there was no answer.
+  public init(
+    url: String?,
+    breakerFile: String?,
+    token: @escaping ServiceClient.TokenMaker,
+    report: @escaping (String) -> Void
+  ) {
+    guard let url else {
+      question = { _, _ in .silence }
+      return
+    }
+    let client = ServiceClient(
+      transport: CurlTransport(url: url),
+      breaker: CircuitBreaker(path: breakerFile),
+      token: token
+    )
+    question = { user, context in
+      do {
+        let _: UserMessage = try client.call(
+          "user.v1.UserService/GetUser",
+          GetUserRequest.with { $0.id = user.text },
+          in: context,
+          withinMilliseconds: Self.patienceMilliseconds,
+          isRepeatable: true
+        )
+        return .exists
+      } catch let failure as CallFailure where failure.status == .notFound {
+        return .unknown
+      } catch {
+        report("the User service does not say whether a user exists: \(error)")
+        return .silence
+      }
+    }
+  }
+
+  /// Whether there is such a user, as far as can be told quickly.
+  public func answer(about user: ID, in context: Context) -> Answer { question(user, context) }
+}

@@ -1,0 +1,59 @@
+public import API
+public import Endpoint
+
+/// A gRPC answer. The gateway makes trailers of its `X-Grpc-` headers. Source: gRPC over HTTP/2, "Responses".
+public struct RPCReply {
+  /// The status.
+  public let status: RPCStatus
+  /// The messages, each behind its prefix.
+  public let body: [UInt8]
+  private let problem: Problem?
+
+  /// The answer for messages: one, or for a stream of questions one for each.
+  ///
+  /// - Throws: an error of swift-protobuf for a message that cannot be encoded, which none of the contract is.
+  public init(_ messages: [some Message]) throws {
+    var body: [UInt8] = []
+    for message in messages {
+      let bytes: [UInt8] = try message.serializedBytes()
+      body.reserveCapacity(body.count + RPCDecoder.prefixLength + bytes.count)
+      let length = UInt32(bytes.count)
+      body.append(0)
+      for shift in [24, 16, 8, 0] { body.append(UInt8(truncatingIfNeeded: length >> shift)) }
+      body += bytes
+    }
+    self.body = body
+    status = .ok
+    problem = nil
+  }
+
+  /// The answer for a problem.
+  public init(_ problem: Problem) {
+    status = problem.code.rpcStatus
+    body = []
+    self.problem = problem
+  }
+
+  /// The header lines that become trailers, and those that do not.
+  public var headers: [(name: String, value: String)] {
+    guard let problem else { return [("X-Grpc-Status", "0")] }
+    var headers = [
+      ("X-Grpc-Status", String(status.rawValue)), ("X-Grpc-Message", problem.rpcMessage),
+      ("X-Grpc-Status-Details-Bin", problem.rpcDetails),
+    ]
+    if problem.code == .unsupportedEncoding { headers.append(("Grpc-Accept-Encoding", "identity")) }
+    return headers
+  }
+
+  /// The answer as CGI wants it. The HTTP status is 200 whatever the outcome. Without a Content-Length: some
+  /// HTTP/2 clients stop there and never read the trailers (libcurl 7.88 does).
+  public var cgiBytes: [UInt8] {
+    CGIReply.bytes(
+      status: "200 OK",
+      contentType: "application/grpc",
+      length: nil,
+      headers: headers,
+      body: body
+    )
+  }
+}

@@ -1,0 +1,103 @@
+import API
+public import Endpoint
+import Values
+
+/// Reads a gRPC call into its message. Source: gRPC over HTTP/2, "Requests".
+public enum RPCDecoder {
+  /// A message's prefix: whether it is compressed, and its length in four bytes.
+  static let prefixLength = 5
+
+  /// The messages of a call: one, or for a stream of questions any number.
+  ///
+  /// - Throws: `Problem` `MALFORMED_MESSAGE`, `UNSUPPORTED_ENCODING`, `PAYLOAD_TOO_LARGE`.
+  public static func decode<Request: RequestMessage>(
+    _ request: HTTPRequest,
+    route: Route,
+    as type: Request.Type = Request.self
+  ) throws -> [Decoded<Request>] {
+    var rest = request.body[...]
+    var messages: [Decoded<Request>] = []
+    while !rest.isEmpty {
+      let message: Request = try message(&rest, encoding: request.messageEncoding)
+      messages.append((message, message.missing))
+      guard messages.count <= maximumMessages else {
+        throw Problem(.payloadTooLarge, "the call has more than \(maximumMessages) messages")
+      }
+    }
+    guard route.streams || messages.count == 1 else {
+      throw malformed("the call must have one message, not \(messages.count)")
+    }
+    return messages
+  }
+
+  private static let maximumMessages = 100
+
+  private static func message<Request: RequestMessage>(
+    _ rest: inout ArraySlice<UInt8>,
+    encoding: String
+  ) throws -> Request {
+    guard rest.count >= prefixLength else {
+      throw malformed("the message's prefix is cut off after \(rest.count) of 5 bytes")
+    }
+    let flag = rest.removeFirst()
+    let length = rest.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+    rest.removeFirst(4)
+    guard length <= HTTPRequest.maximumMessageBytes else {
+      throw Problem(.payloadTooLarge, "the message is larger than 1 MiB")
+    }
+    switch (flag, encoding) {
+    case (0, _): break
+    case (1, "identity"):
+      throw malformed("the message is marked as compressed, and grpc-encoding names no compression")
+    case (1, _):
+      throw Problem(
+        .unsupportedEncoding,
+        "messages compressed with \(encoding.excerpt()) are not understood: send them as they are"
+      )
+    default: throw malformed("the message's compressed flag is \(flag), it must be 0 or 1")
+    }
+    guard rest.count >= length else {
+      throw malformed("the message is cut off after \(rest.count) of \(length) bytes")
+    }
+    defer { rest.removeFirst(length) }
+    do {
+      return try Request(serializedBytes: Array(rest.prefix(length)))
+    } catch {
+      throw malformed("the message is not a valid \(Request.protoMessageName)")
+    }
+  }
+
+  private static func malformed(_ message: String) -> Problem {
+    Problem(.malformedMessage, message)
+  }
+}
+
+/// How long a caller waits. Source: gRPC over HTTP/2, "Timeout".
+public enum RPCTimeout {
+  /// Microseconds of a `grpc-timeout` such as `250m`.
+  ///
+  /// - Throws: `Problem` `INVALID_ARGUMENT`.
+  public static func microseconds(_ text: String) throws -> Int64 {
+    let digits = text.utf8.dropLast()
+    guard (1...8).contains(digits.count), digits.allSatisfy({ (0x30...0x39).contains($0) }),
+      let value = Int64(text.dropLast())
+    else { throw malformed }
+    switch text.utf8.last {
+    case UInt8(ascii: "H"): return value * 3_600_000_000
+    case UInt8(ascii: "M"): return value * 60_000_000
+    case UInt8(ascii: "S"): return value * 1_000_000
+    case UInt8(ascii: "m"): return value * 1000
+    case UInt8(ascii: "u"): return value
+    case UInt8(ascii: "n"): return value / 1000
+    default: throw malformed
+    }
+  }
+
+  private static var malformed: Problem {
+    Problem(
+      .invalidArgument,
+      "grpc-timeout is malformed",
+      details: ["grpc-timeout": "must be 1 to 8 digits and one of H M S m u n"]
+    )
+  }
+}
