@@ -30,14 +30,14 @@ let functions: [Function] = [
 
   .init("Health", in: "Operations"),
   .init("CheckHealth", in: "Operations"),
-  .init("ReflectServer", in: "Operations", uses: ["Contract"]),
+  .init("ReflectServer", in: "Operations", uses: ["Contract", "RPCStreams"]),
 ]
 
 // What an operator runs by hand or a script runs for them: executables that serve no requests.
 let tools: [Function] = [
   .init("Migrate", in: "Operations", uses: ["Migrations"]),
   .init("CreateAdmin", in: "Operations", uses: ["Passwords"]),
-  .init("DescribeAPI", in: "Operations", uses: ["Contract", "JSON", "OpenAPI"]),
+  .init("DescribeEndpoints", in: "Operations", uses: ["Contract", "JSON", "OpenAPI"]),
 ]
 
 struct Function {
@@ -53,10 +53,9 @@ struct Function {
 
   /// `CreateTask` is the executable, socket, pool and log `create-task`.
   var executable: String {
-    // A run of capitals is one word: `DescribeAPI` is `describe-api`.
-    zip(" " + name, name).reduce(into: "") { kebab, pair in
-      if pair.0.isLowercase && pair.1.isUppercase { kebab += "-" }
-      kebab += pair.1.lowercased()
+    name.reduce(into: "") { kebab, letter in
+      if letter.isUppercase && !kebab.isEmpty { kebab += "-" }
+      kebab += letter.lowercased()
     }
   }
 
@@ -115,6 +114,7 @@ let package = Package(
     system("CCrypt"),
     system("CCurl"),
     system("CFastCGI"),
+    system("CHTTP2"),
     system("COpenSSL"),
     system("CPostgreSQL"),
 
@@ -122,6 +122,7 @@ let package = Package(
     shared("JSON"),
     shared("Telemetry", "JSON", "Values"),
     shared("FastCGI", "CFastCGI"),
+    shared("RPCStreams", "CHTTP2"),
     shared("PostgreSQL", "CPostgreSQL", "Values"),
     shared("Passwords", "CCrypt"),
     shared("Tokens", "COpenSSL", "JSON", "Values"),

@@ -20,8 +20,8 @@ extension LoginRequest: RuledMessage {
   /// Who, in one of two ways, and the password.
   public static var rules: [FieldRule] {
     [
-      FieldRule("username", example: "ada").characters(Bounds.typedName).neverNull,
-      FieldRule("email", example: "ada@example.com").characters(Bounds.typedName).neverNull,
+      FieldRule("username", example: "ada").characters(Bounds.typedName),
+      FieldRule("email", example: "ada@example.com").characters(Bounds.typedName),
       Shared.typed.required,
     ]
   }
@@ -43,7 +43,7 @@ extension ValidateTokenRequest: RuledMessage {
   /// Which token.
   public static var rules: [FieldRule] {
     [
-      FieldRule("token", example: "eyJhbGciOiJIUzI1NiIsImtpZCI6Imsx…").characters(Bounds.token)
+      FieldRule("token", example: "eyJhbGciOiJIUzI1NiIsImtpZCI6Imsx…").notEmpty
         .required
     ]
   }
@@ -65,14 +65,14 @@ extension ValidateTokenResponse: RuledMessage {
 
 extension RefreshTokenRequest: RuledMessage {
   /// Which token.
-  public static var rules: [FieldRule] { [Shared.refreshToken.characters(Bounds.token).required] }
+  public static var rules: [FieldRule] { [Shared.refreshToken.notEmpty.required] }
 }
 
 extension LogoutRequest: RuledMessage {
   /// Which session.
   public static var rules: [FieldRule] {
     [
-      Shared.refreshToken.characters(Bounds.token).required,
+      Shared.refreshToken.notEmpty.required,
       FieldRule("everywhere", example: "false"),
     ]
   }

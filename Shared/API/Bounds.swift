@@ -24,8 +24,6 @@ public enum Bounds {
   public static let defaultPageSize = 50
   /// Bytes of a page token.
   public static let pageToken = 0...512
-  /// Characters of a token that a client shows.
-  public static let token = 1...4096
   /// How often a filter may be repeated.
   public static let filterValues = 20
 }

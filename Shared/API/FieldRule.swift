@@ -9,9 +9,11 @@ public struct FieldRule: Sendable {
   public var isConditional = false
   /// Whether it must be there when a resource is replaced (PUT).
   public var isRequiredToReplace = false
+  /// Whether it is left out of examples of requests, because few requests have it.
+  public var isRare = false
   /// Whether it may be `null`.
   public var isNullable = true
-  /// Characters of a text.
+  /// Characters of a text; `Int.max` for no upper bound but that of the whole request.
   public var characters: ClosedRange<Int>?
   /// Bounds of a number.
   public var range: ClosedRange<Int>?
@@ -43,6 +45,9 @@ public struct FieldRule: Sendable {
     changed { ($0.isRequiredToReplace, $0.isNullable) = (true, false) }
   }
 
+  /// Is left out of examples of requests.
+  public var rare: FieldRule { changed { $0.isRare = true } }
+
   /// Is in an answer at some times only.
   public var sometimes: FieldRule { changed { $0.isConditional = true } }
 
@@ -52,6 +57,14 @@ public struct FieldRule: Sendable {
   /// Has so many characters, none of them U+0000, which PostgreSQL's texts cannot hold.
   public func characters(_ range: ClosedRange<Int>) -> FieldRule {
     changed { ($0.characters, $0.pattern) = (range, #"^[^\u0000]*$"#) }
+  }
+
+  /// Is not empty.
+  public var notEmpty: FieldRule { changed { $0.characters = 1...Int.max } }
+
+  /// Has at most so many characters.
+  public func atMostCharacters(_ count: Int) -> FieldRule {
+    changed { $0.characters = 0...count }
   }
 
   /// Has a value of this range.

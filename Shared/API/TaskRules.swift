@@ -42,7 +42,7 @@ extension CreateTaskRequest: RuledMessage {
   /// What is to be done.
   public static var rules: [FieldRule] {
     [
-      Shared.title.required, Shared.description, Shared.status, Shared.priority, Shared.userID,
+      Shared.title.required, Shared.description, Shared.status, Shared.priority, Shared.userID.rare,
       Shared.dueDate,
     ]
   }
@@ -63,7 +63,7 @@ extension UpdateTaskRequest: RuledMessage {
   public static var rules: [FieldRule] {
     [
       Shared.id.required, Shared.title.requiredToReplace, Shared.description, Shared.status,
-      Shared.priority, Shared.userID.neverNull,
+      Shared.priority, Shared.userID.neverNull.rare,
       Shared.dueDate,
     ]
   }
@@ -71,7 +71,7 @@ extension UpdateTaskRequest: RuledMessage {
 
 extension ListTasksRequest: RuledMessage {
   /// Which tasks, in what order, from where on.
-  public static var rules: [FieldRule] { .listing + [Shared.userID] }
+  public static var rules: [FieldRule] { .listing + [Shared.userID.rare] }
 }
 
 extension ListUserTasksRequest: RuledMessage {

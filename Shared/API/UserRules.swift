@@ -8,9 +8,9 @@ private enum Shared {
   static let fullName = FieldRule("full_name", example: "Ada Lovelace").characters(Bounds.fullName)
   static let timeZone = FieldRule("time_zone", format: "time-zone", example: "Europe/Berlin")
     .defaulting(to: "UTC")
-  /// A character has up to four bytes.
+  /// Its bounds are in bytes, which JSON Schema cannot count; but no byte has two characters.
   static let password = FieldRule("password", format: "password", example: "correct horse battery")
-    .characters(2...Bounds.passwordBytes.upperBound)
+    .atMostCharacters(Bounds.passwordBytes.upperBound)
 }
 
 extension UserMessage: RuledMessage {
@@ -58,9 +58,9 @@ extension UpdateUserRequest: RuledMessage {
     [
       Shared.id.required, Shared.username.requiredToReplace, Shared.email.requiredToReplace,
       Shared.fullName, Shared.timeZone,
-      Shared.password.neverNull,
-      FieldRule("current_password", format: "password", example: "correct horse battery"),
-      FieldRule("role", example: "USER").neverNull,
+      Shared.password.neverNull.rare,
+      FieldRule("current_password", format: "password", example: "correct horse battery").rare,
+      FieldRule("role", example: "USER").neverNull.rare,
     ]
   }
 }
@@ -85,7 +85,7 @@ extension [FieldRule] {
     [
       FieldRule("page_size", example: "20").range(Bounds.pageSize)
         .defaulting(to: "\(Bounds.defaultPageSize)"),
-      FieldRule("page_token", format: "page-token").characters(Bounds.pageToken),
+      FieldRule("page_token", format: "page-token"),
     ]
   }
 }

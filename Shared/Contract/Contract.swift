@@ -80,6 +80,13 @@ public struct Contract: Sendable {
     for descriptor in set.bytes(1) { add(descriptor) }
   }
 
+  /// The services of a port: those of its package, or all for `nil`, and those that every port has.
+  public func services(at port: String?) -> [String] {
+    services.filter { service in
+      service.hasPrefix("grpc.") || (port.map { service.hasPrefix($0 + ".") } ?? true)
+    }
+  }
+
   /// The file of that name and all that it imports, imports of imports included, each once.
   public func files(neededBy name: String) -> [File] {
     var needed: Set<String> = [name]

@@ -6,7 +6,8 @@ public import JSON
 public struct Document {
   /// What nginx answers itself, whatever the function.
   private static let gatewayRefusals: [FunctionDescription.Refusal] = [
-    .init(code: "URI_TOO_LONG", status: 414), .init(code: "HEADERS_TOO_LARGE", status: 431),
+    .init(code: "URI_TOO_LONG", meaning: "The path and query are too long", status: 414),
+    .init(code: "HEADERS_TOO_LARGE", meaning: "The headers are too large", status: 431),
   ]
 
   private let functions: [FunctionDescription]
@@ -185,7 +186,7 @@ public struct Document {
       parameters.append([
         "name": "If-None-Match", "in": "header", "required": false,
         "description": "No body when the resource is still at this version.",
-        "schema": ["type": "string", "pattern": #"^"[0-9]{1,18}"$"#, "examples": ["\"1\""]],
+        "schema": ["type": "string", "examples": ["\"1\""]],
       ])
     }
     return parameters
@@ -236,8 +237,8 @@ public struct Document {
         )
       )
     }
-    for (status, codes) in refusals(function, method) {
-      let name = Self.name(ofRefusal: status, codes)
+    for (status, refusals) in refusals(function, method) {
+      let name = Self.name(of: status, refusals)
       responses.append(("\(status)", ["$ref": "#/components/responses/\(name)"]))
     }
     return .object(JSONObject(responses))
@@ -305,7 +306,7 @@ public struct Document {
 
   /// The codes of an operation, by their status.
   private func refusals(_ function: FunctionDescription, _ method: String) -> [(
-    status: Int, codes: [String]
+    status: Int, refusals: [FunctionDescription.Refusal]
   )] {
     let own = function.refusals.filter { refusal in
       switch refusal.code {
@@ -315,29 +316,42 @@ public struct Document {
       default: true
       }
     }
-    let all = own + Self.gatewayRefusals
+    var all = own + Self.gatewayRefusals
+    // A line break in the place of an id leads nowhere.
+    if function.path.contains("{"), !own.contains(where: { $0.code == "NOT_FOUND" }) {
+      all.append(.init(code: "NOT_FOUND", meaning: "There is nothing at this path", status: 404))
+    }
     return Set(all.map(\.status)).sorted().map { status in
-      (status, all.filter { $0.status == status }.map(\.code))
+      (status, all.filter { $0.status == status })
     }
   }
 
-  private static func name(ofRefusal status: Int, _ codes: [String]) -> String {
-    (["\(status)"] + codes).joined(separator: ".")
+  private static func name(of status: Int, _ refusals: [FunctionDescription.Refusal]) -> String {
+    (["\(status)"] + refusals.map(\.code)).joined(separator: ".")
   }
 
-  private static func refusal(_ status: Int, _ codes: [String]) -> JSONValue {
+  private static func response(
+    _ status: Int,
+    _ refusals: [FunctionDescription.Refusal]
+  ) -> JSONValue {
     var headers = ["X-Request-Id"]
     if status == 401 { headers.append("WWW-Authenticate") }
     if [429, 503, 504].contains(status) { headers.append("Retry-After") }
+    let examples = refusals.map { refusal -> (name: String, value: JSONValue) in
+      (refusal.code, ["value": ["error": .string(refusal.meaning), "code": .string(refusal.code)]])
+    }
     return [
-      "description": .string(codes.joined(separator: ", ")),
+      "description": .string(
+        refusals.map { "`\($0.code)`: \($0.meaning)." }.joined(separator: " ")
+      ),
       "headers": references(headers),
       "content": [
         "application/json": [
           "schema": [
             "allOf": [["$ref": "#/components/schemas/Error"]],
-            "properties": ["code": ["enum": .array(codes.map(JSONValue.string))]],
-          ]
+            "properties": ["code": ["enum": .array(refusals.map { .string($0.code) })]],
+          ],
+          "examples": .object(JSONObject(examples)),
         ]
       ],
     ]
@@ -348,8 +362,8 @@ public struct Document {
     var responses: [String: JSONValue] = [:]
     for function in functions {
       for method in function.methods {
-        for (status, codes) in refusals(function, method) {
-          responses[Self.name(ofRefusal: status, codes)] = Self.refusal(status, codes)
+        for (status, refusals) in refusals(function, method) {
+          responses[Self.name(of: status, refusals)] = Self.response(status, refusals)
         }
       }
     }

@@ -18,6 +18,7 @@ public struct FunctionDescription {
   /// A code that it may refuse a request with.
   struct Refusal {
     let code: String
+    let meaning: String
     let status: Int
   }
 
@@ -57,10 +58,10 @@ public struct FunctionDescription {
     access = object["access"]?.string
     roles = object["access"].texts
     refusals = object["problems"].objects.compactMap { problem in
-      guard let code = problem["code"]?.string,
+      guard let code = problem["code"]?.string, let meaning = problem["meaning"]?.string,
         let status = problem["http_status"]?.integer
       else { return nil }
-      return Refusal(code: code, status: Int(status))
+      return Refusal(code: code, meaning: meaning, status: Int(status))
     }
   }
 }

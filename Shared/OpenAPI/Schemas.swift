@@ -66,8 +66,12 @@ struct Schemas {
     }
     var more: [(name: String, value: JSONValue)] = [("additionalProperties", false)]
     if !message.alternatives.isEmpty {
-      let choices = message.alternatives.map {
-        JSONValue.object(JSONObject([("required", [.string($0)])]))
+      // One of them is there; the others are not, or null.
+      let choices = message.alternatives.map { chosen -> JSONValue in
+        let types = message.alternatives.map { name in
+          (name: name, value: ["type": name == chosen ? "string" : "null"] as JSONValue)
+        }
+        return ["required": [.string(chosen)], "properties": .object(JSONObject(types))]
       }
       more.append(("oneOf", .array(choices)))
     }
@@ -166,10 +170,10 @@ struct Schemas {
     }
   }
 
-  /// What a message may look like, made of its fields' examples.
+  /// What a message may look like, made of the examples of its fields, but for those that are rare.
   func example(_ type: String, leavingOut path: Set<String> = []) -> JSONValue {
     var members: [(name: String, value: JSONValue)] = []
-    for (field, rule) in fields(of: type) where !path.contains(field.name) {
+    for (field, rule) in fields(of: type) where !path.contains(field.name) && !rule.flag("rare") {
       var value: JSONValue?
       if let text = rule["example"]?.string {
         value = literal(text, field.kind)

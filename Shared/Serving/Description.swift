@@ -35,6 +35,8 @@ enum Description {
       json.beginObject()
       json.name("code")
       json.value(code.rawValue)
+      json.name("meaning")
+      json.value(code.meaning)
       json.name("http_status")
       json.value(code.httpStatus)
       json.name("grpc_status")
@@ -94,8 +96,12 @@ extension JSONWriter {
     value(rule.isConditional)
     name("nullable")
     value(rule.isNullable)
-    optional("min_length", rule.characters?.lowerBound)
-    optional("max_length", rule.characters?.upperBound)
+    if rule.isRare {
+      name("rare")
+      value(true)
+    }
+    optional("min_length", rule.characters.flatMap { $0.lowerBound > 0 ? $0.lowerBound : nil })
+    optional("max_length", rule.characters.flatMap { $0.upperBound < .max ? $0.upperBound : nil })
     optional("minimum", rule.range?.lowerBound)
     optional("maximum", rule.range?.upperBound)
     optional("max_items", rule.maximumItems)

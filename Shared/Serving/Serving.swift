@@ -1,3 +1,4 @@
+import API
 public import Endpoint
 import FastCGI
 import Glibc
@@ -15,8 +16,11 @@ public enum Serving {
   /// Started by a process manager it serves FastCGI from standard input. Started with `--once` it reads
   /// the request message as JSON from standard input and writes the response message. Started in any other
   /// way it answers one request as plain CGI.
+  ///
+  /// `streams` serves in the place of FastCGI, for a function whose gRPC method is a stream both ways.
   public static func run<F: Function>(
     needsDatabase: Bool = true,
+    streams: StreamLoop? = nil,
     _ make: (Resources) throws -> F
   ) where F.Request: RequestMessage, F.Response: ResponseMessage {
     let arguments = CommandLine.arguments
@@ -44,7 +48,9 @@ public enum Serving {
         )
         exit(succeeded ? 0 : 1)
       }
-      if Worker.isStartedByProcessManager {
+      if Worker.isStartedByProcessManager, let streams {
+        try streams { headers, frame in answer(invocation, headers, frame) }
+      } else if Worker.isStartedByProcessManager {
         try serve(invocation, settings: resources.settings)
       } else {
         answerAsCGI(invocation)
@@ -77,6 +83,39 @@ public enum Serving {
         )
       )
     }
+  }
+
+  /// Serves gRPC streams from the listening socket on standard input, and asks for an answer to each message in
+  /// its frame. An answer without trailers lets the call go on.
+  public typealias StreamLoop = (
+    _ answer: @escaping (_ headers: [String: String], _ frame: [UInt8]) -> StreamAnswer
+  ) throws -> Void
+
+  /// Messages in their frames, and the status that ends the call.
+  public typealias StreamAnswer = (body: [UInt8], trailers: [(name: String, value: String)])
+
+  /// Answers one message of a stream. The gateway's own words come as headers there.
+  private static func answer<F: Function>(
+    _ invocation: Invocation<F>,
+    _ headers: [String: String],
+    _ frame: [UInt8]
+  ) -> StreamAnswer {
+    func variable(_ name: StaticString) -> String? {
+      switch name.description {
+      case "RPC": headers[":path"]
+      case "REQUEST_METHOD": headers[":method"]
+      case "REQUEST_ID": headers["x-request-id"]
+      case "SERVICE": headers["x-gateway-service"]
+      case let name where name.hasPrefix("HTTP_"):
+        headers[name.dropFirst(5).lowercased().replacing("_", with: "-")]
+      default: nil
+      }
+    }
+    let reply = invocation.respond(
+      toRPC: HTTPRequest(variables: variable, body: frame),
+      authorizations: headers["authorization"] == nil ? 0 : 1
+    )
+    return (reply.body, reply.status == .ok ? [] : reply.trailers)
   }
 
   /// One request by environment and standard input, one answer on standard output. Source: RFC 3875.

@@ -45,6 +45,14 @@ public struct RPCReply {
     return headers
   }
 
+  /// The trailers, where they can be sent as such.
+  public var trailers: [(name: String, value: String)] {
+    headers.map { name, value in
+      let name = name.lowercased()
+      return (name.hasPrefix("x-") ? String(name.dropFirst(2)) : name, value)
+    }
+  }
+
   /// The answer as CGI wants it. The HTTP status is 200 whatever the outcome. Without a Content-Length: some
   /// HTTP/2 clients stop there and never read the trailers (libcurl 7.88 does).
   public var cgiBytes: [UInt8] {

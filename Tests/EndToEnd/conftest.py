@@ -11,9 +11,10 @@ import pytest
 
 from client import Client, sign_up
 from contract import GATEWAY_PORT
+from grpc_client import Services
 from system import REPOSITORY, System
 
-PORT_OFFSET = int(os.environ.get("E2E_PORT_OFFSET", "20000"))
+PORT_OFFSET = int(os.environ.get("E2E_PORT_OFFSET", "11000"))
 
 # Short, so that a test can wait for its end; the contract's ten seconds are the default.
 GRACE_SECONDS = 2
@@ -73,3 +74,16 @@ def user(new_user):
 @pytest.fixture
 def other(new_user):
     return new_user()
+
+
+@pytest.fixture
+def services(system):
+    """A factory of gRPC clients: `services()` of nobody, `services(user)`, `services(user, own_ports=True)`."""
+    opened = []
+
+    def make(account=None, **more):
+        opened.append(Services(more.pop("of", system), account and account.token, **more))
+        return opened[-1]
+    yield make
+    for one in opened:
+        one.close()

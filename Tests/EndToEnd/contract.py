@@ -8,31 +8,39 @@ class Endpoint(NamedTuple):
     path: str
     service: str
     needs_token: bool
+    rpc: str
 
 
 ENDPOINTS = {
-    "create-user": Endpoint("POST", "/users", "user", False),
-    "get-user": Endpoint("GET", "/users/{id}", "user", True),
-    "update-user": Endpoint("PATCH", "/users/{id}", "user", True),
-    "delete-user": Endpoint("DELETE", "/users/{id}", "user", True),
-    "list-users": Endpoint("GET", "/users", "user", True),
-    "login": Endpoint("POST", "/auth/login", "auth", False),
-    "validate-token": Endpoint("POST", "/auth/validate", "auth", False),
-    "refresh-token": Endpoint("POST", "/auth/refresh", "auth", False),
-    "logout": Endpoint("POST", "/auth/logout", "auth", False),
-    "create-task": Endpoint("POST", "/tasks", "task", True),
-    "get-task": Endpoint("GET", "/tasks/{id}", "task", True),
-    "update-task": Endpoint("PATCH", "/tasks/{id}", "task", True),
-    "delete-task": Endpoint("DELETE", "/tasks/{id}", "task", True),
-    "list-tasks": Endpoint("GET", "/tasks", "task", True),
-    "list-user-tasks": Endpoint("GET", "/users/{id}/tasks", "task", True),
+    "create-user": Endpoint("POST", "/users", "user", False, "user.v1.UserService/CreateUser"),
+    "get-user": Endpoint("GET", "/users/{id}", "user", True, "user.v1.UserService/GetUser"),
+    "update-user": Endpoint("PATCH", "/users/{id}", "user", True, "user.v1.UserService/UpdateUser"),
+    "delete-user": Endpoint("DELETE", "/users/{id}", "user", True, "user.v1.UserService/DeleteUser"),
+    "list-users": Endpoint("GET", "/users", "user", True, "user.v1.UserService/ListUsers"),
+    "login": Endpoint("POST", "/auth/login", "auth", False, "auth.v1.AuthService/Login"),
+    "validate-token": Endpoint("POST", "/auth/validate", "auth", False, "auth.v1.AuthService/ValidateToken"),
+    "refresh-token": Endpoint("POST", "/auth/refresh", "auth", False, "auth.v1.AuthService/RefreshToken"),
+    "logout": Endpoint("POST", "/auth/logout", "auth", False, "auth.v1.AuthService/Logout"),
+    "create-task": Endpoint("POST", "/tasks", "task", True, "task.v1.TaskService/CreateTask"),
+    "get-task": Endpoint("GET", "/tasks/{id}", "task", True, "task.v1.TaskService/GetTask"),
+    "update-task": Endpoint("PATCH", "/tasks/{id}", "task", True, "task.v1.TaskService/UpdateTask"),
+    "delete-task": Endpoint("DELETE", "/tasks/{id}", "task", True, "task.v1.TaskService/DeleteTask"),
+    "list-tasks": Endpoint("GET", "/tasks", "task", True, "task.v1.TaskService/ListTasks"),
+    "list-user-tasks": Endpoint("GET", "/users/{id}/tasks", "task", True, "task.v1.TaskService/ListUserTasks"),
 }
 ASKED_BY_NGINX = ["verify-token", "check-session"]
-FUNCTIONS = [*ENDPOINTS, "health", *ASKED_BY_NGINX]
-OPERATOR_TOOLS = ["migrate", "create-admin"]
+#: Reached by gRPC alone; what they answer is defined by gRPC.
+GRPC_ONLY = {
+    "check-health": "grpc.health.v1.Health/Check",
+    "reflect-server": "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+}
+FUNCTIONS = [*ENDPOINTS, "health", *ASKED_BY_NGINX, *GRPC_ONLY]
+OPERATOR_TOOLS = ["migrate", "create-admin", "describe-endpoints"]
 
 GATEWAY_PORT = 8080
 SERVICE_PORTS = {"user": 8081, "auth": 8082, "task": 8083}
+GRPC_GATEWAY_PORT = 50050
+GRPC_SERVICE_PORTS = {"user": 50051, "auth": 50052, "task": 50053, "notification": 50054}
 
 USER_FIELDS = {
     "id", "username", "email", "full_name", "role", "time_zone",
@@ -44,7 +52,7 @@ TASK_FIELDS = {
 }
 
 ERROR_CODES = {
-    400: {"INVALID_ARGUMENT", "MALFORMED_JSON", "INVALID_PAGE_TOKEN"},
+    400: {"INVALID_ARGUMENT", "MALFORMED_JSON", "MALFORMED_MESSAGE", "INVALID_PAGE_TOKEN"},
     401: {
         "UNAUTHENTICATED", "TOKEN_INVALID", "TOKEN_EXPIRED", "SESSION_REVOKED",
         "INVALID_CREDENTIALS", "REFRESH_TOKEN_INVALID", "REFRESH_TOKEN_EXPIRED",
@@ -58,12 +66,34 @@ ERROR_CODES = {
     412: {"VERSION_MISMATCH"},
     413: {"PAYLOAD_TOO_LARGE"},
     414: {"URI_TOO_LONG"},
-    415: {"UNSUPPORTED_MEDIA_TYPE"},
+    415: {"UNSUPPORTED_MEDIA_TYPE", "UNSUPPORTED_ENCODING"},
     429: {"RATE_LIMITED"},
     431: {"HEADERS_TOO_LARGE"},
     500: {"INTERNAL"},
     503: {"UNAVAILABLE"},
     504: {"DEADLINE_EXCEEDED"},
+}
+#: What a code is called as the status of a gRPC call. Codes of HTTP's own making have none.
+GRPC_STATUSES = {
+    "INVALID_ARGUMENT": "INVALID_ARGUMENT",
+    "MALFORMED_JSON": "INVALID_ARGUMENT",
+    "INVALID_PAGE_TOKEN": "INVALID_ARGUMENT",
+    "UNSUPPORTED_MEDIA_TYPE": "INVALID_ARGUMENT",
+    **dict.fromkeys(ERROR_CODES[401], "UNAUTHENTICATED"),
+    "PERMISSION_DENIED": "PERMISSION_DENIED",
+    **dict.fromkeys(ERROR_CODES[404], "NOT_FOUND"),
+    "METHOD_NOT_ALLOWED": "UNIMPLEMENTED",
+    "UNSUPPORTED_ENCODING": "UNIMPLEMENTED",
+    "USERNAME_TAKEN": "ALREADY_EXISTS",
+    "EMAIL_TAKEN": "ALREADY_EXISTS",
+    "INVALID_TRANSITION": "FAILED_PRECONDITION",
+    "VERSION_MISMATCH": "ABORTED",
+    "PAYLOAD_TOO_LARGE": "RESOURCE_EXHAUSTED",
+    "RATE_LIMITED": "RESOURCE_EXHAUSTED",
+    "MALFORMED_MESSAGE": "INTERNAL",
+    "INTERNAL": "INTERNAL",
+    "UNAVAILABLE": "UNAVAILABLE",
+    "DEADLINE_EXCEEDED": "DEADLINE_EXCEEDED",
 }
 
 STATUSES = ["PENDING", "IN_PROGRESS", "COMPLETED", "CANCELLED"]

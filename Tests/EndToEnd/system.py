@@ -2,6 +2,7 @@
 
 import configparser
 import http.client
+import json
 import os
 import pwd
 import secrets
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from client import Account, expect
-from contract import GATEWAY_PORT, SERVICE_PORTS
+from contract import GATEWAY_PORT, GRPC_GATEWAY_PORT, GRPC_SERVICE_PORTS, SERVICE_PORTS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_LIMIT_SECONDS = 180
@@ -97,6 +98,9 @@ class System:
 
     def url(self, service=None):
         return f"http://127.0.0.1:{self.port(service)}"
+
+    def grpc_port(self, service=None):
+        return (GRPC_SERVICE_PORTS[service] if service else GRPC_GATEWAY_PORT) + self.port_offset
 
     # Pools
 
@@ -189,6 +193,30 @@ class System:
     def logs(self):
         return [path for path in (self.state_dir / "logs").rglob("*") if path.is_file()]
 
+    def log_entries(self, function):
+        """What a function has written to its log so far."""
+        [path] = (self.state_dir / "logs").glob(f"*/{function}.log")
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+    def log_entry(self, function, request_id):
+        """The one line about a request; waits until it is there."""
+        def entries():
+            return [entry for entry in self.log_entries(function) if entry.get("request_id") == request_id]
+        _await(entries, 6, f"{request_id} in the log of {function}")
+        [entry] = entries()
+        return entry
+
+
+@contextmanager
+def halted(pids):
+    """Lets these processes stand still for a while."""
+    stopped = [pid for pid in pids if _signal(pid, signal.SIGSTOP)]
+    try:
+        yield
+    finally:
+        for pid in stopped:
+            _signal(pid, signal.SIGCONT)
+
 
 class Postgres:
     """The private PostgreSQL cluster of a system, as whoever owns its data folder."""
@@ -259,6 +287,26 @@ class Postgres:
     def resume(stopped):
         for pid in reversed(stopped):
             _signal(pid, signal.SIGCONT)
+
+    @contextmanager
+    def paused(self):
+        """Lets nothing of it move for a while."""
+        stopped = self.pause()
+        try:
+            yield
+        finally:
+            self.resume(stopped)
+
+    @contextmanager
+    def away(self):
+        """Ends it for a while."""
+        slot, before, supervisor = self._slot(), self.pid, self.system.supervisor()
+        self.system.stop_process(slot, supervisor)
+        try:
+            yield
+        finally:
+            supervisor.startProcess(slot, False)
+            self._await_ready(before)
 
     def restart(self):
         """An orderly restart; answers when it was told to go and when it was ready again."""

@@ -7,8 +7,12 @@ import pytest
 
 from client import expect, wrong_with_error
 from contract import ENDPOINTS, FUNCTIONS, TASK_FIELDS
+from grpc_client import task_pb2
+from http2_client import frame
 
 ANY_ID = "01890000-0000-7000-8000-000000000000"
+#: Has no settings that must be there.
+NEEDS_NOTHING = ["reflect-server"]
 
 
 def as_cgi(system, function, method, path, token=None, body=b"", query=""):
@@ -70,6 +74,25 @@ def test_health_answers_by_hand(system):
     assert status == 200 and json.loads(body)["status"] == "UP"
 
 
+def test_the_functions_that_grpc_alone_reaches_answer_by_hand(system):
+    assert once(system, "check-health", {"service": "task.v1.TaskService"}) == (0, {"status": "SERVING"})
+    code, answer = once(system, "check-health", {"service": "none"})
+    assert code == 1 and answer["code"] == "NOT_FOUND"
+    code, answer = once(system, "reflect-server", {"list_services": ""})
+    assert code == 0 and "task.v1.TaskService" in answer["services"]
+
+
+def test_a_call_by_grpc_answers_as_a_cgi_program(system, user):
+    task = user.new_task(title="by hand")
+    body = frame(task_pb2.GetTaskRequest(id=task["id"]).SerializeToString())
+    done = system.run_function("get-task", stdin=body, **{
+        "REQUEST_METHOD": "POST", "RPC": "/task.v1.TaskService/GetTask", "REMOTE_ADDR": "127.0.0.1",
+        "CONTENT_LENGTH": str(len(body)), "HTTP_AUTHORIZATION": f"Bearer {user.token}"})
+    head, _, answer = done.stdout.partition(b"\r\n\r\n")
+    assert b"\r\nX-Grpc-Status: 0" in head and b"Content-Type: application/grpc" in head
+    assert task_pb2.Task.FromString(answer[5:]).title == "by hand"
+
+
 def test_once_takes_a_message_and_answers_with_one(system, user):
     task = user.new_task(title="by hand")
     code, answer = once(system, "get-task", {"id": task["id"]}, "--as", f"{user.id}:USER")
@@ -98,7 +121,7 @@ def test_once_ends_with_1_and_the_error_on_a_problem(system, message, arguments)
     assert code == 1 and answer["error"] and answer["code"] in ("UNAUTHENTICATED", "INVALID_ARGUMENT")
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", [function for function in FUNCTIONS if function not in NEEDS_NOTHING])
 def test_a_function_without_its_settings_says_what_is_missing(system, function):
     done = subprocess.run([system.executable_of(function)], env={}, stdin=subprocess.DEVNULL,
                           capture_output=True, timeout=10, cwd="/")

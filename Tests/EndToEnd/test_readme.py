@@ -3,13 +3,17 @@
 import json
 import re
 import subprocess
+import sys
 
 import pytest
 
+from client import sign_up
+from contract import ENDPOINTS, GRPC_ONLY
 from system import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
 FIRST_SESSION = README.split("## A first session")[1].split("\n## ")[0]
+BY_GRPC = README.split("## The same by gRPC")[1].split("\n## ")[0]
 BLOCKS = re.findall(r"```(sh|json)\n(.*?)```", FIRST_SESSION, re.DOTALL)
 
 
@@ -41,10 +45,38 @@ def test_the_first_session_gives_what_the_readme_shows(strict_free_system):
     assert given == answers
 
 
+def test_the_session_by_grpc_gives_what_the_readme_shows(strict_free_system, tmp_path):
+    sign_up(strict_free_system.url(), username="ada", signed_in=False)
+    commands = "".join(re.findall(r"```sh\n(.*?)```", BY_GRPC, re.DOTALL))
+    # The tests' own environment has what the README installs.
+    commands = re.sub(r"^.*(-m venv|pip install).*\n", "", commands, flags=re.MULTILINE)
+    script = commands.replace(".build/grpc-client/bin/python", sys.executable) \
+        .replace(".build/grpc-client", str(tmp_path)) \
+        .replace("127.0.0.1:50050", f"127.0.0.1:{strict_free_system.grpc_port()}")
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=REPOSITORY,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == re.search(r"```text\n(.*?)```", BY_GRPC, re.DOTALL).group(1)
+
+
+@pytest.mark.parametrize("function", ENDPOINTS)
+def test_the_table_has_path_and_method_of_every_function(function):
+    endpoint = ENDPOINTS[function]
+    row = re.search(rf"^\| {function} \|(.*)$", README, re.MULTILINE).group(1)
+    assert endpoint.method in row
+    assert re.sub(r"\{\w+\}", "{}", endpoint.path) in re.sub(r"\{\w+\}", "{}", row)
+    assert f"| {endpoint.rpc} |" in row
+
+
+@pytest.mark.parametrize("function", GRPC_ONLY)
+def test_the_table_has_what_only_grpc_reaches(function):
+    assert re.search(rf"^\| {function} \| – \| {re.escape(GRPC_ONLY[function])} \|", README, re.MULTILINE)
+
+
 def test_the_readme_names_every_setting_and_no_other():
     known = set(re.findall(r'"([A-Z][A-Z_]+[A-Z])"', "".join(
         path.read_text() for path in (REPOSITORY / "Shared/Serving").glob("*.swift"))))
-    known -= {"HTTP_AUTHORIZATION", "CONTENT_LENGTH", "USER_ID", "HS", "ROLE"}
+    known -= {"HTTP_AUTHORIZATION", "CONTENT_LENGTH", "USER_ID", "HS", "ROLE", "RPC", "REQUEST_ID", "REQUEST_METHOD", "SERVICE"}
     settings = README.split("### Settings")[1].split("\n### ")[0]
     assert known - set(re.findall(r"`([A-Z_]+)`", settings)) == set()
 

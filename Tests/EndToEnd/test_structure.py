@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from contract import ASKED_BY_NGINX, ENDPOINTS, FUNCTIONS, OPERATOR_TOOLS
+from contract import ASKED_BY_NGINX, ENDPOINTS, FUNCTIONS, GRPC_ONLY, OPERATOR_TOOLS
 from system import REPOSITORY
 
 
@@ -43,9 +43,18 @@ def test_every_function_has_a_pool(function):
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_function_has_a_route(function):
-    file = "function.conf" if function in ASKED_BY_NGINX else "routes.conf"
+    file = "session.conf" if function in ASKED_BY_NGINX else "routes.conf"
     routes = (REPOSITORY / "nginx" / file).read_text()
     assert re.search(rf"\b{function}(\.sock)?;", routes), f"{function} is not in nginx/{file}"
+
+
+@pytest.mark.parametrize("function, rpc", [
+    *((function, endpoint.rpc) for function, endpoint in ENDPOINTS.items()), *GRPC_ONLY.items()])
+def test_every_rpc_has_a_route_and_is_named_by_its_function(function, rpc):
+    routes = (REPOSITORY / "nginx/routes.conf").read_text().replace("\\.", ".")
+    assert re.search(rf'"(~\^)?POST /{re.escape(rpc)}\$?"\s+{function};', routes), f"{rpc} is not in nginx/routes.conf"
+    [source] = (REPOSITORY / "Functions").glob(f"*/{type_name(function)}/*.swift")
+    assert f'"{rpc}"' in source.read_text(), f"{rpc} is not in {source}"
 
 
 @pytest.mark.parametrize("function", ENDPOINTS)

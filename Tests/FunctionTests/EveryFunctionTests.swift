@@ -100,7 +100,7 @@ struct EveryFunctionTests {
     }
     #expect(
       Set(functions.map(\.name))
-        == Set(folders).subtracting(["Migrate", "CreateAdmin", "DescribeAPI"])
+        == Set(folders).subtracting(["Migrate", "CreateAdmin", "DescribeEndpoints"])
     )
 
     for function in functions {

@@ -21,10 +21,10 @@ unknown_argument() { die "unknown argument '$1' (--help tells what there is)"; }
 # Prints `function service workers nice queue` for every pool.
 pools() { grep -v '^[[:space:]]*\(#\|$\)' "$root/scripts/pools"; }
 
-# Prints the name of every executable: the functions, and the two tools that an operator runs.
+# Prints the name of every executable: the functions, and the tools that an operator or a script runs.
 executables() {
   pools | cut -d' ' -f1
-  printf '%s\n' migrate create-admin
+  printf '%s\n' migrate create-admin describe-endpoints
 }
 
 # --- where the state is ---

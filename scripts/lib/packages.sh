@@ -1,8 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # names are shared with the scripts that source this
-# Installs the Debian packages that are missing.
+# Installs what is missing: Debian packages, and what is no Debian package.
 
-runtime_packages=(nginx supervisor postgresql curl openssl jq tzdata libpq-dev libssl-dev libcrypt-dev libfcgi-dev)
-test_packages=(python3-venv shellcheck wrk)
+runtime_packages=(nginx supervisor postgresql curl openssl jq tzdata libpq-dev libssl-dev libcrypt-dev libfcgi-dev libcurl4-openssl-dev libnghttp2-dev
+  python3-pip)
+test_packages=(python3-venv shellcheck wrk nghttp2-client chromium chromium-driver)
 
 # install_packages NAME...
 install_packages() {
@@ -59,3 +60,33 @@ make_venv() {
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
   cp "$requirements" "$venv/requirements.txt"
 }
+
+# Fetches Swagger UI into .build/swagger-ui/, unless it is there in the wanted version. Without it the docs
+# page says so, and everything else works.
+fetch_swagger_ui() (
+  wanted=$library/swagger-ui.txt
+  target=$root/.build/swagger-ui
+  new=$target.new
+  mkdir -p "$root/.build"
+  exec 7>"$root/.build/swagger-ui.lock"
+  flock -w 90 7 || return 0
+  ! cmp -s "$wanted" "$target/wanted.txt" || return 0
+
+  say "Fetching Swagger UI for the docs page…"
+  rm -rf "$new"
+  mkdir "$new"
+  # Only as a wheel with the sum that stands there, and within a minute.
+  if {
+    timeout --foreground 60 /usr/bin/python3 -m pip download --disable-pip-version-check --retries 1 --timeout 10 \
+      --no-deps --only-binary=:all: --require-hashes --dest "$new" -r "$wanted" &&
+      /usr/bin/python3 -m zipfile -e "$new/"*.whl "$new/wheel" &&
+      mv "$new/wheel/"*/static/*/swagger-ui-dist "$new/files" &&
+      cp "$wanted" "$new/files/wanted.txt"
+  } >"$target.log" 2>&1; then
+    rm -rf "$target"
+    mv "$new/files" "$target"
+  else
+    say "Swagger UI could not be fetched (see $target.log); until a later start can, the docs page does without." >&2
+  fi
+  rm -rf "$new"
+)

@@ -7,20 +7,26 @@ function_settings=(JWT_ISSUER JWT_AUDIENCE ACCESS_TOKEN_SECONDS REFRESH_TOKEN_SE
 
 read_settings() {
   local offset=${PORT_OFFSET:-0}
-  if ! [[ $offset =~ ^[0-9]{1,5}$ ]] || ((10#$offset > 65535 - 8083)); then
-    die "PORT_OFFSET is '$offset': it must be a number from 0 to $((65535 - 8083))"
+  if ! [[ $offset =~ ^[0-9]{1,5}$ ]] || ((10#$offset > 65535 - 50054)); then
+    die "PORT_OFFSET is '$offset': it must be a number from 0 to $((65535 - 50054)), because the last port is 50054"
   fi
   offset=$((10#$offset))
   port_all=$((8080 + offset))
   port_user=$((8081 + offset))
   port_auth=$((8082 + offset))
   port_task=$((8083 + offset))
+  port_grpc_all=$((50050 + offset))
+  port_grpc_user=$((50051 + offset))
+  port_grpc_auth=$((50052 + offset))
+  port_grpc_task=$((50053 + offset))
+  port_grpc_notification=$((50054 + offset))
   listen_address=${LISTEN_ADDRESS:-127.0.0.1}
   rate_limit=on
   [[ ${RATE_LIMIT:-on} != off ]] || rate_limit=off
   local host=$listen_address
   [[ $host != 0.0.0.0 ]] || host=127.0.0.1
   address=http://$host:$port_all
+  grpc_host=$host
 
   functions_source=$(realpath -m "${FUNCTIONS_DIR:-$root/.build/functions}")
   keys_file=${JWT_KEYS_FILE:-$state/secrets/jwt-keys.json}
@@ -66,13 +72,18 @@ service_environment() {
     *) printf 'DATABASE_URL=%s\n' "$(database_url "$1")" ;;
   esac
   [[ $1 == health ]] || printf 'JWT_KEYS_FILE=%s\n' "$keys_file"
+  if [[ $1 == task ]]; then
+    printf 'USER_SERVICE_URL=%s\n' "${USER_SERVICE_URL:-http://$grpc_host:$port_grpc_user}"
+    printf 'BREAKER_DIR=%s\n' "$state/breakers"
+  fi
   for name in "${function_settings[@]}"; do
     [[ -z ${!name:-} ]] || printf '%s=%s\n' "$name" "${!name}"
   done
 }
 
 check_ports() {
-  /usr/bin/python3 - "$listen_address" "$port_all" "$port_user" "$port_auth" "$port_task" <<'EOF' ||
+  /usr/bin/python3 - "$listen_address" "$port_all" "$port_user" "$port_auth" "$port_task" \
+    "$port_grpc_all" "$port_grpc_user" "$port_grpc_auth" "$port_grpc_task" "$port_grpc_notification" <<'EOF' ||
 import socket, sys
 address, *ports = sys.argv[1:]
 failed = False
@@ -108,6 +119,8 @@ prepare_state() {
   install -d -m 700 "$state/env" "$state/supervisor"
   install -d -m 755 "$state/migrations"
   install -d -m 750 -g "$functions_group" "$state/secrets"
+  # What the processes of all services know of each other's state.
+  install -d -m 2770 -g "$functions_group" "$state/breakers"
   # Here root writes, so nobody else may. Each service's functions have a folder of their own in it.
   install -d -m 711 "$state/logs"
   for service in "${services[@]}"; do
@@ -130,6 +143,7 @@ prepare_state() {
       [[ -x $functions_source/$name ]] || die "there is no $functions_source/$name: run scripts/build"
       copy_if_changed "$functions_source/$name" "$state/functions/$name" 755
     done < <(executables)
+    prepare_docs
   else
     copy_if_changed "$functions_source/migrate" "$state/functions/migrate" 755
   fi
@@ -149,6 +163,25 @@ prepare_state() {
     mv "$state/secrets/jwt-keys.json.new" "$state/secrets/jwt-keys.json"
   fi
   socket_group=$nginx_group
+}
+
+# What nginx shows people: the API's description, and the page with Swagger UI.
+prepare_docs() {
+  local file
+  install -d -m 755 "$state/www" "$state/www/docs"
+  publish "$root/Shared/API/openapi.json" "$state/www/openapi.json"
+  sed "s|@PORT_GRPC_ALL@|$port_grpc_all|g" "$root/nginx/docs/index.html" >"$state/www/index.html"
+  for file in "$state/www/index.html" "$root"/nginx/docs/*.{css,js,svg} \
+    "$root"/.build/swagger-ui/{swagger-ui-bundle.js,swagger-ui.css,LICENSE}; do
+    [[ ! -e $file ]] || publish "$file" "$state/www/docs/$(basename "$file")"
+  done
+  rm "$state/www/index.html"
+}
+
+# publish FROM TO: copies, and lays a compressed copy beside it.
+publish() {
+  copy_if_changed "$1" "$2" 644
+  [[ -e $2.gz && ! $2 -nt $2.gz ]] || gzip -9 -k -f "$2"
 }
 
 # Prints the name of each worker slot's output file.
@@ -318,6 +351,9 @@ render_nginx() {
       -e "s|@LISTEN@|$listen_address|g" -e "s|@RATE_LIMIT@|$rate_limit|g" \
       -e "s|@PORT_ALL@|$port_all|g" -e "s|@PORT_USER@|$port_user|g" \
       -e "s|@PORT_AUTH@|$port_auth|g" -e "s|@PORT_TASK@|$port_task|g" \
+      -e "s|@PORT_GRPC_ALL@|$port_grpc_all|g" -e "s|@PORT_GRPC_USER@|$port_grpc_user|g" \
+      -e "s|@PORT_GRPC_AUTH@|$port_grpc_auth|g" -e "s|@PORT_GRPC_TASK@|$port_grpc_task|g" \
+      -e "s|@PORT_GRPC_NOTIFICATION@|$port_grpc_notification|g" \
       "$file" >"$state/nginx/$(basename "$file")"
   done
   /usr/sbin/nginx -t -q -c "$state/nginx/nginx.conf" -e "$state/logs/nginx-error.log" ||

@@ -1,6 +1,7 @@
 import API
 import Contract
 import Endpoint
+import RPCStreams
 import Serving
 
 /// gRPC `grpc.reflection.v1.ServerReflection/ServerReflectionInfo`: what services there are and what their
@@ -24,7 +25,7 @@ struct ReflectServer: Function {
     response.originalRequest = request
     switch request.messageRequest {
     case .listServices:
-      response.listServicesResponse.service = services(at: context.service).map { name in
+      response.listServicesResponse.service = contract.services(at: context.service).map { name in
         .with { $0.name = name }
       }
     case .fileByFilename(let name):
@@ -44,13 +45,6 @@ struct ReflectServer: Function {
     return response
   }
 
-  /// The services of a port: one of ours, or all of them, and those that every port has.
-  private func services(at port: String?) -> [String] {
-    contract.services.filter { service in
-      service.hasPrefix("grpc.") || (port.map { service.hasPrefix($0 + ".") } ?? true)
-    }
-  }
-
   private func answer(with file: Contract.File?) -> ReflectionResponse.OneOf_MessageResponse {
     guard let file else {
       return .errorResponse(
@@ -63,6 +57,8 @@ struct ReflectServer: Function {
   }
 
   static func main() {
-    Serving.run(needsDatabase: false) { _ in ReflectServer(contract: Contract()) }
+    Serving.run(needsDatabase: false, streams: StreamWorker().serve) { _ in
+      ReflectServer(contract: Contract())
+    }
   }
 }

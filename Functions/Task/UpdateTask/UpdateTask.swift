@@ -20,7 +20,7 @@ struct UpdateTask: Function {
   )
   static let access = Access.roles([.user, .admin])
   static let problems: [Problem.Code] = [
-    .taskNotFound, .permissionDenied, .invalidTransition, .versionMismatch,
+    .taskNotFound, .invalidTransition, .versionMismatch,
   ]
 
   let tasks: TaskStore

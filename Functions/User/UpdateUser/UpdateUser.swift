@@ -10,8 +10,7 @@ import Values
 ///
 /// For that user and for admins; for other users it is a `USER_NOT_FOUND`. A new password needs the
 /// current one (`INVALID_CREDENTIALS`), admins excepted, and ends the user's other sessions; a role is
-/// given by admins only (`PERMISSION_DENIED`). `VERSION_MISMATCH` when the user has changed since the
-/// version that the caller names; `USERNAME_TAKEN`, `EMAIL_TAKEN`.
+/// given by admins only. `VERSION_MISMATCH` when the user has changed since the version that is named.
 @main
 struct UpdateUser: Function {
   static let route = Route(
@@ -22,8 +21,7 @@ struct UpdateUser: Function {
   )
   static let access = Access.roles([.user, .admin])
   static let problems: [Problem.Code] = [
-    .userNotFound, .invalidCredentials, .permissionDenied, .usernameTaken, .emailTaken,
-    .versionMismatch,
+    .userNotFound, .invalidCredentials, .usernameTaken, .emailTaken, .versionMismatch,
   ]
 
   let users: UserStore

@@ -4,10 +4,10 @@ import argparse
 import sys
 import time
 
-from soak import scenarios
+from soak import doors, scenarios
 from system import System
 
-PORT_OFFSET = 21000
+PORT_OFFSET = 14000
 
 
 class Length:
@@ -21,6 +21,7 @@ class Length:
         self.overload_seconds = 5 if short else 60
         self.slow_seconds = 3 if short else 20
         self.memory_requests = 4_000 if short else 100_000
+        self.door_calls = 2_000 if short else 20_000
         self.login_samples = 10 if short else 100
 
 
@@ -35,6 +36,7 @@ def scenario_table(length):
         "overload": lambda stage: scenarios.overload(stage, length.overload_seconds),
         "slow": lambda stage: scenarios.slow_clients(stage, length.slow_seconds),
         "memory": lambda stage: scenarios.memory(stage, length.memory_requests),
+        "doors": lambda stage: doors.door_costs(stage, length.door_calls),
         "login": lambda stage: scenarios.login_timing(
             stage.system, stage.writer.username, length.login_samples),
     }

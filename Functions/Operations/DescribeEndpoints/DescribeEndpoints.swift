@@ -2,10 +2,10 @@ import Contract
 import JSON
 import OpenAPI
 
-/// `describe-api`: reads what each function says of itself (`--describe`, a line each) from standard input and
+/// `describe-endpoints`: reads what each function says of itself (`--describe`, a line each) from standard input and
 /// writes the description of the whole API, an OpenAPI document.
 @main
-struct DescribeAPI {
+struct DescribeEndpoints {
   static func main() throws {
     var functions: [FunctionDescription] = []
     while let line = readLine() {

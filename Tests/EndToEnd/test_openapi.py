@@ -1,0 +1,121 @@
+"""The API's description is valid, complete, and true of the running system."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from openapi_spec_validator import validate
+
+from contract import ASKED_BY_NGINX, ENDPOINTS, ERROR_CODES, FUNCTIONS, GRPC_ONLY, TASK_FIELDS, USER_FIELDS
+from system import REPOSITORY
+
+DOCUMENT = json.loads((REPOSITORY / "Shared/API/openapi.json").read_text())
+OPERATIONS = [(method.upper(), path, operation)
+              for path, item in DOCUMENT["paths"].items() for method, operation in item.items()]
+NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
+FUZZ = Path(__file__).parent / "fuzz"
+FUZZ_SECONDS = 240
+
+
+def described(function):
+    """What the executable says of itself."""
+    done = subprocess.run([REPOSITORY / ".build/functions" / function, "--describe"],
+                          capture_output=True, check=True, timeout=10, env={})
+    return json.loads(done.stdout)
+
+
+def resolved(node):
+    while "$ref" in node:
+        found = DOCUMENT
+        for name in node["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        node = found
+    return node
+
+
+def test_it_is_valid():
+    assert DOCUMENT["openapi"] == "3.1.0"
+    validate(DOCUMENT)
+
+
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS if name not in [*ASKED_BY_NGINX, *GRPC_ONLY]])
+def test_every_function_with_a_path_has_its_operations(function):
+    said = described(function)
+    for method in said["methods"]:
+        operation = DOCUMENT["paths"].get(said["path"], {}).get(method.lower())
+        assert operation, f"{function}: {method} {said['path']} is not in openapi.json"
+        if function != "health":
+            assert f"`{function}`" in operation["description"]
+            assert f"`{said['rpc']}`" in operation["description"]
+
+
+def test_it_has_no_operation_without_a_function():
+    expected = {f"{method} {said['path']}" for said in map(described, [*ENDPOINTS, "health"])
+                for method in said["methods"]}
+    assert set(NAMES) == expected
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_describes_itself(function):
+    said = described(function)
+    assert said["function"] == function
+    assert said["rpc"] == (ENDPOINTS[function].rpc if function in ENDPOINTS else GRPC_ONLY.get(function))
+    assert said["request"]["type"] and said["response"]["type"] and said["problems"]
+    assert said["limits"] == {"message_bytes": 1048576, "deadline_ms": 3700}
+
+
+@pytest.mark.parametrize("method, path, operation", OPERATIONS, ids=NAMES)
+def test_every_operation_says_what_can_go_wrong(method, path, operation):
+    statuses = {int(status) for status in operation["responses"]}
+    assert {400, 413, 414, 429, 431, 500, 503, 504} <= statuses
+    assert (401 in statuses) == bool(operation["security"] or "auth" in path and "validate" not in path)
+    assert (415 in statuses) == ("requestBody" in operation)
+    for status in statuses - {200, 201, 204, 304}:
+        response = resolved(operation["responses"][str(status)])
+        codes = response["content"]["application/json"]["schema"]["properties"]["code"]["enum"]
+        assert codes and set(codes) <= ERROR_CODES[status], f"{status}: {codes}"
+
+
+@pytest.mark.parametrize("method, path, operation", OPERATIONS, ids=NAMES)
+def test_every_operation_has_a_summary_examples_and_bounds(method, path, operation):
+    assert re.fullmatch(r"[A-Z].*[^.]", operation["summary"])
+    if "requestBody" not in operation:
+        return
+    content = operation["requestBody"]["content"]["application/json"]
+    schema = resolved(content["schema"])
+    assert schema["additionalProperties"] is False
+    assert set(content["example"]) <= set(schema["properties"])
+    for name, field in schema["properties"].items():
+        text = "string" in field.get("type", [])
+        assert not text or {"maxLength", "enum", "format", "minLength"} & set(field), f"{name} is a text without bounds"
+
+
+def test_resources_have_all_their_fields():
+    schemas = DOCUMENT["components"]["schemas"]
+    for name, fields in (("Task", TASK_FIELDS), ("User", USER_FIELDS)):
+        assert set(schemas[name]["properties"]) == fields == set(schemas[name]["required"])
+    assert schemas["Task"]["properties"]["description"]["type"] == ["string", "null"]
+    assert schemas["CreateTaskRequest"]["properties"]["title"]["maxLength"] == 255
+    assert schemas["CreateTaskRequest"]["required"] == ["title"]
+    assert schemas["Task"]["properties"]["status"]["enum"] == ["PENDING", "IN_PROGRESS", "COMPLETED", "CANCELLED"]
+
+
+def test_schemathesis_finds_nothing_that_is_not_as_described(system, tmp_path):
+    """All of its checks, in all of its phases, as an admin on the real system."""
+    admin = system.create_admin()
+    done = subprocess.run(
+        [Path(sys.executable).parent / "schemathesis", "--config-file", FUZZ / "schemathesis.toml",
+         "run", REPOSITORY / "Shared/API/openapi.json", "--url", system.url(), "--checks", "all",
+         "-H", f"Authorization: Bearer {admin.token}", "--max-examples", "15", "--seed", "1",
+         "--request-timeout", "10", "--continue-on-failure", "--no-color"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=FUZZ_SECONDS,      # it leaves a cache there
+        env={**os.environ, "PYTHONPATH": str(FUZZ), "PYTHONDONTWRITEBYTECODE": "1",
+             "SCHEMATHESIS_HOOKS": "hooks", "FUZZ_AS": admin.id})
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr
+    assert re.search(r"Tested: +18\b", done.stdout), done.stdout[-2000:]
+    for phase in ("Examples", "Coverage", "Fuzzing", "Stateful"):
+        assert f"✅ {phase}" in done.stdout, done.stdout[-2000:]
