@@ -95,6 +95,8 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     let now = resources.now
     let trace = Trace(requestID: request.id, parent: request.traceParent)
     var caller = Caller.unknown
+    // A deadline that has passed already can only be the caller's.
+    var isHurried = true
     let reply: Reply
     var problem: Problem?
     do {
@@ -104,7 +106,9 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       if authorizations > 1 {
         throw Problem(.tokenInvalid, "there is more than one Authorization header")
       }
+      let usual = usualDeadline
       let deadline = try deadline(now)
+      isHurried = deadline < usual
       caller = try identify(token: { try request.bearerToken() }, at: now)
       let context = Context(
         now: now,
@@ -120,7 +124,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       problem = found
     }
     let duration = Clock.monotonicMicroseconds() - start
-    log(trace, caller, problem, duration, now) { record(reply, &$0) }
+    log(trace, caller, problem, isHurried, duration, now) { record(reply, &$0) }
     return reply
   }
 
@@ -182,11 +186,14 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     _ trace: Trace,
     _ caller: Caller,
     _ problem: Problem?,
+    _ isHurried: Bool,
     _ duration: Int64,
     _ now: Instant,
     _ outcome: (inout JSONWriter) -> Void
   ) {
-    let isOurs = problem.map { $0.code.httpStatus >= 500 } ?? false
+    // Who waits for less time than we may take has a deadline of their own to blame.
+    let isTheirs = isHurried && problem?.code == .deadlineExceeded
+    let isOurs = !isTheirs && problem.map { $0.code.httpStatus >= 500 } ?? false
     resources.log.write(isOurs ? .error : .info, at: now) { line in
       line.name("request_id")
       line.value(trace.requestID)

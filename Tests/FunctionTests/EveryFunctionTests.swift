@@ -381,9 +381,17 @@ struct EveryFunctionTests {
     let ada = try logged.stranger()
     let answer = try logged.listTasks.rest("GET", "/api/v1/tasks", token: ada.token)
     _ = try logged.listTasks.rest("GET", "/api/v1/tasks?page_size=0", token: ada.token)
+    _ = try logged.listTasks.rpc(
+      [.init()],
+      token: ada.token,
+      headers: [
+        "HTTP_GRPC_TIMEOUT": "0m",
+        "HTTP_TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      ]
+    )
 
     let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
-    #expect(lines.count == 2)
+    #expect(lines.count == 3)
     guard case .object(let line)? = try lines.first.map({ try JSONValue(parsing: Array($0.utf8)) })
     else {
       Issue.record("not an object: \(lines)")
@@ -395,6 +403,11 @@ struct EveryFunctionTests {
     #expect(line["error"] == .string("UNAVAILABLE"))
     #expect(line["cause"]?.string?.contains("/nowhere") == true)
     #expect(!answer.body.contains("/nowhere"))
+    #expect(line["level"] == .string("error"))
+    // Who has no time to wait is no fault of ours.
+    #expect(lines[2].contains(#""level":"info""#))
+    #expect(lines[2].contains(#""trace_id":"0af7651916cd43dd8448eb211c80319c""#))
+    #expect(lines[2].contains(#""rpc":"task.v1.TaskService/ListTasks","grpc_status":4"#))
     #expect(lines[1].contains("INVALID_ARGUMENT"))
     #expect(!lines.joined().contains(ada.token))
   }

@@ -19,7 +19,7 @@ struct CheckHealth: Function {
     "user.v1.UserService": "user", "auth.v1.AuthService": "auth", "task.v1.TaskService": "task",
     "notification.v1.NotificationService": "notification",
   ]
-  private static let missing = ["notification.v1.NotificationService"]
+  private static let missing = "notification"
 
   let readiness: Readiness
 
@@ -33,7 +33,7 @@ struct CheckHealth: Function {
     }
     let isUp = try readiness.states(of: asked).values.allSatisfy { $0 == nil }
     return .with {
-      $0.status = isUp && !Self.missing.contains(request.service) ? .serving : .notServing
+      $0.status = isUp && asked != Self.missing ? .serving : .notServing
     }
   }
 

@@ -34,6 +34,7 @@ struct CheckHealthTests {
     #expect(
       try check("notification.v1.NotificationService").messages.map(\.status) == [.notServing]
     )
+    #expect(try check("", port: "notification").messages.map(\.status) == [.notServing])
   }
 
   @Test func `a service without its database does not serve, which is no error`() throws {
