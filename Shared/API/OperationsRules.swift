@@ -6,11 +6,14 @@ extension ReflectionRequest: RuledMessage {}
 extension ReflectionResponse: RuledMessage {}
 
 extension ProbeRequest: RuledMessage {
+  /// The services that can be asked for.
+  public static let services = ["user", "auth", "task"]
+
   /// What to look at.
   public static var rules: [FieldRule] {
     [
       FieldRule("probe", example: "ready").values(["live", "ready"]).required,
-      FieldRule("service", example: "task"),
+      FieldRule("service", example: "task").values(services),
     ]
   }
 }

@@ -17,13 +17,18 @@ public struct StreamWorker {
     public let message: String
   }
 
-  /// Answers a message. `headers` are the call's, by their names in lower case.
-  public typealias Respond = (_ headers: [String: String], _ frame: [UInt8]) -> Answer
+  /// Answers a message, the call's first or a later one. `headers` are the call's, by their names in lower
+  /// case.
+  public typealias Respond = (
+    _ headers: [String: String], _ frame: [UInt8], _ isFirst: Bool
+  ) -> Answer
 
-  /// Most connections at once; more wait in the socket's queue.
+  /// Most connections at once. For one more, the one that has been silent for longest is closed.
   private static let maximumConnections = 100
-  /// How long calls that are under way may go on when the worker is to end, in milliseconds.
-  private static let farewellMilliseconds = 1000
+  /// How long a connection may be silent.
+  private static let idleSeconds = 20
+  /// How long what is under way may take to go out when the worker is to end.
+  private static let farewellSeconds = 1
 
   /// A worker.
   public init() {}
@@ -38,27 +43,45 @@ public struct StreamWorker {
     signal(SIGPIPE, SIG_IGN)
     _ = fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK)
     var connections: [Connection] = []
-    var left = Self.farewellMilliseconds
-    while stopRequested == 0 || !connections.isEmpty && left > 0 {
+    var end: Int?
+    while end.map({ !connections.isEmpty && monotonicSeconds() <= $0 }) ?? true {
+      if stopRequested != 0, end == nil {
+        end = monotonicSeconds() + Self.farewellSeconds
+        for connection in connections { connection.sayFarewell() }
+      }
       var waiting = connections.map { pollfd(fd: $0.descriptor, events: $0.events, revents: 0) }
-      let isOpen = stopRequested == 0 && connections.count < Self.maximumConnections
-      if isOpen { waiting.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0)) }
+      if end == nil { waiting.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0)) }
       // A signal that comes just before the wait is noticed a moment later.
-      let step = stopRequested == 0 ? 500 : 50
-      guard poll(&waiting, nfds_t(waiting.count), Int32(step)) >= 0 || errno == EINTR else {
+      guard poll(&waiting, nfds_t(waiting.count), end == nil ? 500 : 50) >= 0 || errno == EINTR
+      else {
         throw Failure(message: "waiting for connections failed: errno \(errno)")
       }
-      if stopRequested != 0 { left -= step }
+      let now = monotonicSeconds()
       for (connection, entry) in zip(connections, waiting) where entry.revents != 0 {
-        connection.proceed()
+        connection.proceed(at: now)
       }
-      connections.removeAll { $0.isDone }
-      if isOpen, waiting.last?.revents != 0 {
+      connections.removeAll { $0.isDone || now - $0.lastHeard > Self.idleSeconds }
+      if end == nil, waiting.last?.revents != 0 {
         let accepted = accept(listener, nil, nil)
-        if accepted >= 0 { connections.append(Connection(accepted, respond)) }
+        guard accepted >= 0 else { continue }
+        if connections.count == Self.maximumConnections,
+          let oldest = connections.indices.min(by: {
+            connections[$0].lastHeard < connections[$1].lastHeard
+          })
+        {
+          connections.remove(at: oldest)
+        }
+        connections.append(Connection(accepted, respond, at: now))
       }
     }
   }
+}
+
+/// Seconds that only ever grow.
+private func monotonicSeconds() -> Int {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return time.tv_sec
 }
 
 /// Set by the signal handlers.
@@ -67,18 +90,21 @@ nonisolated(unsafe) private var stopRequested: sig_atomic_t = 0
 /// One HTTP/2 connection of the gateway.
 private final class Connection {
   private static let readBytes = 65_536
-  /// Most bytes of answers that wait for a client who asks and does not read.
-  private static let maximumUnsentBytes = 4_194_304
 
   let descriptor: Int32
+  /// When something last came or went, in monotonic seconds.
+  private(set) var lastHeard: Int
   private let respond: StreamWorker.Respond
   private var session: OpaquePointer?
   private var streams: [Int32: Stream] = [:]
   private var isBroken = false
+  /// What nghttp2 has handed out and the socket has not taken yet.
+  private var pending: ArraySlice<UInt8> = []
 
   /// Takes over an accepted socket. The corresponding C function is `nghttp2_session_server_new`.
-  init(_ descriptor: Int32, _ respond: @escaping StreamWorker.Respond) {
+  init(_ descriptor: Int32, _ respond: @escaping StreamWorker.Respond, at now: Int) {
     self.descriptor = descriptor
+    lastHeard = now
     self.respond = respond
     _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
@@ -137,48 +163,62 @@ private final class Connection {
 
   /// What to wait for.
   var events: Int16 {
-    Int16(POLLIN) | (nghttp2_session_want_write(session) != 0 ? Int16(POLLOUT) : 0)
+    Int16(POLLIN) | (hasSomethingToWrite ? Int16(POLLOUT) : 0)
+  }
+
+  private var hasSomethingToWrite: Bool {
+    !pending.isEmpty || nghttp2_session_want_write(session) != 0
   }
 
   /// Whether there is nothing more to do.
   var isDone: Bool {
-    isBroken
-      || nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
+    isBroken || nghttp2_session_want_read(session) == 0 && !hasSomethingToWrite
   }
 
-  /// Reads what has come, answers it, and writes what can be written.
-  func proceed() {
+  /// Ends every call with a status, because the worker is about to end. The gateway then closes.
+  func sayFarewell() {
+    for (number, stream) in streams where stream.trailers.isEmpty {
+      stream.trailers = [
+        ("grpc-status", "14"), ("grpc-message", "the server is being replaced, ask again"),
+      ]
+      go(on: number, stream)
+    }
+    write()
+  }
+
+  /// Reads what has come, answers it, and writes what can be written. Never waits.
+  func proceed(at now: Int) {
     var buffer = [UInt8](repeating: 0, count: Self.readBytes)
     let count = recv(descriptor, &buffer, buffer.count, 0)
     if count == 0 || count < 0 && errno != EAGAIN && errno != EINTR { isBroken = true }
-    if count > 0, nghttp2_session_mem_recv(session, buffer, count) < 0 { isBroken = true }
-    while !isBroken {
-      var bytes: UnsafePointer<UInt8>?
-      let count = nghttp2_session_mem_send(session, &bytes)
-      guard count > 0, let bytes else {
-        if count < 0 { isBroken = true }
-        return
-      }
-      send(bytes, count)
+    if count > 0 {
+      lastHeard = now
+      if nghttp2_session_mem_recv(session, buffer, count) < 0 { isBroken = true }
     }
+    if write() { lastHeard = now }
   }
 
-  /// nghttp2 forgets what it has handed out, so all of it is written; a gateway that does not read for a
-  /// second is given up.
-  private func send(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
-    var sent = 0
-    while sent < count {
-      let written = Glibc.send(descriptor, bytes + sent, count - sent, 0)
-      if written > 0 {
-        sent += written
-        continue
+  /// Whether anything was written. nghttp2 forgets what it has handed out, so the rest of it is kept.
+  @discardableResult
+  private func write() -> Bool {
+    var hasWritten = false
+    while !isBroken {
+      if pending.isEmpty {
+        var bytes: UnsafePointer<UInt8>?
+        let count = nghttp2_session_mem_send(session, &bytes)
+        if count < 0 { isBroken = true }
+        guard count > 0, let bytes else { break }
+        pending = Array(UnsafeBufferPointer(start: bytes, count: count))[...]
       }
-      var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-      guard written < 0, errno == EAGAIN, poll(&waiting, 1, 1000) > 0 else {
-        isBroken = true
-        return
+      let sent = pending.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, 0) }
+      guard sent > 0 else {
+        if errno != EAGAIN && errno != EINTR { isBroken = true }
+        break
       }
+      hasWritten = true
+      pending = pending.dropFirst(sent)
     }
+    return hasWritten
   }
 
   // MARK: Streams
@@ -199,27 +239,35 @@ private final class Connection {
   private func add(_ bytes: UnsafeBufferPointer<UInt8>, to number: Int32) {
     guard let stream = streams[number], stream.trailers.isEmpty else { return }
     stream.received.append(contentsOf: bytes)
-    while stream.trailers.isEmpty, let frame = stream.nextFrame() {
-      answer(frame, of: number, stream)
-    }
+    advance(stream)
+    if !stream.unsent.isEmpty || !stream.trailers.isEmpty { go(on: number, stream) }
   }
 
   private func end(_ number: Int32) {
-    guard let stream = streams[number], stream.trailers.isEmpty else { return }
-    // What is left is not a whole message, and is told so.
-    if !stream.received.isEmpty { answer(stream.received, of: number, stream) }
-    if stream.trailers.isEmpty { stream.trailers = [("grpc-status", "0")] }
+    guard let stream = streams[number] else { return }
+    stream.hasEnded = true
+    advance(stream)
     go(on: number, stream)
   }
 
-  private func answer(_ frame: [UInt8], of number: Int32, _ stream: Stream) {
-    let answer = respond(stream.headers, frame)
-    stream.unsent += answer.body
-    stream.trailers = answer.trailers
-    if stream.unsent.count > Self.maximumUnsentBytes, stream.trailers.isEmpty {
-      stream.trailers = [("grpc-status", "8"), ("grpc-message", "the answers are not read")]
+  /// Answers the messages that have come, as long as the answers find room; the rest waits for its turn.
+  private func advance(_ stream: Stream) {
+    while stream.trailers.isEmpty, stream.unsent.count < Stream.maximumUnsentBytes {
+      guard let frame = stream.nextFrame() else {
+        if stream.hasEnded { stream.trailers = [("grpc-status", "0")] }
+        return
+      }
+      stream.questions += 1
+      guard stream.questions <= Stream.maximumQuestions else {
+        return stream.refuse("a call has \(Stream.maximumQuestions) messages at most")
+      }
+      let answer = respond(stream.headers, frame, stream.questions == 1)
+      stream.unsent += answer.body
+      stream.trailers = answer.trailers
     }
-    go(on: number, stream)
+    if stream.trailers.isEmpty, stream.received.count > Stream.maximumFrameBytes {
+      stream.refuse("the answers are not read")
+    }
   }
 
   private func go(on number: Int32, _ stream: Stream) {
@@ -252,6 +300,7 @@ private final class Connection {
     guard let stream = streams[number], let buffer, let flags else {
       return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
     }
+    advance(stream)
     let count = min(length, stream.unsent.count)
     for index in 0..<count { buffer[index] = stream.unsent[index] }
     stream.unsent.removeFirst(count)
@@ -278,23 +327,35 @@ private final class Connection {
 
   /// One call.
   private final class Stream {
-    /// Largest message that is waited for; a larger one is answered as soon as its length is known.
-    private static let maximumFrameBytes = 1_048_576 + 5
+    /// Largest message that is waited for; a larger one is refused as soon as its length is known.
+    static let maximumFrameBytes = 1_048_576 + 5
+    /// Most bytes of answers that wait for the client to read them; then its further questions wait.
+    static let maximumUnsentBytes = 262_144
+    /// Most messages of a call.
+    static let maximumQuestions = 100
 
     var headers: [String: String] = [:]
     var received: [UInt8] = []
     var unsent: [UInt8] = []
+    var questions = 0
+    /// Whether the client has said all that it had to say.
+    var hasEnded = false
     /// What ends the call, once that is known.
     var trailers: [(name: String, value: String)] = []
     var isAnswered = false
 
-    /// The next message in its frame, if it is there.
+    /// The next message in its frame, if it is there. One that is too large, or cut off by the end of the call,
+    /// is given as far as it is there: it is refused for that.
     func nextFrame() -> [UInt8]? {
-      guard received.count >= 5 else { return nil }
-      let length = 5 + received[1..<5].reduce(0) { $0 << 8 | Int($1) }
-      guard received.count >= min(length, Self.maximumFrameBytes) else { return nil }
+      guard !received.isEmpty, received.count >= 5 || hasEnded else { return nil }
+      let length = 5 + received.dropFirst().prefix(4).reduce(0) { $0 << 8 | Int($1) }
+      guard received.count >= length || hasEnded || length > Self.maximumFrameBytes else {
+        return nil
+      }
       defer { received.removeFirst(min(length, received.count)) }
       return Array(received.prefix(length))
     }
+
+    func refuse(_ message: String) { trailers = [("grpc-status", "8"), ("grpc-message", message)] }
   }
 }

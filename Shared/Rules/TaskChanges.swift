@@ -85,8 +85,10 @@ extension Violations {
   mutating func changing(_ given: Set<String>, mask: FieldMask?, known: [String]) -> Set<String> {
     guard let mask else { return given }
     let named = Set(mask.names)
-    for path in named where !known.contains(path) {
-      add("update_mask", "names \(path.excerpt()), which cannot be changed")
+    let unknown = named.subtracting(known).sorted()
+    if !unknown.isEmpty {
+      let names = unknown.prefix(20).map { $0.excerpt() }.joined(separator: ", ")
+      add("update_mask", "names \(names), which cannot be changed")
     }
     for field in given.subtracting(named) { add(field, "is given but not in update_mask") }
     return named

@@ -17,6 +17,11 @@ public final class CircuitBreaker {
     var failures: Int64 = 0
     /// Microseconds since 1970.
     var openUntil: Int64 = 0
+
+    /// Whether this was written here, and not by chance or by malice.
+    var isPossible: Bool {
+      (0...CircuitBreaker.threshold).contains(failures) && (0...Int64.max / 2).contains(openUntil)
+    }
   }
 
   private let path: String?
@@ -61,7 +66,7 @@ public final class CircuitBreaker {
     var state = State()
     // A short file is a new one, or one that an operator has emptied to close the circuit.
     let size = MemoryLayout<State>.size
-    if pread(descriptor, &state, size, 0) != size { state = State() }
+    if pread(descriptor, &state, size, 0) != size || !state.isPossible { state = State() }
     let before = state
     let result = body(&state)
     if state.failures != before.failures || state.openUntil != before.openUntil {

@@ -30,6 +30,16 @@ public struct ServiceClient {
     self.pause = pause
   }
 
+  /// A client of the service that the access leads to; `nil` when it is not to be called.
+  public init?(_ access: ServiceAccess) {
+    guard let url = access.url else { return nil }
+    self.init(
+      transport: CurlTransport(url: url),
+      breaker: CircuitBreaker(path: access.breakerFile),
+      token: access.token
+    )
+  }
+
   /// Waits.
   public static func sleep(microseconds: UInt32) { usleep(microseconds) }
 
@@ -57,7 +67,9 @@ public struct ServiceClient {
     } catch let failure as CallFailure {
       // A caller who had hardly any time left has learnt nothing about the service.
       let isHaste = failure.status == .deadlineExceeded && deadline < ownDeadline
-      if !isHaste { breaker.record(success: !failure.isOutage, at: context.now) }
+      if !isHaste, !failure.isAboutTheCaller {
+        breaker.record(success: !failure.isOutage, at: context.now)
+      }
       throw failure
     }
   }

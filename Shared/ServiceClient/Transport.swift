@@ -27,6 +27,9 @@ public struct CallFailure: Error, Equatable {
     self.message = message
   }
 
+  /// Whether the gateway refused the caller, so that it says nothing about the service.
+  var isAboutTheCaller: Bool { status == .resourceExhausted || status == .unauthenticated }
+
   /// Whether it says that the service itself is in trouble, rather than something about the question.
   var isOutage: Bool {
     switch status {

@@ -23,24 +23,12 @@ public struct UserDirectory {
   /// A directory that asks in some way.
   public init(_ question: @escaping Question) { self.question = question }
 
-  /// The directory of the User service at a URL; without one, and while it is down, nobody answers.
-  ///
-  /// `breakerFile` is where the circuit breaker keeps its state. `report` is told why there was no answer.
-  public init(
-    url: String?,
-    breakerFile: String?,
-    token: @escaping ServiceClient.TokenMaker,
-    report: @escaping (String) -> Void
-  ) {
-    guard let url else {
+  /// The directory of the User service; without its URL, and while it is down, nobody answers.
+  public init(_ access: ServiceAccess) {
+    guard let client = ServiceClient(access) else {
       question = { _, _ in .silence }
       return
     }
-    let client = ServiceClient(
-      transport: CurlTransport(url: url),
-      breaker: CircuitBreaker(path: breakerFile),
-      token: token
-    )
     question = { user, context in
       do {
         let _: UserMessage = try client.call(
@@ -54,7 +42,7 @@ public struct UserDirectory {
       } catch let failure as CallFailure where failure.status == .notFound {
         return .unknown
       } catch {
-        report("the User service does not say whether a user exists: \(error)")
+        access.report("the User service does not say whether a user exists: \(error)")
         return .silence
       }
     }

@@ -59,10 +59,13 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
   }
 
   /// Answers a gRPC call and writes its line to the log.
+  ///
+  /// `logsSuccess` is whether a success has its line too.
   public func respond(
     toRPC request: HTTPRequest,
     authorizations: Int,
-    isTooLarge: Bool = false
+    isTooLarge: Bool = false,
+    logsSuccess: Bool = true
   ) -> RPCReply {
     respond(
       to: request,
@@ -72,6 +75,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       messages: { try RPCDecoder.decode(request, route: F.route, as: F.Request.self) },
       success: { try RPCReply($0) },
       failure: { RPCReply($0) },
+      logsSuccess: logsSuccess,
       record: { reply, line in
         line.name("rpc")
         line.value(F.route.rpc)
@@ -89,6 +93,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     messages: () throws -> [Decoded<F.Request>],
     success: ([F.Response]) throws -> Reply,
     failure: (Problem) -> Reply,
+    logsSuccess: Bool = true,
     record: (Reply, inout JSONWriter) -> Void
   ) -> Reply {
     let start = Clock.monotonicMicroseconds()
@@ -123,6 +128,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       reply = failure(found)
       problem = found
     }
+    guard logsSuccess || problem != nil else { return reply }
     let duration = Clock.monotonicMicroseconds() - start
     log(trace, caller, problem, isHurried, duration, now) { record(reply, &$0) }
     return reply

@@ -1,4 +1,4 @@
-import Endpoint
+public import Endpoint
 public import PostgreSQL
 public import Rules
 public import Stores
@@ -110,31 +110,30 @@ public final class Resources {
     }
   }
 
-  /// Makes the token that this service shows to the others. One is used again for half of its life.
+  /// What it takes to call another service, `user` for one: `USER_SERVICE_URL` says where it is.
   ///
   /// - Throws: `Settings.Invalid`.
-  public var serviceToken: (_ now: Instant) throws -> String {
-    get throws {
-      let tokens = try tokens
-      var last: (token: String, madeAt: Int64)?
-      return { now in
-        if let last, (0..<SessionTokens.serviceTokenSeconds / 2).contains(now.seconds - last.madeAt)
-        {
-          return last.token
-        }
-        let token = try tokens.serviceToken(at: now)
-        last = (token, now.seconds)
-        return token
+  public func access(to service: String) throws -> ServiceAccess {
+    let (log, clock) = (log, clock)
+    return ServiceAccess(
+      url: settings.text("\(service.uppercased())_SERVICE_URL"),
+      breakerFile: settings.text("BREAKER_DIR").map { "\($0)/\(service)" },
+      token: try serviceToken(),
+      report: { log.write(.warning, at: clock(), message: $0) }
+    )
+  }
+
+  /// Makes the token that this service shows to the others. One is used again for half of its life.
+  private func serviceToken() throws -> (_ now: Instant) throws -> String {
+    let tokens = try tokens
+    var last: (token: String, madeAt: Int64)?
+    return { now in
+      if let last, (0..<SessionTokens.serviceTokenSeconds / 2).contains(now.seconds - last.madeAt) {
+        return last.token
       }
+      let token = try tokens.serviceToken(at: now)
+      last = (token, now.seconds)
+      return token
     }
   }
-
-  /// Where the circuit breaker for a service keeps its state, for all processes of the host; `nil` without
-  /// the setting.
-  public func breakerFile(of service: String) -> String? {
-    settings.text("BREAKER_DIR").map { "\($0)/\(service)" }
-  }
-
-  /// Writes a warning to the log.
-  public func warn(_ message: String) { log.write(.warning, at: now, message: message) }
 }

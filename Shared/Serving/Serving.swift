@@ -49,7 +49,7 @@ public enum Serving {
         exit(succeeded ? 0 : 1)
       }
       if Worker.isStartedByProcessManager, let streams {
-        try streams { headers, frame in answer(invocation, headers, frame) }
+        try streams { answer(invocation, $0, $1, isFirst: $2) }
       } else if Worker.isStartedByProcessManager {
         try serve(invocation, settings: resources.settings)
       } else {
@@ -88,17 +88,19 @@ public enum Serving {
   /// Serves gRPC streams from the listening socket on standard input, and asks for an answer to each message in
   /// its frame. An answer without trailers lets the call go on.
   public typealias StreamLoop = (
-    _ answer: @escaping (_ headers: [String: String], _ frame: [UInt8]) -> StreamAnswer
+    _ answer:
+      @escaping (_ headers: [String: String], _ frame: [UInt8], _ isFirst: Bool) -> StreamAnswer
   ) throws -> Void
 
   /// Messages in their frames, and the status that ends the call.
   public typealias StreamAnswer = (body: [UInt8], trailers: [(name: String, value: String)])
 
-  /// Answers one message of a stream. The gateway's own words come as headers there.
+  /// Answers one message of a stream; the log has the first of a call, and a refusal. The gateway's own words come as headers there.
   private static func answer<F: Function>(
     _ invocation: Invocation<F>,
     _ headers: [String: String],
-    _ frame: [UInt8]
+    _ frame: [UInt8],
+    isFirst: Bool
   ) -> StreamAnswer {
     func variable(_ name: StaticString) -> String? {
       switch name.description {
@@ -113,7 +115,8 @@ public enum Serving {
     }
     let reply = invocation.respond(
       toRPC: HTTPRequest(variables: variable, body: frame),
-      authorizations: headers["authorization"] == nil ? 0 : 1
+      authorizations: headers["authorization"] == nil ? 0 : 1,
+      logsSuccess: isFirst
     )
     return (reply.body, reply.status == .ok ? [] : reply.trailers)
   }

@@ -34,6 +34,8 @@ GRPC_ONLY = {
     "check-health": "grpc.health.v1.Health/Check",
     "reflect-server": "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 }
+#: The service whose methods stand in the contract and are UNIMPLEMENTED.
+NOT_BUILT_YET = "notification.v1.NotificationService/"
 FUNCTIONS = [*ENDPOINTS, "health", *ASKED_BY_NGINX, *GRPC_ONLY]
 OPERATOR_TOOLS = ["migrate", "create-admin", "describe-endpoints"]
 

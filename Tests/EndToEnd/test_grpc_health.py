@@ -251,7 +251,7 @@ def test_a_question_and_an_answer_may_be_long(reflect):
     assert [answer.valid_host for answer in answers] == [name] * 3
 
 
-def test_hundreds_of_questions_in_one_stream_are_answered(reflect):
+def test_many_questions_in_one_stream_are_answered(reflect):
     questions = [Question(file_containing_symbol=f"nothing.{number}") for number in range(90)]
     assert [answer.original_request for answer in reflect(*questions)] == questions
 

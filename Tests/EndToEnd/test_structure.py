@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from contract import ASKED_BY_NGINX, ENDPOINTS, FUNCTIONS, GRPC_ONLY, OPERATOR_TOOLS
+from contract import ASKED_BY_NGINX, ENDPOINTS, FUNCTIONS, GRPC_ONLY, NOT_BUILT_YET, OPERATOR_TOOLS
 from system import REPOSITORY
 
 
@@ -46,6 +46,24 @@ def test_every_function_has_a_route(function):
     file = "session.conf" if function in ASKED_BY_NGINX else "routes.conf"
     routes = (REPOSITORY / "nginx" / file).read_text()
     assert re.search(rf"\b{function}(\.sock)?;", routes), f"{function} is not in nginx/{file}"
+
+
+def contract_methods():
+    """`package.Service/Method` of every rpc in the .proto files."""
+    for path in sorted((REPOSITORY / "Shared/API/Protos").glob("*/v1/*.proto")):
+        text = path.read_text()
+        package = re.search(r"^package ([\w.]+);", text, re.MULTILINE).group(1)
+        for service, body in re.findall(r"^service (\w+) \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL):
+            for method in re.findall(r"^  rpc (\w+)\(", body, re.MULTILINE):
+                yield f"{package}.{service}/{method}"
+
+
+@pytest.mark.parametrize("rpc", list(contract_methods()))
+def test_every_method_of_the_contract_has_a_function(rpc):
+    if rpc.startswith(NOT_BUILT_YET):
+        assert rpc not in (REPOSITORY / "nginx/routes.conf").read_text(), f"{rpc} has a route: it is built"
+    else:
+        assert rpc in {endpoint.rpc for endpoint in ENDPOINTS.values()}, f"no function answers {rpc}"
 
 
 @pytest.mark.parametrize("function, rpc", [

@@ -170,7 +170,7 @@ prepare_docs() {
   local file
   install -d -m 755 "$state/www" "$state/www/docs"
   publish "$root/Shared/API/openapi.json" "$state/www/openapi.json"
-  sed "s|@PORT_GRPC_ALL@|$port_grpc_all|g" "$root/nginx/docs/index.html" >"$state/www/index.html"
+  sed -e "s|@GRPC_HOST@|$grpc_host|g" -e "s|@PORT_GRPC_ALL@|$port_grpc_all|g" "$root/nginx/docs/index.html" >"$state/www/index.html"
   for file in "$state/www/index.html" "$root"/nginx/docs/*.{css,js,svg} \
     "$root"/.build/swagger-ui/{swagger-ui-bundle.js,swagger-ui.css,LICENSE}; do
     [[ ! -e $file ]] || publish "$file" "$state/www/docs/$(basename "$file")"

@@ -23,6 +23,11 @@ struct Health: Function {
     guard request.probe == "ready" else {
       throw Problem(.notFound, "there is nothing at this path")
     }
+    var violations = Violations()
+    if !request.service.isEmpty, !ProbeRequest.services.contains(request.service) {
+      violations.add("service", "must be one of \(ProbeRequest.services.joined(separator: ", "))")
+    }
+    try violations.check()
     let asked = request.service.isEmpty ? nil : request.service
     let states = try readiness.states(of: context.service ?? asked)
     let down = states.compactMapValues { $0 }

@@ -40,16 +40,6 @@ struct CreateTask: Function {
   }
 
   static func main() {
-    Serving.run {
-      CreateTask(
-        tasks: $0.tasks,
-        users: UserDirectory(
-          url: $0.settings.text("USER_SERVICE_URL"),
-          breakerFile: $0.breakerFile(of: "user"),
-          token: try $0.serviceToken,
-          report: $0.warn
-        )
-      )
-    }
+    Serving.run { CreateTask(tasks: $0.tasks, users: UserDirectory(try $0.access(to: "user"))) }
   }
 }

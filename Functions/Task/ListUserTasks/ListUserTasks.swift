@@ -46,12 +46,7 @@ struct ListUserTasks: Function {
     Serving.run {
       ListUserTasks(
         tasks: $0.tasks,
-        users: UserDirectory(
-          url: $0.settings.text("USER_SERVICE_URL"),
-          breakerFile: $0.breakerFile(of: "user"),
-          token: try $0.serviceToken,
-          report: $0.warn
-        ),
+        users: UserDirectory(try $0.access(to: "user")),
         pages: $0.pages
       )
     }

@@ -1,0 +1,179 @@
+import Contract
+import JSON
+
+/// What each operation gives back: its success and every refusal.
+extension Document {
+  func responses(_ function: FunctionDescription, _ method: String) -> JSONValue {
+    var responses: [(name: String, value: JSONValue)] = [success(function, method)]
+    if method == "GET", isResource(function.response.type) {
+      responses.append(
+        (
+          "304",
+          [
+            "description": "It is still at the version of If-None-Match.",
+            "headers": Self.references(["X-Request-Id", "ETag"]),
+          ]
+        )
+      )
+    }
+    for (status, refusals) in refusals(function, method) {
+      let name = Self.name(of: status, refusals)
+      responses.append(("\(status)", ["$ref": "#/components/responses/\(name)"]))
+    }
+    return .object(JSONObject(responses))
+  }
+
+  func success(_ function: FunctionDescription, _ method: String) -> (
+    name: String, value: JSONValue
+  ) {
+    let type = function.response.type
+    if type == "google.protobuf.Empty" {
+      return ("204", ["description": "Done.", "headers": Self.references(["X-Request-Id"])])
+    }
+    var headers = ["X-Request-Id"]
+    if isResource(type) { headers.append("ETag") }
+    if function.creates { headers.append("Location") }
+    let isList = schemas.fields(of: type).contains { $0.field.name == "next_page_token" }
+    if isList { headers.append("Link") }
+    var members: [(name: String, value: JSONValue)] = [
+      ("description", function.creates ? "It has been made." : "The answer."),
+      ("headers", Self.references(headers)),
+      (
+        "content",
+        [
+          "application/json": [
+            "schema": ["$ref": "#/components/schemas/\(schemas.name(of: type))"],
+            "example": schemas.example(type),
+          ]
+        ]
+      ),
+    ]
+    if function.creates { members.append(("links", links(to: schemas.name(of: type)))) }
+    if isList, method == "GET" {
+      members.append(
+        (
+          "links",
+          [
+            "next": [
+              "operationId": .string(operationID(function, method)),
+              "parameters": ["page_token": "$response.body#/next_page_token"],
+            ]
+          ]
+        )
+      )
+    }
+    return (function.creates ? "201" : "200", .object(JSONObject(members)))
+  }
+
+  /// Where a new resource leads.
+  func links(to resource: String) -> JSONValue {
+    let methods = ["Get", "Update", "Delete"].filter { operationID(ofRPC: $0 + resource) }
+    return .object(
+      JSONObject(
+        methods.map { method in
+          (
+            method.lowercased(),
+            [
+              "operationId": .string(method.lowercased() + resource),
+              "parameters": ["id": "$response.body#/id"],
+            ]
+          )
+        }
+      )
+    )
+  }
+
+  /// The codes of an operation, by their status.
+  func refusals(_ function: FunctionDescription, _ method: String) -> [(
+    status: Int, refusals: [FunctionDescription.Refusal]
+  )] {
+    let own = function.refusals.filter { refusal in
+      switch refusal.code {
+      // These belong to gRPC, or to a body.
+      case "MALFORMED_MESSAGE", "UNSUPPORTED_ENCODING": false
+      case "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE": Self.hasBody(method)
+      default: true
+      }
+    }
+    var all = own + Self.gatewayRefusals
+    // A line break in the place of an id leads nowhere.
+    if function.path.contains("{"), !own.contains(where: { $0.code == "NOT_FOUND" }) {
+      all.append(.init(code: "NOT_FOUND", meaning: "There is nothing at this path", status: 404))
+    }
+    return Set(all.map(\.status)).sorted().map { status in
+      (status, all.filter { $0.status == status })
+    }
+  }
+
+  static func name(of status: Int, _ refusals: [FunctionDescription.Refusal]) -> String {
+    (["\(status)"] + refusals.map(\.code)).joined(separator: ".")
+  }
+
+  static func response(
+    _ status: Int,
+    _ refusals: [FunctionDescription.Refusal]
+  ) -> JSONValue {
+    var headers = ["X-Request-Id"]
+    if status == 401 { headers.append("WWW-Authenticate") }
+    if [429, 503, 504].contains(status) { headers.append("Retry-After") }
+    let examples = refusals.map { refusal -> (name: String, value: JSONValue) in
+      (refusal.code, ["value": ["error": .string(refusal.meaning), "code": .string(refusal.code)]])
+    }
+    return [
+      "description": .string(
+        refusals.map { "`\($0.code)`: \($0.meaning)." }.joined(separator: " ")
+      ),
+      "headers": references(headers),
+      "content": [
+        "application/json": [
+          "schema": [
+            "allOf": [["$ref": "#/components/schemas/Error"]],
+            "properties": ["code": ["enum": .array(refusals.map { .string($0.code) })]],
+          ],
+          "examples": .object(JSONObject(examples)),
+        ]
+      ],
+    ]
+  }
+
+  /// Every set of codes that some operation has under one status.
+  var errorResponses: JSONValue {
+    var responses: [String: JSONValue] = [:]
+    for function in functions {
+      for method in function.methods {
+        for (status, refusals) in refusals(function, method) {
+          responses[Self.name(of: status, refusals)] = Self.response(status, refusals)
+        }
+      }
+    }
+    return .object(JSONObject(responses.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }))
+  }
+
+  static func references(_ names: [String]) -> JSONValue {
+    .object(JSONObject(names.map { ($0, ["$ref": "#/components/headers/\($0)"]) }))
+  }
+
+  static let headers: JSONValue = [
+    "X-Request-Id": [
+      "description": "The request's id: the caller's own, if it sent a sound one.",
+      "schema": ["type": "string"], "required": true,
+    ],
+    "ETag": [
+      "description": "The resource's version.", "schema": ["type": "string"], "required": true,
+    ],
+    "Location": [
+      "description": "The resource's path.", "schema": ["type": "string"], "required": true,
+    ],
+    "Link": [
+      "description": "The next page, with `rel=\"next\"`; not on the last one.",
+      "schema": ["type": "string"],
+    ],
+    "WWW-Authenticate": [
+      "description": "How to sign in.", "schema": ["type": "string"], "required": true,
+    ],
+    "Retry-After": [
+      "description": "In how many seconds to try again.", "schema": ["type": "integer"],
+      "required": true,
+    ],
+  ]
+}

@@ -1,0 +1,145 @@
+import Contract
+import JSON
+
+/// Paths and their operations: what each takes.
+extension Document {
+  var paths: JSONValue {
+    var paths: [(name: String, value: JSONValue)] = []
+    for path in functions.map(\.path) where !paths.contains(where: { $0.name == path }) {
+      var operations: [(name: String, value: JSONValue)] = []
+      for function in functions where function.path == path {
+        for method in function.methods {
+          operations.append((method.lowercased(), operation(function, method)))
+        }
+      }
+      paths.append((path, .object(JSONObject(operations))))
+    }
+    return .object(JSONObject(paths))
+  }
+
+  func operation(_ function: FunctionDescription, _ method: String) -> JSONValue {
+    var members: [(name: String, value: JSONValue)] = [
+      ("operationId", .string(operationID(function, method))),
+      ("tags", [.string(tag(of: function))]),
+      ("summary", .string(summary(function, method))),
+      ("description", .string(who(function))),
+    ]
+    let parameters = parameters(function, method)
+    if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
+    if Self.hasBody(method) { members.append(("requestBody", body(function, method))) }
+    members.append(("responses", responses(function, method)))
+    members.append(("security", security(function)))
+    return .object(JSONObject(members))
+  }
+
+  static func hasBody(_ method: String) -> Bool { method != "GET" && method != "DELETE" }
+
+  func operationID(_ function: FunctionDescription, _ method: String) -> String {
+    guard let name = function.rpc?.split(separator: "/").last else { return "checkHealth" }
+    let id = name.prefix(1).lowercased() + name.dropFirst()
+    return method == "PUT" ? "replace" + id.dropFirst("update".count) : id
+  }
+
+  func operationID(ofRPC method: String) -> Bool {
+    functions.contains { $0.rpc?.hasSuffix("/" + method) == true }
+  }
+
+  /// The comment of the contract is `POST /api/v1/tasks: adds a task.`
+  func summary(_ function: FunctionDescription, _ method: String) -> String {
+    let comment = function.rpc.flatMap { schemas.contract.methods[$0]?.comment } ?? function.summary
+    let text = comment.split(separator: ": ", maxSplits: 1).last.map(String.init) ?? comment
+    let sentence = method == "PUT" ? text.replacing("changes", with: "replaces") : text
+    return sentence.prefix(1).uppercased() + sentence.dropFirst().filter { $0 != "." }
+  }
+
+  func who(_ function: FunctionDescription) -> String {
+    let who =
+      switch function.access {
+      case "anyone": "For anyone."
+      case "anyone-known-or-not": "For anyone; a token that comes along must be good."
+      case "signed-in": "For those who are signed in."
+      default: "For those with the role \(function.roles.joined(separator: " or "))."
+      }
+    guard let rpc = function.rpc else { return who }
+    return "\(who) By gRPC: `\(rpc)`. Answered by the function `\(function.function)`."
+  }
+
+  func security(_ function: FunctionDescription) -> JSONValue {
+    switch function.access {
+    case "anyone": []
+    case "anyone-known-or-not": [[:], ["bearer": []]]
+    default: [["bearer": []]]
+    }
+  }
+
+  func pathNames(_ function: FunctionDescription) -> Set<String> {
+    Set(
+      function.path.split(separator: "/").filter { $0.hasPrefix("{") }
+        .map { String($0.dropFirst().dropLast()) }
+    )
+  }
+
+  func parameters(_ function: FunctionDescription, _ method: String) -> [JSONValue] {
+    let path = pathNames(function)
+    var parameters: [JSONValue] = []
+    for (field, rule) in schemas.fields(of: function.request.type) {
+      let isPath = path.contains(field.name)
+      guard isPath || method == "GET" else { continue }
+      var members: [(name: String, value: JSONValue)] = [
+        ("name", .string(field.name)), ("in", isPath ? "path" : "query"),
+        ("required", .bool(isPath)),
+      ]
+      if !field.comment.isEmpty { members.append(("description", .string(field.comment))) }
+      if field.isRepeated { members.append(("explode", true)) }
+      members.append(
+        ("schema", schemas.property(field, rule, isNullable: false, isAnswer: false))
+      )
+      parameters.append(.object(JSONObject(members)))
+    }
+    if schemas.hasUnruled("expected_version", in: function.request.type) {
+      parameters.append([
+        "name": "If-Match", "in": "header", "required": false,
+        "description": "Only if the resource is still at this version, as ETag gave it.",
+        "schema": ["type": "string", "pattern": #"^"[0-9]{1,18}"$"#, "examples": ["\"1\""]],
+      ])
+    }
+    if method == "GET", isResource(function.response.type) {
+      parameters.append([
+        "name": "If-None-Match", "in": "header", "required": false,
+        "description": "No body when the resource is still at this version.",
+        "schema": ["type": "string", "examples": ["\"1\""]],
+      ])
+    }
+    return parameters
+  }
+
+  func isResource(_ type: String) -> Bool {
+    schemas.fields(of: type).contains { $0.field.name == "version" }
+  }
+
+  func body(_ function: FunctionDescription, _ method: String) -> JSONValue {
+    let example = schemas.example(function.request.type, leavingOut: pathNames(function))
+    return [
+      "required": true,
+      "content": [
+        "application/json": [
+          "schema": ["$ref": "#/components/schemas/\(bodyName(function, method))"],
+          "example": withoutAlternatives(example, function.request.alternatives),
+        ]
+      ],
+    ]
+  }
+
+  /// An example with the first of the fields that exclude each other.
+  func withoutAlternatives(_ example: JSONValue, _ alternatives: [String]) -> JSONValue {
+    guard case .object(let object) = example else { return example }
+    return .object(
+      JSONObject(object.members.filter { !alternatives.dropFirst().contains($0.name) })
+    )
+  }
+
+  func bodyName(_ function: FunctionDescription, _ method: String) -> String {
+    let name = schemas.name(of: function.request.type)
+    return method == "PUT" ? "Replace" + name.dropFirst("Update".count) : name
+  }
+}
