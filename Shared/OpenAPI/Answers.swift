@@ -49,19 +49,6 @@ extension Document {
       ),
     ]
     if function.creates { members.append(("links", links(to: schemas.name(of: type)))) }
-    if isList, method == "GET" {
-      members.append(
-        (
-          "links",
-          [
-            "next": [
-              "operationId": .string(operationID(function, method)),
-              "parameters": ["page_token": "$response.body#/next_page_token"],
-            ]
-          ]
-        )
-      )
-    }
     return (function.creates ? "201" : "200", .object(JSONObject(members)))
   }
 

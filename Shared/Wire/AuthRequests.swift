@@ -72,6 +72,6 @@ extension ProbeRequest: RequestMessage {
   public init(_ fields: inout Fields) {
     self.init()
     probe = fields.requiredString("probe")
-    service = fields.string("service") ?? ""
+    if let service = fields.string("service") { self.service = service }
   }
 }

@@ -17,18 +17,18 @@ struct Health: Function {
   let readiness: Readiness
 
   func respond(to request: ProbeRequest, in context: Context) throws -> ProbeResponse {
+    var violations = Violations()
+    if request.hasService, !ProbeRequest.services.contains(request.service) {
+      violations.add("service", "must be one of \(ProbeRequest.services.joined(separator: ", "))")
+    }
+    try violations.check()
     var response = ProbeResponse()
     response.status = "UP"
     guard request.probe != "live" else { return response }
     guard request.probe == "ready" else {
       throw Problem(.notFound, "there is nothing at this path")
     }
-    var violations = Violations()
-    if !request.service.isEmpty, !ProbeRequest.services.contains(request.service) {
-      violations.add("service", "must be one of \(ProbeRequest.services.joined(separator: ", "))")
-    }
-    try violations.check()
-    let asked = request.service.isEmpty ? nil : request.service
+    let asked = request.hasService ? request.service : nil
     let states = try readiness.states(of: context.service ?? asked)
     let down = states.compactMapValues { $0 }
     guard down.isEmpty else {

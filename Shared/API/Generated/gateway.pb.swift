@@ -42,12 +42,21 @@ public nonisolated struct Gateway_V1_ProbeRequest: Sendable {
   /// "live": the process answers; "ready": its databases do too
   public var probe: String = String()
 
-  /// "user", "auth" or "task"; empty for all
-  public var service: String = String()
+  /// "user", "auth" or "task"; without it all
+  public var service: String {
+    get {_service ?? String()}
+    set {_service = newValue}
+  }
+  /// Returns true if `service` has been explicitly set.
+  public var hasService: Bool {self._service != nil}
+  /// Clears the value of `service`. Subsequent reads from it will return its default value.
+  public mutating func clearService() {self._service = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _service: String? = nil
 }
 
 public nonisolated struct Gateway_V1_ProbeResponse: Sendable {
@@ -111,25 +120,29 @@ nonisolated extension Gateway_V1_ProbeRequest: SwiftProtobuf.Message, SwiftProto
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.probe) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.service) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._service) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.probe.isEmpty {
       try visitor.visitSingularStringField(value: self.probe, fieldNumber: 1)
     }
-    if !self.service.isEmpty {
-      try visitor.visitSingularStringField(value: self.service, fieldNumber: 2)
-    }
+    try { if let v = self._service {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Gateway_V1_ProbeRequest, rhs: Gateway_V1_ProbeRequest) -> Bool {
     if lhs.probe != rhs.probe {return false}
-    if lhs.service != rhs.service {return false}
+    if lhs._service != rhs._service {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

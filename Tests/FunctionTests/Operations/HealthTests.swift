@@ -78,4 +78,13 @@ struct HealthTests {
     #expect(answer.status == 404)
     #expect(answer.code == .notFound)
   }
+
+  @Test(arguments: ["live", "ready"])
+  func `a service that there is not is refused by name`(probe: String) throws {
+    let answer = try fixture.health.rest("GET", "/health/\(probe)?service=billing")
+
+    #expect(answer.code == .invalidArgument)
+    #expect(answer.details == ["service": "must be one of user, auth, task"])
+    #expect(try fixture.health.rest("GET", "/health/\(probe)?service=task").status == 200)
+  }
 }
