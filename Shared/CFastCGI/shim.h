@@ -1,6 +1,5 @@
 // libfcgi (Debian: libfcgi-dev) speaks FastCGI. The shim adds what Swift cannot import from the
-// headers: `ppoll` and the variadic `fcntl` flags of the listening socket. _GNU_SOURCE, behind which
-// `ppoll` hides, is not defined here: it would give fd_set another shape than Swift's Glibc has.
+// headers: the union of an epoll event and the variadic `fcntl` flags of the listening socket.
 #pragma once
 #include <errno.h>
 #include <fcgiapp.h>
@@ -9,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,20 +16,27 @@
 #ifndef POLLRDHUP
 #define POLLRDHUP 0x2000
 #endif
-extern int ppoll(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
 
 /// Makes `accept` on the socket return EAGAIN where it would wait: several workers wake for one
-/// connection, and the one that comes too late must go back to waiting with signals allowed.
+/// connection, and who comes too late must go back to waiting with signals allowed.
 static inline int tm_set_nonblocking(int descriptor) {
   int flags = fcntl(descriptor, F_GETFL, 0);
   return flags < 0 ? -1 : fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
 }
 
+/// Makes a descriptor to wait for connections with. Of several workers that wait for the same socket a
+/// connection wakes one, not all of them. Returns -1 on an error (errno).
+static inline int tm_make_waiter(int listener) {
+  struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data = {.fd = listener}};
+  int waiter = epoll_create1(EPOLL_CLOEXEC);
+  return waiter >= 0 && epoll_ctl(waiter, EPOLL_CTL_ADD, listener, &event) == 0 ? waiter : -1;
+}
+
 /// Waits until a connection can be accepted, with exactly the signals of `allowed` blocked meanwhile.
 /// Returns 1 when there is one, 0 when a signal came, -1 on an error (errno).
-static inline int tm_wait_readable(int descriptor, const sigset_t *allowed) {
-  struct pollfd poll_descriptor = {.fd = descriptor, .events = POLLIN, .revents = 0};
-  int ready = ppoll(&poll_descriptor, 1, NULL, allowed);
+static inline int tm_wait(int waiter, const sigset_t *allowed) {
+  struct epoll_event event;
+  int ready = epoll_pwait(waiter, &event, 1, -1, allowed);
   if (ready >= 0) return ready > 0;
   return errno == EINTR ? 0 : -1;
 }

@@ -43,26 +43,73 @@ public struct Route: Sendable {
 
   /// What stands in place of each `{name}`, or `nil` when `path` is not of this form.
   /// `/api/…` without a version is `/api/v1/…`.
-  public func match(_ path: String) -> [String: String]? {
-    guard path.hasPrefix("/") else { return nil }
-    var actual = path.split(separator: "/", omittingEmptySubsequences: false)[...]
-    var expected = self.path.split(separator: "/", omittingEmptySubsequences: false)[...]
-    if actual.dropFirst().first == "api", actual.dropFirst(2).first != "v1",
-      expected.dropFirst(2).first == "v1"
-    {
-      actual = actual.dropFirst(2)
-      expected = expected.dropFirst(3)
-    }
-    guard actual.count == expected.count else { return nil }
-    var parameters: [String: String] = [:]
-    for (value, pattern) in zip(actual, expected) {
-      if pattern.hasPrefix("{") {
-        guard !value.isEmpty else { return nil }
-        parameters[String(pattern.dropFirst().dropLast())] = String(value)
-      } else if value != pattern {
-        return nil
+  public func match(_ path: String) -> [(name: String, value: String)]? {
+    var (path, pattern) = (path, self.path)
+    return path.withUTF8 { actual in
+      pattern.withUTF8 { expected in
+        guard actual.first == UInt8(ascii: "/") else { return nil }
+        var parameters: [(name: String, value: String)] = []
+        var actual = Segments(actual)
+        var expected = Segments(expected)
+        while let wanted = expected.next() {
+          // Only the pattern has a version: the path is the older form.
+          if wanted.isVersion, let following = actual.peek(), !following.isVersion { continue }
+          guard let segment = actual.next() else { return nil }
+          if let name = wanted.parameter {
+            guard !segment.bytes.isEmpty else { return nil }
+            parameters.append((name, String(decoding: segment.bytes, as: UTF8.self)))
+          } else if !segment.isSame(as: wanted) {
+            return nil
+          }
+        }
+        return actual.next() == nil ? parameters : nil
       }
     }
-    return parameters
+  }
+}
+
+/// One part of a path, between two slashes.
+private struct Segment {
+  let bytes: Slice<UnsafeBufferPointer<UInt8>>
+  /// The place in the path, from 0, which stands before the first slash.
+  let place: Int
+
+  /// `/api/v1/…`
+  var isVersion: Bool { place == 2 && bytes.elementsEqual("v1".utf8) }
+
+  /// The name in `{name}`.
+  var parameter: String? {
+    guard bytes.first == UInt8(ascii: "{") else { return nil }
+    return String(decoding: bytes.dropFirst().dropLast(), as: UTF8.self)
+  }
+
+  func isSame(as other: Segment) -> Bool {
+    bytes.count == other.bytes.count && bytes.elementsEqual(other.bytes)
+  }
+}
+
+/// The parts of a path, from left to right.
+private struct Segments {
+  private let path: UnsafeBufferPointer<UInt8>
+  private var position = 0
+  private var place = 0
+
+  init(_ path: UnsafeBufferPointer<UInt8>) { self.path = path }
+
+  /// The next one, which then still comes next.
+  func peek() -> Segment? {
+    guard position <= path.count else { return nil }
+    let rest = path[position...]
+    return Segment(
+      bytes: rest[..<(rest.firstIndex(of: UInt8(ascii: "/")) ?? path.count)],
+      place: place
+    )
+  }
+
+  mutating func next() -> Segment? {
+    guard let segment = peek() else { return nil }
+    position = segment.bytes.endIndex + 1
+    place += 1
+    return segment
   }
 }

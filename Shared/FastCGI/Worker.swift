@@ -41,32 +41,40 @@ public struct Worker {
   public static var isStartedByProcessManager: Bool { FCGX_IsCGI() == 0 }
 
   /// Serves until SIGTERM or SIGINT, or until the request limit is reached, and ends the request in hand
-  /// first.
+  /// first. `idle` is called when there is nobody to answer, before the wait for somebody.
   ///
   /// - Throws: `Failure`.
-  public func serve(_ respond: (GatewayRequest) -> GatewayReply) throws {
+  public func serve(
+    idle: () -> Void = {},
+    _ respond: (GatewayRequest) -> GatewayReply
+  ) throws {
     var waitMask = sigset_t()
     prepareSignals(waitMask: &waitMask)
     let listener: Int32 = 0
+    let waiter = tm_make_waiter(listener)
     var request = FCGX_Request()
-    guard FCGX_Init() == 0,
+    guard waiter >= 0, FCGX_Init() == 0,
       FCGX_InitRequest(&request, listener, Int32(FCGI_FAIL_ACCEPT_ON_INTR)) == 0,
       tm_set_nonblocking(listener) == 0
     else { throw Failure(message: "standard input is not a FastCGI socket") }
+    defer { idle() }
+    var watchdog = Watchdog(seconds: limits.stuckSeconds)
     var served = 0
-    while isRunning {
-      switch tm_wait_readable(listener, &waitMask) {
-      case 0: continue
-      case 1: break
-      default: throw Failure(message: "waiting for a connection failed: errno \(errno)")
+    while stopRequested == 0 {
+      let now = seconds()
+      watchdog.begin(at: now)
+      guard FCGX_Accept_r(&request) == 0 else {
+        watchdog.end()
+        idle()
+        guard tm_wait(waiter, &waitMask) >= 0 else {
+          throw Failure(message: "waiting for a connection failed: errno \(errno)")
+        }
+        continue
       }
-      // What follows is bounded by the alarm, not by signals.
-      alarm(limits.stuckSeconds)
-      defer { alarm(0) }
-      guard FCGX_Accept_r(&request) == 0 else { continue }
       exchange(&request, respond)
+      watchdog.end()
       served += 1
-      if served == limits.maximumRequests { return }
+      if served == limits.maximumRequests || isToldToStop { return }
     }
   }
 
@@ -82,15 +90,15 @@ public struct Worker {
       let reply = respond(
         GatewayRequest(variables: request.envp, body: body, isTooLarge: isTooLarge)
       )
-      write(reply.bytes, to: request.out)
+      send(reply.bytes, requestID: request.requestId, to: request.ipcFd)
     }
-    // The gateway asks to keep the connection only to have cut answers noticed; see nginx/function.conf.
-    request.keepConnection = 0
     // The quick close: without it libfcgi waits until the gateway has closed too. It is safe only when
     // all that the gateway sent has been read; otherwise the reset would overtake the answer.
     let isAllRead = !isTooLarge && FCGX_GetChar(request.in) == -1
     if isAllRead { FCGX_Detach(&request) }
-    FCGX_Finish_r(&request)
+    // The connection is closed, though the gateway asks to keep it, which it does only to have cut answers
+    // noticed; see nginx/function.conf.
+    FCGX_Free(&request, 1)
   }
 
   private func read(_ length: Int, from stream: UnsafeMutablePointer<FCGX_Stream>?) -> [UInt8] {
@@ -102,13 +110,21 @@ public struct Worker {
     }
   }
 
-  private func write(_ bytes: [UInt8], to stream: UnsafeMutablePointer<FCGX_Stream>?) {
-    bytes.withUnsafeBytes { buffer in
-      _ = FCGX_PutStr(
-        buffer.bindMemory(to: CChar.self).baseAddress,
-        Int32(buffer.count),
-        stream
-      )
+  /// Sends an answer and its end as one piece. libfcgi would send it in pieces of 8 kB, and wake the gateway for each.
+  private func send(_ bytes: [UInt8], requestID: Int32, to descriptor: Int32) {
+    let records = Records.answer(bytes, requestID: UInt16(truncatingIfNeeded: requestID))
+    records.withUnsafeBytes { buffer in
+      var sent = 0
+      while sent < buffer.count {
+        let count = Glibc.send(
+          descriptor,
+          buffer.baseAddress?.advanced(by: sent),
+          buffer.count - sent,
+          Int32(MSG_NOSIGNAL)
+        )
+        guard count > 0 else { return }  // the gateway has gone
+        sent += count
+      }
     }
   }
 
@@ -116,6 +132,7 @@ public struct Worker {
     signal(SIGTERM) { _ in stopRequested = 1 }
     signal(SIGINT) { _ in stopRequested = 1 }
     signal(SIGALRM) { _ in
+      guard isBusy != 0 else { return }
       let message: StaticString = "stuck in an exchange: ending this worker\n"
       _ = Glibc.write(2, message.utf8Start, message.utf8CodeUnitCount)
       _exit(70)
@@ -129,15 +146,42 @@ public struct Worker {
     sigdelset(&waitMask, SIGINT)
   }
 
-  /// Whether nobody has asked the worker to stop. A worker that always finds a connection waiting never
-  /// waits itself, so its signals stay pending: those count too.
-  private var isRunning: Bool {
+  /// Whether somebody has asked the worker to stop. One that always finds a connection waiting never waits itself,
+  /// so its signals stay pending.
+  private var isToldToStop: Bool {
     var pending = sigset_t()
     sigpending(&pending)
-    return stopRequested == 0 && sigismember(&pending, SIGTERM) == 0
-      && sigismember(&pending, SIGINT) == 0
+    return sigismember(&pending, SIGTERM) != 0 || sigismember(&pending, SIGINT) != 0
   }
+}
+
+/// Ends the process when an exchange takes too long. The alarm is set again at most once a second: a call for each
+/// exchange would cost more than it is worth.
+private struct Watchdog {
+  let seconds: UInt32
+  private var setAt: Int?
+
+  init(seconds: UInt32) { self.seconds = seconds }
+
+  mutating func begin(at now: Int) {
+    if setAt != now {
+      alarm(seconds + 1)
+      setAt = now
+    }
+    isBusy = 1
+  }
+
+  func end() { isBusy = 0 }
+}
+
+/// Seconds of the monotonic clock.
+private func seconds() -> Int {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+  return time.tv_sec
 }
 
 /// Set by the signal handlers, which run only while the worker waits.
 nonisolated(unsafe) private var stopRequested: sig_atomic_t = 0
+/// Whether there is an exchange, or the look for one. Only then does the alarm end the process.
+nonisolated(unsafe) private var isBusy: sig_atomic_t = 0

@@ -160,10 +160,8 @@ private struct JSONParser {
       if !take("+") { _ = take("-") }
       try digits()
     }
-    return String(
-      decoding: UnsafeRawBufferPointer(rebasing: bytes[start..<position]),
-      as: UTF8.self
-    )
+    let run = UnsafeBufferPointer(rebasing: bytes.bindMemory(to: UInt8.self)[start..<position])
+    return String(decoding: run, as: UTF8.self)
   }
 
   private mutating func digits() throws {
@@ -176,19 +174,25 @@ private struct JSONParser {
     position += 1
     let start = position
     // Most strings have no escapes: they are one run of bytes.
-    while let byte = current, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
+    var seen: UInt8 = 0
+    while position < bytes.count {
+      let byte = bytes[position]
+      if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte < 0x20 { break }
+      seen |= byte
       position += 1
     }
     if current == UInt8(ascii: "\"") {
       defer { position += 1 }
-      return try text(UnsafeRawBufferPointer(rebasing: bytes[start..<position]), at: start)
+      let run = UnsafeBufferPointer(rebasing: bytes.bindMemory(to: UInt8.self)[start..<position])
+      // ASCII is valid as it is.
+      return seen < 0x80 ? String(decoding: run, as: UTF8.self) : try text(run, at: start)
     }
     var buffer = Array(bytes[start..<position])
     while let byte = current {
       switch byte {
       case UInt8(ascii: "\""):
         position += 1
-        return try buffer.withUnsafeBytes { try text($0, at: start) }
+        return try buffer.withUnsafeBufferPointer { try text($0, at: start) }
       case UInt8(ascii: "\\"):
         position += 1
         try escape(into: &buffer)
@@ -202,7 +206,7 @@ private struct JSONParser {
     throw error("expected \"\\\"\"")
   }
 
-  private func text(_ bytes: UnsafeRawBufferPointer, at start: Int) throws -> String {
+  private func text(_ bytes: UnsafeBufferPointer<UInt8>, at start: Int) throws -> String {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw error("a string is not valid UTF-8", at: start)
     }

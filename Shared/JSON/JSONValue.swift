@@ -46,14 +46,21 @@ public struct JSONObject: Equatable, Sendable {
 
   /// The member of that name.
   public subscript(name: String) -> JSONValue? {
-    // Byte by byte (RFC 8259 §8.3): Swift alone takes é and e with an accent behind it for the same.
-    for member in members where member.name.utf8.elementsEqual(name.utf8) { return member.value }
+    for member in members where Self.isSame(member.name, name) { return member.value }
     return nil
+  }
+
+  /// Byte by byte (RFC 8259 §8.3): Swift alone takes é and e with an accent behind it for the same.
+  private static func isSame(_ left: String, _ right: String) -> Bool {
+    // Different for Swift is different in bytes; and it compares short and plain texts at once.
+    guard left.utf8.count == right.utf8.count, left == right else { return false }
+    return left.utf8.elementsEqual(right.utf8)
   }
 
   /// Adds a member. `false` when there is one of that name already.
   mutating func append(_ name: String, _ value: JSONValue) -> Bool {
-    guard self[name] == nil else { return false }
+    for member in members where Self.isSame(member.name, name) { return false }
+    if members.isEmpty { members.reserveCapacity(8) }
     members.append((name, value))
     return true
   }

@@ -1,13 +1,62 @@
-/// Writes JSON straight into bytes: no tree, no reflection.
+/// Writes JSON straight into memory: no tree, no reflection.
 ///
 /// Commas are its business; that objects and arrays are closed is the caller's.
-public struct JSONWriter {
-  /// What has been written.
-  public private(set) var bytes: [UInt8] = []
+public struct JSONWriter: ~Copyable {
+  private var start: UnsafeMutablePointer<UInt8>
+  private var count = 0
+  private var capacity: Int
   private var needsComma = false
 
   /// An empty writer with room for `capacity` bytes.
-  public init(capacity: Int = 512) { bytes.reserveCapacity(capacity) }
+  public init(capacity: Int = 512) {
+    self.capacity = max(64, capacity)
+    start = .allocate(capacity: self.capacity)
+  }
+
+  deinit { start.deallocate() }
+
+  /// What has been written.
+  public var bytes: [UInt8] { Array(UnsafeBufferPointer(start: start, count: count)) }
+
+  /// What has been written, in place.
+  public func withBytes<T>(_ body: (UnsafeRawBufferPointer) throws -> T) rethrows -> T {
+    try body(UnsafeRawBufferPointer(start: start, count: count))
+  }
+
+  /// Where `more` bytes can be written, which then count as written.
+  @inline(__always)
+  private mutating func extend(by more: Int) -> UnsafeMutablePointer<UInt8> {
+    let place = count
+    if capacity - place < more { grow(by: more) }
+    count = place &+ more
+    return start + place
+  }
+
+  @inline(never)
+  private mutating func grow(by more: Int) {
+    capacity = max(capacity * 2, count + more)
+    let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+    larger.update(from: start, count: count)
+    start.deallocate()
+    start = larger
+  }
+
+  @inline(__always)
+  private mutating func put(_ byte: UInt8) { extend(by: 1).pointee = byte }
+
+  @inline(__always)
+  private mutating func put(_ bytes: UnsafePointer<UInt8>, _ length: Int) {
+    extend(by: length).update(from: bytes, count: length)
+  }
+
+  private mutating func put(_ text: StaticString) { put(text.utf8Start, text.utf8CodeUnitCount) }
+
+  private mutating func put(unescaped text: String) {
+    var text = text
+    text.withUTF8 { buffer in
+      if let start = buffer.baseAddress { put(start, buffer.count) }
+    }
+  }
 
   /// Opens an object, as a value.
   public mutating func beginObject() { open(UInt8(ascii: "{")) }
@@ -21,32 +70,38 @@ public struct JSONWriter {
   /// Closes the array.
   public mutating func endArray() { close(UInt8(ascii: "]")) }
 
+  /// Ends a line, behind a whole value: what follows is another text.
+  public mutating func endLine() {
+    put(UInt8(ascii: "\n"))
+    needsComma = false
+  }
+
   /// Writes a member name that needs no escaping.
   public mutating func name(_ name: StaticString) {
     separate()
-    bytes.append(UInt8(ascii: "\""))
-    bytes.append(
-      contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-    )
-    bytes.append(UInt8(ascii: "\""))
-    bytes.append(UInt8(ascii: ":"))
+    let length = name.utf8CodeUnitCount
+    let place = extend(by: length + 3)
+    place[0] = UInt8(ascii: "\"")
+    (place + 1).update(from: name.utf8Start, count: length)
+    place[length + 1] = UInt8(ascii: "\"")
+    place[length + 2] = UInt8(ascii: ":")
     needsComma = false
   }
 
   /// Writes a member name.
   public mutating func name(_ name: String) {
     value(name)
-    bytes.append(UInt8(ascii: ":"))
+    put(UInt8(ascii: ":"))
     needsComma = false
   }
 
   /// Writes a string.
   public mutating func value(_ text: String) {
     separate()
-    bytes.append(UInt8(ascii: "\""))
+    put(UInt8(ascii: "\""))
     var text = text
-    text.withUTF8 { appendEscaped($0) }
-    bytes.append(UInt8(ascii: "\""))
+    text.withUTF8 { putEscaped($0) }
+    put(UInt8(ascii: "\""))
     needsComma = true
   }
 
@@ -56,32 +111,61 @@ public struct JSONWriter {
   }
 
   /// Writes an integer.
-  public mutating func value(_ number: some BinaryInteger) {
+  public mutating func value(_ number: Int64) {
     separate()
-    bytes.append(contentsOf: String(number).utf8)
+    put(number)
     needsComma = true
+  }
+
+  /// Writes an integer.
+  public mutating func value(_ number: Int) { value(Int64(number)) }
+
+  /// Writes an integer.
+  public mutating func value(_ number: Int32) { value(Int64(number)) }
+
+  private mutating func put(_ number: Int64) {
+    if number < 0 { put(UInt8(ascii: "-")) }
+    var rest = number.magnitude
+    var length = 1
+    var bound: UInt64 = 10
+    while rest >= bound {
+      length += 1
+      let (next, overflows) = bound.multipliedReportingOverflow(by: 10)
+      if overflows { break }
+      bound = next
+    }
+    let place = extend(by: length)
+    for position in stride(from: length - 1, through: 0, by: -1) {
+      place[position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    }
   }
 
   /// Writes `true` or `false`.
   public mutating func value(_ flag: Bool) {
     separate()
-    bytes.append(contentsOf: flag ? "true".utf8 : "false".utf8)
+    if flag { put("true") } else { put("false") }
     needsComma = true
   }
 
   /// Writes `null`.
   public mutating func null() {
     separate()
-    bytes.append(contentsOf: "null".utf8)
+    put("null")
     needsComma = true
   }
 
-  /// Writes a string whose characters `append` puts there and that need no escaping, e.g. a timestamp.
-  public mutating func plainValue(_ append: (inout [UInt8]) -> Void) {
+  /// Writes a string that `write` puts there, at most `maximum` bytes that need no escaping: a timestamp, for one.
+  /// It gives how many they are.
+  public mutating func plainValue(
+    maximum: Int,
+    _ write: (UnsafeMutableBufferPointer<UInt8>) -> Int
+  ) {
     separate()
-    bytes.append(UInt8(ascii: "\""))
-    append(&bytes)
-    bytes.append(UInt8(ascii: "\""))
+    put(UInt8(ascii: "\""))
+    let place = UnsafeMutableBufferPointer(start: extend(by: maximum), count: maximum)
+    count -= maximum - write(place)
+    put(UInt8(ascii: "\""))
     needsComma = true
   }
 
@@ -93,7 +177,7 @@ public struct JSONWriter {
     case .string(let text): value(text)
     case .number(let text):
       separate()
-      bytes.append(contentsOf: text.utf8)
+      put(unescaped: text)
       needsComma = true
     case .array(let elements):
       beginArray()
@@ -109,55 +193,101 @@ public struct JSONWriter {
     }
   }
 
+  @inline(__always)
   private mutating func separate() {
-    if needsComma { bytes.append(UInt8(ascii: ",")) }
+    if needsComma { put(UInt8(ascii: ",")) }
   }
 
   private mutating func open(_ bracket: UInt8) {
     separate()
-    bytes.append(bracket)
+    put(bracket)
     needsComma = false
   }
 
   private mutating func close(_ bracket: UInt8) {
-    bytes.append(bracket)
+    put(bracket)
     needsComma = true
   }
 
   /// Copies runs that need no escaping as a whole.
-  private mutating func appendEscaped(_ text: UnsafeBufferPointer<UInt8>) {
-    var runStart = 0
-    for index in 0..<text.count {
-      let byte = text[index]
-      guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
-        continue
-      }
-      bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[runStart..<index]))
-      runStart = index + 1
-      bytes.append(UInt8(ascii: "\\"))
-      switch byte {
-      case 0x0A: bytes.append(UInt8(ascii: "n"))
-      case 0x0D: bytes.append(UInt8(ascii: "r"))
-      case 0x09: bytes.append(UInt8(ascii: "t"))
-      case 0..<0x20:
-        bytes.append(contentsOf: "u00".utf8)
-        bytes.append(UInt8(ascii: "0") + (byte >> 4))
-        bytes.append(Self.hexadecimal[Int(byte & 0xF)])
-      default: bytes.append(byte)
-      }
+  private mutating func putEscaped(_ text: UnsafeBufferPointer<UInt8>) {
+    guard let source = text.baseAddress else { return }
+    var run = 0
+    while true {
+      let end = Self.endOfRun(source, from: run, to: text.count)
+      if end > run { put(source + run, end - run) }
+      guard end < text.count else { return }
+      putEscape(source[end])
+      run = end + 1
     }
-    bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[runStart...]))
   }
 
-  private static let hexadecimal = Array("0123456789abcdef".utf8)
+  /// Where the next byte stands that must be escaped.
+  private static func endOfRun(
+    _ text: UnsafePointer<UInt8>,
+    from start: Int,
+    to end: Int
+  ) -> Int {
+    let bytes = UnsafeRawPointer(text)
+    var position = start
+    while position &+ 8 <= end,
+      !hasEscape(bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+    {
+      position &+= 8
+    }
+    // What is left is part of the last eight bytes, if there are so many.
+    if position &+ 8 > end, end &- start >= 8,
+      !hasEscape(bytes.loadUnaligned(fromByteOffset: end &- 8, as: UInt64.self))
+    {
+      return end
+    }
+    while position < end {
+      let byte = text[position]
+      if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { break }
+      position &+= 1
+    }
+    return position
+  }
+
+  /// Whether one of eight bytes must be escaped. Subtracting 0x20 from each, or 1 from what differs from a quote or
+  /// a backslash, borrows from a byte's top bit where it is one of them (or stands above one).
+  @inline(__always)
+  private static func hasEscape(_ word: UInt64) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let quote = word ^ (ones &* 0x22)
+    let backslash = word ^ (ones &* 0x5C)
+    let found =
+      (word &- ones &* 0x20) & ~word | (quote &- ones) & ~quote | (backslash &- ones) & ~backslash
+    return found & (ones &* 0x80) != 0
+  }
+
+  private mutating func putEscape(_ byte: UInt8) {
+    put(UInt8(ascii: "\\"))
+    switch byte {
+    case 0x0A: put(UInt8(ascii: "n"))
+    case 0x0D: put(UInt8(ascii: "r"))
+    case 0x09: put(UInt8(ascii: "t"))
+    case 0..<0x20:
+      let digit = byte & 0xF
+      put("u00")
+      put(UInt8(ascii: "0") + (byte >> 4))
+      put(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+    default: put(byte)
+    }
+  }
 }
 
 extension JSONWriter {
   /// Writes a duration in milliseconds with three digits behind the point.
   public mutating func value(milliseconds microseconds: Int64) {
-    let microseconds = max(0, microseconds)
-    let fraction = String(microseconds % 1000)
-    let padding = String(repeating: "0", count: 3 - fraction.utf8.count)
-    value(JSONValue.number("\(microseconds / 1000).\(padding)\(fraction)"))
+    separate()
+    let (whole, fraction) = max(0, microseconds).quotientAndRemainder(dividingBy: 1000)
+    put(whole)
+    let place = extend(by: 4)
+    place[0] = UInt8(ascii: ".")
+    place[1] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: fraction / 100)
+    place[2] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: fraction / 10 % 10)
+    place[3] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: fraction % 10)
+    needsComma = true
   }
 }

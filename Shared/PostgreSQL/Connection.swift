@@ -80,7 +80,10 @@ final class Connection {
     var rows: [T] = []
     let count = PQntuples(result)
     rows.reserveCapacity(Int(count))
-    for index in 0..<count { rows.append(try map(Row(result: result, index: index))) }
+    let fields = PQnfields(result)
+    for index in 0..<count {
+      rows.append(try map(Row(result: result, fields: fields, index: index)))
+    }
     return rows
   }
 

@@ -44,7 +44,8 @@ public final class Database {
   /// - Throws: `DatabaseError`, or what `map` throws.
   public func read<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
     do {
-      return try withConnection { try $0.run(query, deadline: deadline, map: map) }
+      // That the connection is lost may as well come out over the statement.
+      return try withConnection(checked: false) { try $0.run(query, deadline: deadline, map: map) }
     } catch DatabaseError.unreachable {
       return try withConnection { try $0.run(query, deadline: deadline, map: map) }
     }
@@ -125,17 +126,25 @@ public final class Database {
 
   /// Finds a live connection. A statement that the server no longer knows how to run is prepared anew and
   /// tried once more: it was refused before it did anything.
-  private func withConnection<T>(_ body: (Connection) throws -> T) throws -> T {
+  ///
+  /// `checked` is whether to look first if the connection still lives.
+  private func withConnection<T>(
+    checked: Bool = true,
+    _ body: (Connection) throws -> T
+  ) throws -> T {
     do {
-      return try discardingBroken(body)
+      return try discardingBroken(checked: checked, body)
     } catch let error as DatabaseError where error.sqlState == "0A000" || error.sqlState == "26000"
     {
-      return try discardingBroken(body)
+      return try discardingBroken(checked: true, body)
     }
   }
 
-  private func discardingBroken<T>(_ body: (Connection) throws -> T) throws -> T {
-    if let connection, !connection.isAlive { self.connection = nil }
+  private func discardingBroken<T>(
+    checked: Bool,
+    _ body: (Connection) throws -> T
+  ) throws -> T {
+    if checked, let connection, !connection.isAlive { self.connection = nil }
     let connection =
       try self.connection ?? Connection(url: url, options: options, deadline: deadline)
     self.connection = connection

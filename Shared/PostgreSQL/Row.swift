@@ -6,28 +6,39 @@ public import Values
 /// Values come in PostgreSQL's binary form. Source: PostgreSQL manual §34.3 (libpq) and the `…send`
 /// functions of each type.
 public struct Row {
-  let result: OpaquePointer
-  let index: Int32
+  private let result: OpaquePointer
+  private let fields: Int32
+  private let index: Int32
+
+  /// A row of a result that has so many `fields` in each.
+  init(result: OpaquePointer, fields: Int32, index: Int32) {
+    self.result = result
+    self.fields = fields
+    self.index = index
+  }
 
   /// A `text`, `varchar` or enumeration label.
   public func text(_ column: Int32) throws -> String {
-    try require(optionalText(column), column)
+    guard let text = try optionalText(column) else { throw unexpected(column) }
+    return text
   }
 
   /// As `text(_:)`, `nil` for NULL.
   public func optionalText(_ column: Int32) throws -> String? {
     guard let bytes = try bytes(column) else { return nil }
-    return String(decoding: bytes, as: UTF8.self)
+    return String(decoding: bytes.bindMemory(to: UInt8.self), as: UTF8.self)
   }
 
   /// An `integer` or `bigint`.
   public func integer(_ column: Int32) throws -> Int64 {
-    try require(optionalInteger(column), column)
+    guard let integer = try optionalInteger(column) else { throw unexpected(column) }
+    return integer
   }
 
   /// A `timestamptz`.
   public func instant(_ column: Int32) throws -> Instant {
-    try require(optionalInstant(column), column)
+    guard let instant = try optionalInstant(column) else { throw unexpected(column) }
+    return instant
   }
 
   /// As `instant(_:)`, `nil` for NULL.
@@ -41,12 +52,13 @@ public struct Row {
 
   /// A `boolean`.
   public func bool(_ column: Int32) throws -> Bool {
-    try require(bytes(column), column).first == 1
+    guard let bytes = try bytes(column) else { throw unexpected(column) }
+    return bytes.first == 1
   }
 
   /// A `timestamptz[]` of one dimension without NULLs.
   public func instants(_ column: Int32) throws -> [Instant] {
-    let bytes = try require(bytes(column), column)
+    guard let bytes = try bytes(column) else { throw unexpected(column) }
     // Dimensions, a flag for NULLs, the element type; then length and lower bound; then each element
     // after its length.
     guard bytes.count >= 12 else { throw unexpected(column) }
@@ -79,17 +91,11 @@ public struct Row {
 
   /// The value's bytes, owned by the result; `nil` for NULL.
   private func bytes(_ column: Int32) throws -> UnsafeRawBufferPointer? {
-    guard column < PQnfields(result) else { throw unexpected(column) }
-    guard PQgetisnull(result, index, column) == 0 else { return nil }
-    return UnsafeRawBufferPointer(
-      start: PQgetvalue(result, index, column),
-      count: Int(PQgetlength(result, index, column))
-    )
-  }
-
-  private func require<T>(_ value: T?, _ column: Int32) throws -> T {
-    guard let value else { throw unexpected(column) }
-    return value
+    guard column < fields else { throw unexpected(column) }
+    let length = PQgetlength(result, index, column)
+    // NULL has no length either.
+    if length == 0, PQgetisnull(result, index, column) != 0 { return nil }
+    return UnsafeRawBufferPointer(start: PQgetvalue(result, index, column), count: Int(length))
   }
 
   private func unexpected(_ column: Int32) -> DatabaseError {

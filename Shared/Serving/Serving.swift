@@ -3,6 +3,7 @@ public import Endpoint
 import FastCGI
 import Glibc
 import JSON
+import Telemetry
 import Values
 public import Wire
 
@@ -51,7 +52,7 @@ public enum Serving {
       if Worker.isStartedByProcessManager, let streams {
         try streams { answer(invocation, $0, $1, isFirst: $2) }
       } else if Worker.isStartedByProcessManager {
-        try serve(invocation, settings: resources.settings)
+        try serve(invocation, settings: resources.settings, log: resources.log)
       } else {
         answerAsCGI(invocation)
       }
@@ -62,8 +63,10 @@ public enum Serving {
 
   private static func serve<F: Function>(
     _ invocation: Invocation<F>,
-    settings: Settings
+    settings: Settings,
+    log: Log
   ) throws {
+    log.gathers = true
     let deadlineSeconds = try settings.deadlineMilliseconds / 1000
     let worker = Worker(
       limits: Worker.Limits(
@@ -72,7 +75,7 @@ public enum Serving {
         stuckSeconds: UInt32(deadlineSeconds + 26)
       )
     )
-    try worker.serve { gateway in
+    try worker.serve(idle: log.flush) { gateway in
       // The closures do not outlive the exchange, nor do the variables.
       let request = HTTPRequest(variables: gateway.variable, body: gateway.body)
       return GatewayReply(

@@ -2,7 +2,7 @@ import Glibc
 public import JSON
 public import Values
 
-/// Writes one JSON object per line, each with a single `write`, so that the lines of many processes never
+/// Writes one JSON object per line, whole lines with a single `write`, so that the lines of many processes never
 /// mix. A file that has grown past its bound is renamed to `<file>.1` and begun anew.
 public final class Log {
   /// How much an entry matters.
@@ -14,7 +14,15 @@ public final class Log {
     case off
 
     /// The name in a log line and in the settings.
-    public var name: String { "\(self)" }
+    public var name: String {
+      switch self {
+      case .debug: "debug"
+      case .info: "info"
+      case .warning: "warning"
+      case .error: "error"
+      case .off: "off"
+      }
+    }
 
     /// Orders by weight.
     public static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
@@ -28,6 +36,14 @@ public final class Log {
   private let function: String
   private let path: String?
   private let maximumBytes: Int
+  /// Whether lines may wait for `flush()`, together with others: at most 100 ms, and none that is a warning.
+  public var gathers = false
+
+  private static let maximumWaitMicroseconds: Int64 = 100_000
+  private static let maximumWaitingBytes = 16_384
+
+  private var waiting: [UInt8] = []
+  private var waitingSince: Instant?
   private var descriptor: Int32 = 2
   private var checkedAt: Int64 = 0
 
@@ -40,7 +56,10 @@ public final class Log {
     openFile()
   }
 
-  deinit { if descriptor > 2 { close(descriptor) } }
+  deinit {
+    flush()
+    if descriptor > 2 { close(descriptor) }
+  }
 
   /// Writes an entry; `fields` adds its members.
   public func write(_ level: Level, at now: Instant, _ fields: (inout JSONWriter) -> Void) {
@@ -49,15 +68,32 @@ public final class Log {
     var line = JSONWriter(capacity: 384)
     line.beginObject()
     line.name("time")
-    line.plainValue { now.append(to: &$0) }
+    line.plainValue(maximum: Instant.maximumLength) { now.write(to: $0) }
     line.name("level")
     line.value(level.name)
     line.name("function")
     line.value(function)
     fields(&line)
     line.endObject()
-    let bytes = line.bytes + [UInt8(ascii: "\n")]
-    _ = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    line.endLine()
+    let since = waitingSince ?? now
+    if !gathers || level >= .warning || waiting.count > Self.maximumWaitingBytes
+      || abs(now.microseconds - since.microseconds) > Self.maximumWaitMicroseconds
+    {
+      flush()
+      line.withBytes { _ = Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    } else {
+      waitingSince = since
+      line.withBytes { waiting.append(contentsOf: $0) }
+    }
+  }
+
+  /// Writes the lines that wait.
+  public func flush() {
+    guard waitingSince != nil else { return }
+    waiting.withUnsafeBytes { _ = Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    waiting.removeAll(keepingCapacity: true)
+    waitingSince = nil
   }
 
   /// Writes an entry with a message.
@@ -81,6 +117,7 @@ public final class Log {
   private func rotateIfDue(_ now: Int64) {
     guard let path, abs(now - checkedAt) >= Self.checkEverySeconds else { return }
     checkedAt = now
+    flush()
     guard descriptor > 2 else { return openFile() }
     var opened = stat()
     var named = stat()

@@ -94,7 +94,7 @@ public struct AccessTokens: Sendable {
     payload.value(claims.expiresAt)
     payload.endObject()
     let signed = Base64URL.encode(header.bytes) + "." + Base64URL.encode(payload.bytes)
-    return signed + "." + Base64URL.encode(HMACSHA256.code(signed.utf8, key: ring.signing.secret))
+    return signed + "." + Base64URL.encode(ring.signing.access.code(signed.utf8))
   }
 
   /// Verifies a token: its form, its signature by the key that it names (the algorithm is ours, never the
@@ -103,9 +103,49 @@ public struct AccessTokens: Sendable {
   /// - Throws: `TokenError`.
   public func verify(_ token: String, with ring: KeyRing, at now: Instant) throws -> AccessClaims {
     guard token.utf8.count <= Self.maximumBytes else { throw TokenError.invalid("too long") }
-    let segments = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    guard segments.count == 3 else { throw TokenError.invalid("not three segments") }
-    let header = try object(segments[0], "header")
+    var token = token
+    return try token.withUTF8 { try verify(UnsafeRawBufferPointer($0), with: ring, at: now) }
+  }
+
+  private func verify(
+    _ token: UnsafeRawBufferPointer,
+    with ring: KeyRing,
+    at now: Instant
+  ) throws -> AccessClaims {
+    guard let segments = Self.segments(of: token) else {
+      throw TokenError.invalid("not three segments")
+    }
+    let key = try key(header: object(segments.header, "header"), ring)
+    guard let signature = Base64URL.decode(segments.signature) else {
+      throw TokenError.invalid("the signature is not base64url")
+    }
+    guard HMACSHA256.isEqual(key.access.code(of: segments.signed), signature) else {
+      throw TokenError.invalid("wrong signature")
+    }
+    return try claims(object(segments.payload, "payload"), now.seconds)
+  }
+
+  /// The parts between the dots, and what the signature covers; `nil` unless there are three.
+  private static func segments(
+    of token: UnsafeRawBufferPointer
+  ) -> (
+    header: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer,
+    signature: UnsafeRawBufferPointer, signed: UnsafeRawBufferPointer
+  )? {
+    let dot = UInt8(ascii: ".")
+    guard let first = token.firstIndex(of: dot), let last = token.lastIndex(of: dot), first < last
+    else { return nil }
+    let payload = UnsafeRawBufferPointer(rebasing: token[(first + 1)..<last])
+    guard !payload.contains(dot) else { return nil }
+    return (
+      UnsafeRawBufferPointer(rebasing: token[..<first]), payload,
+      UnsafeRawBufferPointer(rebasing: token[(last + 1)...]),
+      UnsafeRawBufferPointer(rebasing: token[..<last])
+    )
+  }
+
+  /// The key that a token names. The algorithm is ours; a header that names another is refused.
+  private func key(header: JSONObject, _ ring: KeyRing) throws -> KeyRing.Key {
     guard header["alg"]?.string == "HS256" else { throw TokenError.invalid("alg is not HS256") }
     // RFC 7515 §4.1.11: a header that we do not understand may not be ignored.
     guard header["crit"] == nil else { throw TokenError.invalid("crit is set") }
@@ -114,17 +154,10 @@ public struct AccessTokens: Sendable {
     }
     guard let kid = header["kid"]?.string else { throw TokenError.invalid("no kid") }
     guard let key = ring.key(kid) else { throw TokenError.unknownKey }
-    guard let signature = Base64URL.decode(segments[2]) else {
-      throw TokenError.invalid("the signature is not base64url")
-    }
-    let signed = token.utf8[token.startIndex..<segments[1].endIndex]
-    guard HMACSHA256.isEqual(HMACSHA256.code(signed, key: key.secret), signature) else {
-      throw TokenError.invalid("wrong signature")
-    }
-    return try claims(object(segments[1], "payload"), now.seconds)
+    return key
   }
 
-  private func object(_ segment: Substring.UTF8View, _ name: String) throws -> JSONObject {
+  private func object(_ segment: UnsafeRawBufferPointer, _ name: String) throws -> JSONObject {
     guard let bytes = Base64URL.decode(segment),
       case .object(let object)? = try? JSONValue(parsing: bytes)
     else { throw TokenError.invalid("the \(name) is not a JSON object in base64url") }

@@ -18,15 +18,15 @@ public struct KeyRing: Sendable {
   /// One key, and what is derived from it for other purposes than signing access tokens.
   struct Key: Sendable {
     let id: String
-    let secret: [UInt8]
-    let refreshSecret: [UInt8]
-    let pageSecret: [UInt8]
+    let access: HMACKey
+    let refresh: HMACKey
+    let page: HMACKey
 
     init(id: String, secret: [UInt8]) {
       self.id = id
-      self.secret = secret
-      refreshSecret = HMACSHA256.code("refresh-token".utf8, key: secret)
-      pageSecret = HMACSHA256.code("page-token".utf8, key: secret)
+      access = HMACKey(secret)
+      refresh = HMACKey(access.code("refresh-token".utf8))
+      page = HMACKey(access.code("page-token".utf8))
     }
   }
 
@@ -95,13 +95,13 @@ public struct KeyRing: Sendable {
 
   /// Seals a page token: 16 bytes.
   public func pageSeal(_ message: [UInt8]) -> [UInt8] {
-    Array(HMACSHA256.code(message, key: signing.pageSecret).prefix(16))
+    Array(signing.page.code(message).prefix(16))
   }
 
   /// Whether a page token's seal was made with one of the keys.
   public func isPageSeal(_ seal: [UInt8], of message: [UInt8]) -> Bool {
     keys.contains {
-      HMACSHA256.isEqual(Array(HMACSHA256.code(message, key: $0.pageSecret).prefix(16)), seal)
+      HMACSHA256.isEqual(Array($0.page.code(message).prefix(16)), seal)
     }
   }
 }

@@ -22,7 +22,7 @@ public enum RefreshTokens {
     guard let key = ring.key(keyID) else { return nil }
     let content =
       bytes(of: sessionID) + (0..<4).map { UInt8(truncatingIfNeeded: generation >> (24 - 8 * $0)) }
-    let code = HMACSHA256.code(content, key: key.refreshSecret)
+    let code = key.refresh.code(content)
     return "\(keyID).\(Base64URL.encode(content)).\(Base64URL.encode(code))"
   }
 
@@ -38,7 +38,7 @@ public enum RefreshTokens {
     guard let key = ring.key(String(decoding: segments[0], as: UTF8.self)) else {
       throw TokenError.unknownKey
     }
-    guard HMACSHA256.isEqual(HMACSHA256.code(content, key: key.refreshSecret), code) else {
+    guard HMACSHA256.isEqual(key.refresh.code(content), code) else {
       throw TokenError.invalid("wrong code")
     }
     let generation = content[16...].reduce(0) { $0 << 8 | Int($1) }

@@ -39,35 +39,58 @@ public enum Base64URL {
   /// that say nothing are not zero: every value has exactly one text.
   public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
     // Text lies in one piece nearly always, and walking a buffer is several times as fast.
-    if let decoded = text.withContiguousStorageIfAvailable({ decode(buffer: $0) }) {
+    if let decoded = text.withContiguousStorageIfAvailable({ decode(UnsafeRawBufferPointer($0)) }) {
       return decoded
     }
-    return ContiguousArray(text).withUnsafeBufferPointer { decode(buffer: $0) }
+    return ContiguousArray(text).withUnsafeBytes { decode($0) }
   }
 
-  private static func decode(buffer text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+  /// As `decode(_:)`.
+  public static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
     guard text.count % 4 != 1 else { return nil }
     var isSound = true
     let bytes = [UInt8](unsafeUninitializedCapacity: text.count * 3 / 4) { bytes, length in
-      var bits: UInt32 = 0
-      var count: UInt32 = 0
-      values.withUnsafeBufferPointer { values in
-        for character in text {
-          let value = values[Int(character)]
-          guard value != 255 else {
-            isSound = false
-            return
-          }
-          bits = bits << 6 | UInt32(value)
-          count += 6
-          guard count >= 8 else { continue }
-          count -= 8
-          bytes[length] = UInt8(truncatingIfNeeded: bits >> count)
-          length += 1
-        }
-      }
-      if bits & ((1 << count) - 1) != 0 { isSound = false }
+      isSound = decode(text, into: bytes, &length)
     }
     return isSound ? bytes : nil
+  }
+
+  /// Whether the text is sound.
+  private static func decode(
+    _ text: UnsafeRawBufferPointer,
+    into bytes: UnsafeMutableBufferPointer<UInt8>,
+    _ length: inout Int
+  ) -> Bool {
+    values.withUnsafeBufferPointer { values in
+      var written = 0
+      var position = 0
+      // Four characters are three bytes.
+      while position + 4 <= text.count {
+        let first = values[Int(text[position])]
+        let second = values[Int(text[position + 1])]
+        let third = values[Int(text[position + 2])]
+        let fourth = values[Int(text[position + 3])]
+        guard first | second | third | fourth < 64 else { return false }
+        bytes[written] = first << 2 | second >> 4
+        bytes[written + 1] = second << 4 | third >> 2
+        bytes[written + 2] = third << 6 | fourth
+        written += 3
+        position += 4
+      }
+      var bits: UInt32 = 0
+      var count: UInt32 = 0
+      for character in text[position...] {
+        let value = values[Int(character)]
+        guard value < 64 else { return false }
+        bits = bits << 6 | UInt32(value)
+        count += 6
+        guard count >= 8 else { continue }
+        count -= 8
+        bytes[written] = UInt8(truncatingIfNeeded: bits >> count)
+        written += 1
+      }
+      length = written
+      return bits & ((1 << count) - 1) == 0
+    }
   }
 }

@@ -8,22 +8,31 @@ public struct ID: Hashable, Sendable, CustomStringConvertible {
 
   /// Takes any UUID, in either case. `nil` when the text is none.
   public init?(_ text: String) {
-    var isLowerCase = true
-    var position = 0
-    for byte in text.utf8 {
-      switch (position, byte) {
-      case (8, 0x2D), (13, 0x2D), (18, 0x2D), (23, 0x2D): break
-      case (8, _), (13, _), (18, _), (23, _): return nil
-      case (_, 0x30...0x39), (_, 0x61...0x66): break
-      case (_, 0x41...0x46): isLowerCase = false
-      default: return nil
-      }
-      position += 1
-      if position > 36 { return nil }
+    var text = text
+    guard text.utf8.count == 36, let isLowerCase = text.withUTF8({ Self.form(of: $0) }) else {
+      return nil
     }
-    guard position == 36 else { return nil }
     self.text = isLowerCase ? text : text.lowercased()
   }
+
+  /// Whether 36 bytes are a UUID in lower case; `nil` when they are none.
+  private static func form(of text: UnsafeBufferPointer<UInt8>) -> Bool? {
+    var isLowerCase = true
+    for position in 0..<36 {
+      let byte = text[position]
+      switch byte {
+      case 0x30...0x39, 0x61...0x66: break
+      case 0x41...0x46: isLowerCase = false
+      case UInt8(ascii: "-") where dashes & (1 << position) != 0: continue
+      default: return nil
+      }
+      guard dashes & (1 << position) == 0 else { return nil }
+    }
+    return isLowerCase
+  }
+
+  /// A bit for each position of a dash.
+  private static let dashes: UInt64 = 1 << 8 | 1 << 13 | 1 << 18 | 1 << 23
 
   /// Takes what a database column of ids holds.
   public init(stored text: String) { self.text = text }

@@ -36,52 +36,44 @@ extension Instant {
     String(unsafeUninitializedCapacity: Self.maximumLength) { write(to: $0) }
   }
 
-  /// Appends `rfc3339` as bytes.
-  public func append(to bytes: inout [UInt8]) {
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.maximumLength) { buffer in
-      let count = write(to: buffer)
-      bytes.append(contentsOf: UnsafeBufferPointer(rebasing: buffer[..<count]))
-    }
-  }
+  /// Bytes of the longest `rfc3339`: `YYYY-MM-DDThh:mm:ss.ffffffZ`.
+  public static let maximumLength = 27
 
-  /// `YYYY-MM-DDThh:mm:ss.ffffffZ`
-  private static let maximumLength = 27
-
-  private func write(to buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
+  /// Writes `rfc3339` where there is room for `maximumLength` bytes, and gives how many they are.
+  public func write(to buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
+    guard buffer.count >= Self.maximumLength, let start = buffer.baseAddress else { return 0 }
     let seconds = self.seconds
     let fraction = Int(microseconds - seconds * 1_000_000)
     let (days, secondOfDay) = Self.floorDivide(Int(seconds), by: 86_400)
     let (year, month, day) = Self.date(daysSinceEpoch: days)
-    var end = 0
-    func put(_ separator: Unicode.Scalar) {
-      buffer[end] = UInt8(ascii: separator)
-      end += 1
-    }
-    func put(_ number: Int, digits: Int) {
-      var rest = number
-      for position in stride(from: end + digits - 1, through: end, by: -1) {
-        buffer[position] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
-        rest /= 10
-      }
-      end += digits
-    }
-    put(year, digits: 4)
-    put("-")
-    put(month, digits: 2)
-    put("-")
-    put(day, digits: 2)
-    put("T")
-    put(secondOfDay / 3600, digits: 2)
-    put(":")
-    put(secondOfDay / 60 % 60, digits: 2)
-    put(":")
-    put(secondOfDay % 60, digits: 2)
+    Self.put(year / 100, at: start)
+    Self.put(year % 100, at: start + 2)
+    start[4] = UInt8(ascii: "-")
+    Self.put(month, at: start + 5)
+    start[7] = UInt8(ascii: "-")
+    Self.put(day, at: start + 8)
+    start[10] = UInt8(ascii: "T")
+    Self.put(secondOfDay / 3600, at: start + 11)
+    start[13] = UInt8(ascii: ":")
+    Self.put(secondOfDay / 60 % 60, at: start + 14)
+    start[16] = UInt8(ascii: ":")
+    Self.put(secondOfDay % 60, at: start + 17)
+    var end = 19
     if fraction != 0 {
-      put(".")
-      if fraction % 1000 == 0 { put(fraction / 1000, digits: 3) } else { put(fraction, digits: 6) }
+      start[19] = UInt8(ascii: ".")
+      Self.put(fraction / 10_000, at: start + 20)
+      Self.put(fraction / 100 % 100, at: start + 22)
+      Self.put(fraction % 100, at: start + 24)
+      end = fraction % 1000 == 0 ? 23 : 26
     }
-    put("Z")
-    return end
+    start[end] = UInt8(ascii: "Z")
+    return end + 1
+  }
+
+  /// Two digits.
+  private static func put(_ number: Int, at place: UnsafeMutablePointer<UInt8>) {
+    place[0] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number / 10)
+    place[1] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10)
   }
 
   /// Seconds of 0001-01-01T00:00:00Z and of 9999-12-31T23:59:59Z.

@@ -10,17 +10,21 @@ enum CGIReply {
   ) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(192 + headers.count * 64 + body.count)
+    func put(_ text: String) {
+      var text = text
+      text.withUTF8 { bytes.append(contentsOf: $0) }
+    }
     func line(_ name: String, _ value: String) {
-      bytes.append(contentsOf: name.utf8)
-      bytes.append(contentsOf: ": ".utf8)
-      bytes.append(contentsOf: value.utf8)
-      bytes.append(contentsOf: "\r\n".utf8)
+      put(name)
+      put(": ")
+      put(value)
+      put("\r\n")
     }
     line("Status", status)
     if let contentType { line("Content-Type", contentType) }
     if let length { line("Content-Length", String(length)) }
     for header in headers { line(header.name, header.value) }
-    bytes.append(contentsOf: "\r\n".utf8)
+    put("\r\n")
     bytes.append(contentsOf: body)
     return bytes
   }

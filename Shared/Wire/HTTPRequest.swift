@@ -88,11 +88,13 @@ extension HTTPRequest {
   /// - Throws: `Problem` `TOKEN_INVALID` for another scheme.
   public func bearerToken() throws -> String? {
     guard let authorization else { return nil }
-    let scheme = authorization.prefix { $0 != " " }
-    let token = authorization.dropFirst(scheme.count).drop { $0 == " " }
-    guard scheme.lowercased() == "bearer", !token.isEmpty else {
+    let space = UInt8(ascii: " ")
+    let bytes = authorization.utf8
+    let scheme = bytes.prefix { $0 != space }
+    let token = bytes[scheme.endIndex...].drop { $0 == space }
+    guard scheme.count == 6, Substring(scheme).lowercased() == "bearer", !token.isEmpty else {
       throw Problem(.tokenInvalid, "the Authorization header must be \"Bearer\" and a token")
     }
-    return String(token)
+    return String(Substring(token))
   }
 }

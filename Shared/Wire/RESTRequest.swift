@@ -25,9 +25,7 @@ public enum RESTDecoder {
     }
     var fields = Fields(mode: request.method == "PATCH" ? .partial : .whole)
     if let body = try body(of: request) { fields.add(body) }
-    for (name, value) in parameters.sorted(by: { $0.key < $1.key }) {
-      fields.add(name, text: value)
-    }
+    for parameter in parameters { fields.add(parameter.name, text: parameter.value) }
     try addQuery(of: request, to: &fields)
     var message = Request(&fields)
     fields.finish()

@@ -194,6 +194,7 @@ extension JSONWriter {
   /// Writes an RFC 3339 timestamp, or null.
   mutating func value(_ timestamp: Timestamp?) {
     guard let timestamp else { return null() }
-    plainValue { timestamp.instant.append(to: &$0) }
+    let instant = timestamp.instant
+    plainValue(maximum: Instant.maximumLength) { instant.write(to: $0) }
   }
 }

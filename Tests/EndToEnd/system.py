@@ -255,13 +255,13 @@ class Postgres:
         matching = [path for path in newest if path.parent.name == version]
         return (matching or newest)[-1]
 
-    def sql(self, database, statement, **variables):
+    def sql(self, database, statement, limit_seconds=30, **variables):
         settings = [part for name, value in variables.items()
                     for part in ("-v", f"{name}={value}")]
         done = subprocess.run(
             ["psql", "-XAtq", "-F", "\x1f", "-v", "ON_ERROR_STOP=1", "-h", self.socket_dir,
              "-p", self._pid_file()[3], "-U", "postgres", "-d", database, *settings],
-            input=statement.encode(), capture_output=True, cwd="/", timeout=30, **self._owner)
+            input=statement.encode(), capture_output=True, cwd="/", timeout=limit_seconds, **self._owner)
         assert done.returncode == 0, done.stderr.decode()
         return [line.split("\x1f") for line in done.stdout.decode().splitlines()]
 

@@ -34,7 +34,7 @@ struct `The JSON writer` {
       json.value(String?.some("c"))
       json.endObject()
       json.name("end")
-      json.plainValue { $0.append(contentsOf: "2026".utf8) }
+      json.plainValue(maximum: 8) { $0.update(fromContentsOf: Array("2026".utf8)) }
       json.endObject()
     }
     #expect(
