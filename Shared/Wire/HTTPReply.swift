@@ -66,7 +66,7 @@ public struct HTTPReply {
   /// The go-ahead, or 401 with the code for the gateway to put into its own answer.
   private init(_ validation: ValidateTokenResponse, for check: HTTPRequest.Check) {
     guard !validation.valid else {
-      self.init(status: check == .token ? 300 : 204)
+      self.init(status: check == .token ? 300 : 303)
       return
     }
     let code = Problem.Code(rawValue: validation.reason) ?? .tokenInvalid
@@ -109,6 +109,7 @@ public struct HTTPReply {
       case 201: "Created"
       case 204: "No Content"
       case 300: "Multiple Choices"
+      case 303: "See Other"
       case 304: "Not Modified"
       case 400: "Bad Request"
       case 401: "Unauthorized"

@@ -42,7 +42,7 @@ public struct HTTPRequest {
   enum Check: String {
     /// Whether the token is sound: 300 leads on to the next question.
     case token
-    /// Whether the session lives: 204 lets the request pass.
+    /// Whether the session lives: 303 lets the request pass.
     case session
   }
 

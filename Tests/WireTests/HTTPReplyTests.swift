@@ -190,7 +190,7 @@ struct `A reply to the gateway's own question` {
     )
   }
 
-  @Test(arguments: [("session", 204), ("token", 300)])
+  @Test(arguments: [("session", 303), ("token", 300)])
   func `lets the request go on`(check: String, status: Int) {
     let reply = reply(check) { $0.valid = true }
     #expect(reply.status == status)

@@ -45,10 +45,10 @@ struct CheckSessionTests {
     return Door(function, resources)
   }
 
-  @Test func `the gateway gets a 204 for a session that lives`() throws {
+  @Test func `the gateway gets a 303 for a session that lives`() throws {
     let answer = try check("Bearer \(tokens.accessToken)")
 
-    #expect(answer.status == 204)
+    #expect(answer.status == 303)
     #expect(answer.body.isEmpty)
   }
 
@@ -69,7 +69,7 @@ struct CheckSessionTests {
   {
     let door = try door(at: "postgresql://auth_service@/user_db?host=/nowhere")
 
-    #expect(try check("Bearer \(tokens.accessToken)", with: door).status == 204)
+    #expect(try check("Bearer \(tokens.accessToken)", with: door).status == 303)
     #expect(try check("Bearer x", with: door).headers["X-Refusal"] == "TOKEN_INVALID")
   }
 
@@ -79,13 +79,13 @@ struct CheckSessionTests {
     let door = try door(at: server.url)
 
     let first = try timed { try check("Bearer \(tokens.accessToken)", with: door) }
-    #expect(first.result.status == 204)
+    #expect(first.result.status == 303)
     #expect((0.2...0.8).contains(first.seconds))
     // Asked again at once it does not wait at all.
     let next = try timed {
       try (0..<50).map { _ in try check("Bearer \(tokens.accessToken)", with: door).status }
     }
-    #expect(next.result.allSatisfy { $0 == 204 })
+    #expect(next.result.allSatisfy { $0 == 303 })
     #expect(next.seconds < 0.4)
   }
 }
