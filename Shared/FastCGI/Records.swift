@@ -2,60 +2,35 @@
 enum Records {
   private static let version: UInt8 = 1
   private static let headerLength = 8
-  /// Bytes of content in one record: a multiple of eight, so that none needs padding but the last.
-  private static let maximumContent = 65_528
+  /// Bytes of content in one record. No record is padded; the specification leaves that to the sender.
+  private static let maximumContent = 65_535
 
-  /// Record types.
-  private enum Kind: UInt8 {
-    case endRequest = 3
-    case stdout = 6
+  private static let endRequest: UInt8 = 3
+  private static let stdout: UInt8 = 6
+
+  /// What goes around an answer of `count` bytes: the headers of its pieces one behind the other, then the end of the
+  /// stream and of the request.
+  static func frame(of count: Int, requestID: UInt16) -> (bytes: [UInt8], pieces: [Range<Int>]) {
+    let pieces = stride(from: 0, to: count, by: maximumContent).map {
+      $0..<min($0 + maximumContent, count)
+    }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity((pieces.count + 3) * headerLength)
+    func header(_ kind: UInt8, _ content: Int) {
+      bytes += [
+        version, kind, UInt8(requestID >> 8), UInt8(requestID & 0xFF), UInt8(content >> 8),
+        UInt8(content & 0xFF), 0, 0,
+      ]
+    }
+    for piece in pieces { header(stdout, piece.count) }
+    header(stdout, 0)
+    header(endRequest, 8)
+    bytes += [0, 0, 0, 0, 0, 0, 0, 0]  // status 0, FCGI_REQUEST_COMPLETE
+    return (bytes, pieces)
   }
 
-  /// The records of a whole answer: its bytes, the end of the stream, the end of the request.
-  static func answer(_ bytes: [UInt8], requestID: UInt16) -> [UInt8] {
-    let pieces = bytes.count / maximumContent + 1
-    let capacity = bytes.count + (pieces + 3) * headerLength + headerLength
-    return [UInt8](unsafeUninitializedCapacity: capacity) { buffer, length in
-      var end = 0
-      func header(_ kind: Kind, _ content: Int, padding: Int = 0) {
-        let fields: (UInt8, UInt8, UInt8, UInt8) = (
-          UInt8(truncatingIfNeeded: requestID >> 8), UInt8(truncatingIfNeeded: requestID),
-          UInt8(truncatingIfNeeded: content >> 8), UInt8(truncatingIfNeeded: content)
-        )
-        buffer[end] = version
-        buffer[end + 1] = kind.rawValue
-        buffer[end + 2] = fields.0
-        buffer[end + 3] = fields.1
-        buffer[end + 4] = fields.2
-        buffer[end + 5] = fields.3
-        buffer[end + 6] = UInt8(padding)
-        buffer[end + 7] = 0
-        end += headerLength
-      }
-      func zeros(_ count: Int) {
-        for _ in 0..<count {
-          buffer[end] = 0
-          end += 1
-        }
-      }
-      bytes.withUnsafeBufferPointer { source in
-        var start = 0
-        while start < source.count {
-          let count = min(maximumContent, source.count - start)
-          let padding = -count & 7
-          header(.stdout, count, padding: padding)
-          let place = UnsafeMutableBufferPointer(rebasing: buffer[end...])
-          _ = place.update(fromContentsOf: source[start..<start + count])
-          end += count
-          zeros(padding)
-          start += count
-        }
-      }
-      header(.stdout, 0)
-      // Status 0, FCGI_REQUEST_COMPLETE.
-      header(.endRequest, 8)
-      zeros(8)
-      length = end
-    }
+  /// Where the header of a piece stands in the frame.
+  static func headers(before piece: Int) -> Range<Int> {
+    piece * headerLength..<(piece + 1) * headerLength
   }
 }

@@ -112,18 +112,47 @@ public struct Worker {
 
   /// Sends an answer and its end as one piece. libfcgi would send it in pieces of 8 kB, and wake the gateway for each.
   private func send(_ bytes: [UInt8], requestID: Int32, to descriptor: Int32) {
-    let records = Records.answer(bytes, requestID: UInt16(truncatingIfNeeded: requestID))
-    records.withUnsafeBytes { buffer in
-      var sent = 0
-      while sent < buffer.count {
-        let count = Glibc.send(
-          descriptor,
-          buffer.baseAddress?.advanced(by: sent),
-          buffer.count - sent,
-          Int32(MSG_NOSIGNAL)
+    let frame = Records.frame(of: bytes.count, requestID: UInt16(truncatingIfNeeded: requestID))
+    bytes.withUnsafeBytes { content in
+      frame.bytes.withUnsafeBytes { headers in
+        // Headers and pieces of content by turns, the headers in the place where they stand in `frame`.
+        var parts: [iovec] = []
+        parts.reserveCapacity(frame.pieces.count * 2 + 1)
+        for (number, piece) in frame.pieces.enumerated() {
+          parts.append(part(of: headers, Records.headers(before: number)))
+          parts.append(part(of: content, piece))
+        }
+        parts.append(
+          part(of: headers, Records.headers(before: frame.pieces.count).lowerBound..<headers.count)
         )
-        guard count > 0 else { return }  // the gateway has gone
-        sent += count
+        sendAll(&parts, to: descriptor)
+      }
+    }
+  }
+
+  private func part(of bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> iovec {
+    iovec(
+      iov_base: UnsafeMutableRawPointer(
+        mutating: bytes.baseAddress?.advanced(by: range.lowerBound)
+      ),
+      iov_len: range.count
+    )
+  }
+
+  private func sendAll(_ parts: inout [iovec], to descriptor: Int32) {
+    var first = 0
+    while first < parts.count {
+      var sent = parts[first...].withUnsafeBufferPointer {
+        writev(descriptor, $0.baseAddress, Int32(min($0.count, 64)))
+      }
+      guard sent > 0 else { return }  // the gateway has gone
+      while first < parts.count, sent >= parts[first].iov_len {
+        sent -= parts[first].iov_len
+        first += 1
+      }
+      if sent > 0 {
+        parts[first].iov_base = parts[first].iov_base.advanced(by: sent)
+        parts[first].iov_len -= sent
       }
     }
   }

@@ -1,7 +1,7 @@
 /// The text of a statement. It can be written as a literal and joined from literals, but no value can be
 /// put into it: values are bound.
 public struct SQL: ExpressibleByStringLiteral, Hashable, Sendable {
-  let text: String
+  private(set) var text: String
 
   /// A literal.
   public init(stringLiteral text: StaticString) { self.text = text.description }
@@ -10,13 +10,21 @@ public struct SQL: ExpressibleByStringLiteral, Hashable, Sendable {
   public init(unsafeSQL text: String) { self.text = text }
 
   /// `$1`, `$2` …
-  static func placeholder(_ number: Int) -> SQL { SQL(unsafeSQL: "$\(number)") }
+  static func placeholder(_ number: Int) -> SQL {
+    number < first.count ? first[number] : SQL(unsafeSQL: "$\(number)")
+  }
+
+  private static let first = (0..<16).map { SQL(unsafeSQL: "$\($0)") }
 
   /// One text after the other.
-  public static func + (left: SQL, right: SQL) -> SQL { SQL(unsafeSQL: left.text + right.text) }
+  public static func + (left: SQL, right: SQL) -> SQL {
+    var joined = left
+    joined.text += right.text
+    return joined
+  }
 
   /// Appends a text.
-  public static func += (left: inout SQL, right: SQL) { left = left + right }
+  public static func += (left: inout SQL, right: SQL) { left.text += right.text }
 }
 
 extension Sequence<SQL> {

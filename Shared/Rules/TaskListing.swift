@@ -81,6 +81,7 @@ public struct TaskListing: Sendable {
     let size = violations.pageSize(request.hasPageSize ? request.pageSize : nil)
     try violations.check()
     page = Page(size: size, after: nil)
+    guard !request.pageToken.isEmpty else { return }
     page = Page(size: size, after: try pages.cursor(in: request.pageToken, filters: filters))
   }
 

@@ -9,6 +9,9 @@ public struct TaskStore {
   private static let columns: SQL =
     "id, title, description, status, priority, user_id, due_date, created_at, updated_at, version"
 
+  private static let findSQL: SQL = "SELECT " + columns + " FROM tasks WHERE id = $1"
+  private static let listSQL: SQL = "SELECT " + columns + " FROM tasks"
+
   private let database: Database
 
   /// The tasks of a database.
@@ -41,7 +44,7 @@ public struct TaskStore {
   /// - Throws: `Problem` `TASK_NOT_FOUND`; `DatabaseError`.
   public func find(_ id: ID, owner: String?) throws -> TaskMessage {
     let rows = try database.read(
-      Query("SELECT " + Self.columns + " FROM tasks WHERE id = $1", .text(id.text)),
+      Query(Self.findSQL, .text(id.text)),
       map: TaskMessage.init(row:)
     )
     guard let task = rows.first, owner == nil || task.userID == owner else {
@@ -133,20 +136,21 @@ public struct TaskStore {
   /// - Throws: `DatabaseError`, or what the seal of the page token throws.
   public func page(_ listing: TaskListing, pages: PageTokens) throws -> ListTasksResponse {
     var response = ListTasksResponse()
-    response.tasks = try database.read(Self.listQuery(listing), map: TaskMessage.init(row:))
-    if response.tasks.count > listing.page.size {
-      response.tasks.removeLast()
+    var tasks = try database.read(Self.listQuery(listing), map: TaskMessage.init(row:))
+    if tasks.count > listing.page.size {
+      tasks.removeLast()
       response.nextPageToken = try listing.pageToken(
-        after: response.tasks[listing.page.size - 1],
+        after: tasks[listing.page.size - 1],
         pages: pages
       )
     }
+    response.tasks = tasks
     return response
   }
 
   /// The statement of a list. One row more than the page has tells whether another page follows.
   public static func listQuery(_ listing: TaskListing) -> Query {
-    var query = Query("SELECT " + columns + " FROM tasks")
+    var query = Query(listSQL)
     var conditions: [SQL] = []
     if let owner = listing.owner { conditions.append("user_id = " + query.bind(.text(owner))) }
     if let cursor = listing.page.after {

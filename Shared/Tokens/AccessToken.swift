@@ -1,4 +1,6 @@
+import Glibc
 import JSON
+import Synchronization
 public import Values
 
 /// What an access token says. Source: RFC 7519 §4.1 for all but `role` and `sid`.
@@ -13,6 +15,8 @@ public struct AccessClaims: Equatable, Sendable {
   public var tokenID: String
   /// When it was made, in seconds since 1970.
   public var issuedAt: Int64
+  /// From when on it counts, in seconds since 1970.
+  public var notBefore: Int64
   /// From when on it counts no longer, in seconds since 1970.
   public var expiresAt: Int64
 
@@ -23,6 +27,7 @@ public struct AccessClaims: Equatable, Sendable {
     sessionID: String?,
     tokenID: String,
     issuedAt: Int64,
+    notBefore: Int64? = nil,
     expiresAt: Int64
   ) {
     self.subject = subject
@@ -30,6 +35,7 @@ public struct AccessClaims: Equatable, Sendable {
     self.sessionID = sessionID
     self.tokenID = tokenID
     self.issuedAt = issuedAt
+    self.notBefore = notBefore ?? issuedAt
     self.expiresAt = expiresAt
   }
 }
@@ -45,13 +51,16 @@ public enum TokenError: Error, Equatable {
 }
 
 /// Makes and verifies access tokens: JWTs signed with HMAC-SHA256. Source: RFC 7515, RFC 7519, RFC 8725.
-public struct AccessTokens: Sendable {
+///
+/// Remembers what the tokens said that it has verified lately.
+public final class AccessTokens: Sendable {
   private static let maximumBytes = 4096
   /// How far the clocks of two hosts may differ, in seconds.
   private static let leewaySeconds: Int64 = 5
 
   private let issuer: String
   private let audience: String
+  private let known = Mutex(KnownClaims())
 
   /// Tokens of an issuer for an audience.
   public init(issuer: String, audience: String) {
@@ -61,15 +70,6 @@ public struct AccessTokens: Sendable {
 
   /// Signs claims with the ring's signing key.
   public func sign(_ claims: AccessClaims, with ring: KeyRing) -> String {
-    var header = JSONWriter(capacity: 64)
-    header.beginObject()
-    header.name("alg")
-    header.value("HS256")
-    header.name("kid")
-    header.value(ring.signing.id)
-    header.name("typ")
-    header.value("JWT")
-    header.endObject()
     var payload = JSONWriter(capacity: 320)
     payload.beginObject()
     payload.name("iss")
@@ -89,11 +89,11 @@ public struct AccessTokens: Sendable {
     payload.name("iat")
     payload.value(claims.issuedAt)
     payload.name("nbf")
-    payload.value(claims.issuedAt)
+    payload.value(claims.notBefore)
     payload.name("exp")
     payload.value(claims.expiresAt)
     payload.endObject()
-    let signed = Base64URL.encode(header.bytes) + "." + Base64URL.encode(payload.bytes)
+    let signed = ring.signing.tokenHeader + "." + Base64URL.encode(payload.bytes)
     return signed + "." + Base64URL.encode(ring.signing.access.code(signed.utf8))
   }
 
@@ -115,14 +115,20 @@ public struct AccessTokens: Sendable {
     guard let segments = Self.segments(of: token) else {
       throw TokenError.invalid("not three segments")
     }
-    let key = try key(header: object(segments.header, "header"), ring)
+    let key = try key(header: segments.header, ring)
     guard let signature = Base64URL.decode(segments.signature) else {
       throw TokenError.invalid("the signature is not base64url")
     }
-    guard HMACSHA256.isEqual(key.access.code(of: segments.signed), signature) else {
-      throw TokenError.invalid("wrong signature")
+    let code = key.access.code(of: segments.signed)
+    guard HMACSHA256.isEqual(code, signature) else { throw TokenError.invalid("wrong signature") }
+    if let claims = known.withLock({ $0[code] }) {
+      try check(claims, now.seconds)
+      return claims
     }
-    return try claims(object(segments.payload, "payload"), now.seconds)
+    let claims = try claims(object(segments.payload, "payload"))
+    try check(claims, now.seconds)
+    known.withLock { $0[code] = claims }
+    return claims
   }
 
   /// The parts between the dots, and what the signature covers; `nil` unless there are three.
@@ -133,10 +139,14 @@ public struct AccessTokens: Sendable {
     signature: UnsafeRawBufferPointer, signed: UnsafeRawBufferPointer
   )? {
     let dot = UInt8(ascii: ".")
-    guard let first = token.firstIndex(of: dot), let last = token.lastIndex(of: dot), first < last
+    guard let first = token.firstPlace(of: dot),
+      let length = UnsafeRawBufferPointer(rebasing: token[(first + 1)...]).firstPlace(of: dot)
     else { return nil }
+    let last = first + 1 + length
+    guard UnsafeRawBufferPointer(rebasing: token[(last + 1)...]).firstPlace(of: dot) == nil else {
+      return nil
+    }
     let payload = UnsafeRawBufferPointer(rebasing: token[(first + 1)..<last])
-    guard !payload.contains(dot) else { return nil }
     return (
       UnsafeRawBufferPointer(rebasing: token[..<first]), payload,
       UnsafeRawBufferPointer(rebasing: token[(last + 1)...]),
@@ -145,7 +155,10 @@ public struct AccessTokens: Sendable {
   }
 
   /// The key that a token names. The algorithm is ours; a header that names another is refused.
-  private func key(header: JSONObject, _ ring: KeyRing) throws -> KeyRing.Key {
+  private func key(header text: UnsafeRawBufferPointer, _ ring: KeyRing) throws -> KeyRing.Key {
+    // What we make ourselves need not be taken apart.
+    if let key = ring.key(tokenHeader: text) { return key }
+    let header = try object(text, "header")
     guard header["alg"]?.string == "HS256" else { throw TokenError.invalid("alg is not HS256") }
     // RFC 7515 §4.1.11: a header that we do not understand may not be ignored.
     guard header["crit"] == nil else { throw TokenError.invalid("crit is set") }
@@ -164,7 +177,7 @@ public struct AccessTokens: Sendable {
     return object
   }
 
-  private func claims(_ payload: JSONObject, _ now: Int64) throws -> AccessClaims {
+  private func claims(_ payload: JSONObject) throws -> AccessClaims {
     guard payload["iss"]?.string == issuer else { throw TokenError.invalid("another iss") }
     switch payload["aud"] {
     case .string(audience): break
@@ -181,10 +194,6 @@ public struct AccessTokens: Sendable {
     guard let notBefore = notBefore == nil ? issuedAt : notBefore?.integer else {
       throw TokenError.invalid("nbf is not a number")
     }
-    guard notBefore <= now + Self.leewaySeconds, issuedAt <= now + Self.leewaySeconds else {
-      throw TokenError.invalid("not valid yet")
-    }
-    guard expiresAt > now else { throw TokenError.expired }
     let sessionID = payload["sid"]
     guard sessionID == nil || sessionID?.string.flatMap(ID.init) != nil else {
       throw TokenError.invalid("sid is not a UUID")
@@ -195,7 +204,39 @@ public struct AccessTokens: Sendable {
       sessionID: sessionID?.string,
       tokenID: payload["jti"]?.string ?? "",
       issuedAt: issuedAt,
+      notBefore: notBefore,
       expiresAt: expiresAt
     )
+  }
+
+  private func check(_ claims: AccessClaims, _ now: Int64) throws {
+    guard claims.notBefore <= now + Self.leewaySeconds, claims.issuedAt <= now + Self.leewaySeconds
+    else { throw TokenError.invalid("not valid yet") }
+    guard claims.expiresAt > now else { throw TokenError.expired }
+  }
+}
+
+/// What the last tokens said whose signature was right, by that signature: nobody without the key can make another
+/// text with the same one. Saves taking the same text apart for each request; the signature itself is computed every time.
+private struct KnownClaims {
+  private static let maximumCount = 128
+
+  private var claims: [[UInt8]: AccessClaims] = [:]
+
+  subscript(code: [UInt8]) -> AccessClaims? {
+    get { claims[code] }
+    set {
+      // To forget all is as good as anything: those who still call are back after one request.
+      if claims.count >= Self.maximumCount { claims.removeAll(keepingCapacity: true) }
+      claims[code] = newValue
+    }
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Where a byte stands first. The corresponding C function is `memchr`.
+  fileprivate func firstPlace(of byte: UInt8) -> Int? {
+    guard let start = baseAddress, let place = memchr(start, Int32(byte), count) else { return nil }
+    return UnsafeRawPointer(place) - start
   }
 }

@@ -21,9 +21,21 @@ public struct KeyRing: Sendable {
     let access: HMACKey
     let refresh: HMACKey
     let page: HMACKey
+    /// The first segment of the tokens that we sign with it.
+    let tokenHeader: String
 
     init(id: String, secret: [UInt8]) {
       self.id = id
+      var header = JSONWriter(capacity: 128)
+      header.beginObject()
+      header.name("alg")
+      header.value("HS256")
+      header.name("kid")
+      header.value(id)
+      header.name("typ")
+      header.value("JWT")
+      header.endObject()
+      tokenHeader = Base64URL.encode(header.bytes)
       access = HMACKey(secret)
       refresh = HMACKey(access.code("refresh-token".utf8))
       page = HMACKey(access.code("page-token".utf8))
@@ -89,6 +101,14 @@ public struct KeyRing: Sendable {
 
   /// The key of that id.
   func key(_ id: String) -> Key? { keys.first { $0.id == id } }
+
+  /// The key whose tokens begin with this text.
+  func key(tokenHeader text: UnsafeRawBufferPointer) -> Key? {
+    keys.first { key in
+      var header = key.tokenHeader
+      return header.withUTF8 { UnsafeRawBufferPointer($0).elementsEqual(text) }
+    }
+  }
 
   /// The id of the key that new tokens are made with.
   public var signingKeyID: String { signing.id }

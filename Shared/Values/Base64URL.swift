@@ -13,25 +13,31 @@ public enum Base64URL {
 
   /// `ceil(4/3 · count)` characters.
   public static func encode(_ bytes: some Collection<UInt8>) -> String {
-    let bytes = ContiguousArray(bytes)
-    return String(unsafeUninitializedCapacity: (bytes.count * 4 + 2) / 3) { text in
-      var length = 0
-      var bits: UInt32 = 0
-      var count: UInt32 = 0
-      for byte in bytes {
-        bits = bits << 8 | UInt32(byte)
-        count += 8
-        while count >= 6 {
-          count -= 6
-          text[length] = alphabet[Int(bits >> count & 0x3F)]
+    if let text = bytes.withContiguousStorageIfAvailable({ encode(buffer: $0) }) { return text }
+    return ContiguousArray(bytes).withUnsafeBufferPointer { encode(buffer: $0) }
+  }
+
+  private static func encode(buffer bytes: UnsafeBufferPointer<UInt8>) -> String {
+    alphabet.withUnsafeBufferPointer { alphabet in
+      String(unsafeUninitializedCapacity: (bytes.count * 4 + 2) / 3) { text in
+        var length = 0
+        var bits: UInt32 = 0
+        var count: UInt32 = 0
+        for byte in bytes {
+          bits = bits << 8 | UInt32(byte)
+          count += 8
+          while count >= 6 {
+            count -= 6
+            text[length] = alphabet[Int(bits >> count & 0x3F)]
+            length += 1
+          }
+        }
+        if count > 0 {
+          text[length] = alphabet[Int(bits << (6 - count) & 0x3F)]
           length += 1
         }
+        return length
       }
-      if count > 0 {
-        text[length] = alphabet[Int(bits << (6 - count) & 0x3F)]
-        length += 1
-      }
-      return length
     }
   }
 

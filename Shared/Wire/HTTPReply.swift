@@ -43,7 +43,7 @@ public struct HTTPReply {
     if !message.followingPageToken.isEmpty {
       headers.append(("Link", Self.link(to: message.followingPageToken, from: request)))
     }
-    var json = JSONWriter(capacity: 1024)
+    var json = JSONWriter(capacity: 2048)
     message.write(to: &json)
     self.init(status: route.creates == nil ? 200 : 201, headers: headers, body: json.bytes)
   }

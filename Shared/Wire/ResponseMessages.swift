@@ -73,7 +73,8 @@ extension ListTasksResponse: ResponseMessage {
     json.beginObject()
     json.name("tasks")
     json.beginArray()
-    for task in tasks { task.write(to: &json) }
+    // By index: a loop over the elements would copy each.
+    for index in tasks.indices { tasks[index].write(to: &json) }
     json.endArray()
     json.name("next_page_token")
     json.value(nextPageToken)
