@@ -95,12 +95,66 @@ public struct JSONWriter: ~Copyable {
     needsComma = false
   }
 
+  /// Writes a member whose name needs no escaping: one look at the text, then one piece.
+  public mutating func member(_ name: StaticString, _ text: String) {
+    let isWritten = text.utf8.withContiguousStorageIfAvailable { putMember(name, $0) } ?? false
+    guard !isWritten else { return }
+    self.name(name)
+    value(text)
+  }
+
+  /// Writes a member that is a string or null.
+  public mutating func member(_ name: StaticString, _ text: String?) {
+    if let text { return member(name, text) }
+    self.name(name)
+    null()
+  }
+
+  /// Writes a member that is an integer.
+  public mutating func member(_ name: StaticString, _ number: Int64) {
+    self.name(name)
+    value(number)
+  }
+
+  /// Writes a member that is an integer.
+  public mutating func member(_ name: StaticString, _ number: Int32) { member(name, Int64(number)) }
+
+  /// Writes a member that is `true` or `false`.
+  public mutating func member(_ name: StaticString, _ flag: Bool) {
+    self.name(name)
+    value(flag)
+  }
+
+  /// Whether the text needs no escaping, and so has been written.
+  private mutating func putMember(_ name: StaticString, _ text: UnsafeBufferPointer<UInt8>) -> Bool
+  {
+    if let source = text.baseAddress, Self.endOfRun(source, from: 0, to: text.count) < text.count {
+      return false
+    }
+    let length = name.utf8CodeUnitCount
+    separate()
+    let place = extend(by: length + text.count + 5)
+    place[0] = UInt8(ascii: "\"")
+    (place + 1).update(from: name.utf8Start, count: length)
+    place[length + 1] = UInt8(ascii: "\"")
+    place[length + 2] = UInt8(ascii: ":")
+    place[length + 3] = UInt8(ascii: "\"")
+    if let source = text.baseAddress {
+      (place + length + 4).update(from: source, count: text.count)
+    }
+    place[length + text.count + 4] = UInt8(ascii: "\"")
+    needsComma = true
+    return true
+  }
+
   /// Writes a string.
   public mutating func value(_ text: String) {
     separate()
     put(UInt8(ascii: "\""))
-    var text = text
-    text.withUTF8 { putEscaped($0) }
+    if text.utf8.withContiguousStorageIfAvailable({ putEscaped($0) }) == nil {
+      var text = text
+      text.withUTF8 { putEscaped($0) }
+    }
     put(UInt8(ascii: "\""))
     needsComma = true
   }

@@ -38,26 +38,16 @@ extension TaskMessage: ResponseMessage {
   /// Writes the task.
   public func write(to json: inout JSONWriter) {
     json.beginObject()
-    json.name("id")
-    json.value(id)
-    json.name("title")
-    json.value(title)
-    json.name("description")
-    json.value(hasDescription_p ? description_p : nil)
-    json.name("status")
-    json.value(status.name)
-    json.name("priority")
-    json.value(priority.name)
-    json.name("user_id")
-    json.value(userID)
-    json.name("due_date")
-    json.value(hasDueDate ? dueDate : nil)
-    json.name("created_at")
-    json.value(createdAt)
-    json.name("updated_at")
-    json.value(updatedAt)
-    json.name("version")
-    json.value(version)
+    json.member("id", id)
+    json.member("title", title)
+    json.member("description", hasDescription_p ? description_p : nil)
+    json.member("status", status.name)
+    json.member("priority", priority.name)
+    json.member("user_id", userID)
+    json.member("due_date", hasDueDate ? dueDate : nil)
+    json.member("created_at", createdAt)
+    json.member("updated_at", updatedAt)
+    json.member("version", version)
     json.endObject()
   }
 
@@ -76,8 +66,7 @@ extension ListTasksResponse: ResponseMessage {
     // By index: a loop over the elements would copy each.
     for index in tasks.indices { tasks[index].write(to: &json) }
     json.endArray()
-    json.name("next_page_token")
-    json.value(nextPageToken)
+    json.member("next_page_token", nextPageToken)
     json.endObject()
   }
 
@@ -89,24 +78,15 @@ extension UserMessage: ResponseMessage {
   /// Writes the user.
   public func write(to json: inout JSONWriter) {
     json.beginObject()
-    json.name("id")
-    json.value(id)
-    json.name("username")
-    json.value(username)
-    json.name("email")
-    json.value(email)
-    json.name("full_name")
-    json.value(hasFullName ? fullName : nil)
-    json.name("role")
-    json.value(role.name)
-    json.name("time_zone")
-    json.value(timeZone)
-    json.name("created_at")
-    json.value(createdAt)
-    json.name("updated_at")
-    json.value(updatedAt)
-    json.name("version")
-    json.value(version)
+    json.member("id", id)
+    json.member("username", username)
+    json.member("email", email)
+    json.member("full_name", hasFullName ? fullName : nil)
+    json.member("role", role.name)
+    json.member("time_zone", timeZone)
+    json.member("created_at", createdAt)
+    json.member("updated_at", updatedAt)
+    json.member("version", version)
     json.endObject()
   }
 
@@ -124,8 +104,7 @@ extension ListUsersResponse: ResponseMessage {
     json.beginArray()
     for user in users { user.write(to: &json) }
     json.endArray()
-    json.name("next_page_token")
-    json.value(nextPageToken)
+    json.member("next_page_token", nextPageToken)
     json.endObject()
   }
 
@@ -137,14 +116,10 @@ extension TokenResponse: ResponseMessage {
   /// Writes the pair of tokens.
   public func write(to json: inout JSONWriter) {
     json.beginObject()
-    json.name("access_token")
-    json.value(accessToken)
-    json.name("refresh_token")
-    json.value(refreshToken)
-    json.name("token_type")
-    json.value(tokenType)
-    json.name("expires_in")
-    json.value(expiresIn)
+    json.member("access_token", accessToken)
+    json.member("refresh_token", refreshToken)
+    json.member("token_type", tokenType)
+    json.member("expires_in", expiresIn)
     json.name("user")
     user.write(to: &json)
     json.endObject()
@@ -155,20 +130,14 @@ extension ValidateTokenResponse: ResponseMessage {
   /// Writes what the token says, or why it does not count.
   public func write(to json: inout JSONWriter) {
     json.beginObject()
-    json.name("valid")
-    json.value(valid)
+    json.member("valid", valid)
     if valid {
-      json.name("user_id")
-      json.value(hasUserID ? userID : nil)
-      json.name("username")
-      json.value(hasUsername ? username : nil)
-      json.name("role")
-      json.value(role.name)
-      json.name("expires_at")
-      json.value(hasExpiresAt ? expiresAt : nil)
+      json.member("user_id", hasUserID ? userID : nil)
+      json.member("username", hasUsername ? username : nil)
+      json.member("role", role.name)
+      json.member("expires_at", hasExpiresAt ? expiresAt : nil)
     } else {
-      json.name("reason")
-      json.value(reason)
+      json.member("reason", reason)
     }
     json.endObject()
   }
@@ -178,8 +147,7 @@ extension ProbeResponse: ResponseMessage {
   /// Writes the state and what was looked at.
   public func write(to json: inout JSONWriter) {
     json.beginObject()
-    json.name("status")
-    json.value(status)
+    json.member("status", status)
     json.name("checks")
     json.beginObject()
     for (name, state) in checks.sorted(by: { $0.key < $1.key }) {
@@ -192,6 +160,12 @@ extension ProbeResponse: ResponseMessage {
 }
 
 extension JSONWriter {
+  /// Writes a member that is an RFC 3339 timestamp, or null.
+  mutating func member(_ name: StaticString, _ timestamp: Timestamp?) {
+    self.name(name)
+    value(timestamp)
+  }
+
   /// Writes an RFC 3339 timestamp, or null.
   mutating func value(_ timestamp: Timestamp?) {
     guard let timestamp else { return null() }

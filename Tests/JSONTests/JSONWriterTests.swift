@@ -8,6 +8,56 @@ struct `The JSON writer` {
     return String(decoding: json.bytes, as: UTF8.self)
   }
 
+  @Test(arguments: [
+    "", "a", "1234567", "12345678", "a text of more than fifteen bytes", "ü", "a\"b", "\\",
+    "1234567\n", "12345678\u{1}9",
+  ])
+  func `writes a member as a name and a value`(value: String) {
+    let asMember = text { json in
+      json.beginObject()
+      json.member("first", value)
+      json.member("second", value)
+      json.member("third", String?.none)
+      json.member("fourth", Int64(-7))
+      json.member("fifth", true)
+      json.endObject()
+    }
+    let inTwo = text { json in
+      json.beginObject()
+      for name in ["first", "second"] as [StaticString] {
+        json.name(name)
+        json.value(value)
+      }
+      json.name("third")
+      json.null()
+      json.name("fourth")
+      json.value(-7)
+      json.name("fifth")
+      json.value(true)
+      json.endObject()
+    }
+    #expect(asMember == inTwo)
+  }
+
+  @Test(arguments: [
+    Int64.min, -1_000_000_000, -10, -9, 0, 9, 10, 99, 100, 4_294_967_296, Int64.max,
+  ])
+  func `writes a number in all its digits`(number: Int64) {
+    #expect(text { $0.value(number) } == "\(number)")
+  }
+
+  @Test(arguments: 0..<40)
+  func `finds what must be escaped wherever it stands`(length: Int) {
+    let plain = String(repeating: "x", count: length)
+    for special in ["\"", "\\", "\u{1f}"] {
+      let escaped = special == "\u{1f}" ? "\\u001f" : "\\" + special
+      for position in 0...length {
+        let (head, tail) = (plain.prefix(position), plain.dropFirst(position))
+        #expect(text { $0.value(head + special + tail) } == "\"\(head)\(escaped)\(tail)\"")
+      }
+    }
+  }
+
   @Test func `sets commas between values and nowhere else`() {
     let text = text { json in
       json.beginObject()

@@ -42,6 +42,39 @@ struct `An access token` {
     expiresAt: now.seconds + 60
   )
 
+  @Test func `that was sound before expires all the same, and is nothing without its key`() throws {
+    let tokens = AccessTokens(issuer: "us", audience: "our-api")
+    let ring = try keyRing(.signing)
+    let text = tokens.sign(claims, with: ring)
+    for _ in 0..<3 { #expect(try tokens.verify(text, with: ring, at: now) == claims) }
+    #expect(throws: TokenError.expired) {
+      try tokens.verify(text, with: ring, at: now.adding(seconds: 60))
+    }
+    #expect(throws: TokenError.invalid("not valid yet")) {
+      try tokens.verify(text, with: ring, at: now.adding(seconds: -6))
+    }
+    #expect(throws: TokenError.invalid("wrong signature")) {
+      try tokens.verify(String(text.dropLast(2)) + "AA", with: ring, at: now)
+    }
+    #expect(try tokens.verify(text, with: ring, at: now) == claims)
+  }
+
+  @Test func `is known from the others, however many come`() throws {
+    let tokens = AccessTokens(issuer: "us", audience: "our-api")
+    let ring = try keyRing(.signing)
+    let all = (0..<300).map { number in
+      var claims = claims
+      claims.tokenID = "\(number)"
+      return claims
+    }
+    let texts = all.map { tokens.sign($0, with: ring) }
+    for _ in 0..<2 {
+      for (text, claims) in zip(texts, all) {
+        #expect(try tokens.verify(text, with: ring, at: now) == claims)
+      }
+    }
+  }
+
   /// RFC 7515 A.1: the code of the example's own bytes under its own key.
   @Test func `is signed as the first example of RFC 7515 is`() throws {
     let signed = """

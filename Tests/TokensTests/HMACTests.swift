@@ -65,6 +65,20 @@ struct `HMAC with SHA-256` {
     #expect(Array(code.prefix(expected.count)) == expected)
   }
 
+  @Test func `a key gives the same codes again and again, whatever it coded before`() {
+    let key = HMACKey([1, 2, 3])
+    let codes = [
+      "", "a", "a longer message than one block of sixty-four bytes, which is hashed in two",
+    ].map {
+      key.code($0.utf8)
+    }
+    for (message, code) in zip(["", "a"], codes) {
+      #expect(key.code(message.utf8) == code)
+      #expect(HMACSHA256.code(message.utf8, key: [1, 2, 3]) == code)
+    }
+    #expect(Set(codes).count == 3)
+  }
+
   @Test func `has a code for nothing under no key`() {
     #expect(
       HMACSHA256.code([], key: [])

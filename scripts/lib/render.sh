@@ -76,6 +76,8 @@ service_environment() {
     printf 'USER_SERVICE_URL=%s\n' "${USER_SERVICE_URL:-http://$grpc_host:$port_grpc_user}"
     printf 'BREAKER_DIR=%s\n' "$state/breakers"
   fi
+  # A page of tasks is some hundred short texts, freed together: more than malloc would keep at hand.
+  printf 'GLIBC_TUNABLES=glibc.malloc.tcache_count=512\n'
   for name in "${function_settings[@]}"; do
     [[ -z ${!name:-} ]] || printf '%s=%s\n' "$name" "${!name}"
   done

@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import cost, data, hot_paths, instructions, load, report
-from bench.contenders import LABELS, WITHOUT_LOGIN, Functions, Peer, add_to_gateway, packages
+from bench import cost, data, hot_paths, instructions, load, report, scenarios
+from bench.contenders import WITHOUT_LOGIN, Functions, Peer, add_to_gateway, packages
 from system import REPOSITORY, System
 
 PORT_OFFSET = 13_000
@@ -26,6 +26,8 @@ def main():
     try:
         if options.instructions or options.accept:
             return compare_instructions(system, options.accept)
+        if options.scenarios or options.large:
+            return play(system, scenarios.large if options.large else scenarios.all_of_them)
         return measure(system, options)
     finally:
         system.stop()
@@ -37,6 +39,10 @@ def arguments():
     parser.add_argument("--instructions", action="store_true",
                         help="count the instructions of the hot paths instead; fails when one has grown by more than 5 %%")
     parser.add_argument("--accept", action="store_true", help="count them and take them for the new figures")
+    parser.add_argument("--scenarios", action="store_true",
+                        help="idle clients, a flood of sign-ins and many writers instead, without peers: three minutes")
+    parser.add_argument("--large", action="store_true",
+                        help="ten million tasks and far pages instead, without peers: a quarter of an hour")
     parser.add_argument("--peers", default=",".join(PEERS), metavar="A,B", help="only these peers")
     parser.add_argument("--endpoints", default=",".join(load.ENDPOINTS), metavar="A,B", help="only these endpoints")
     parser.add_argument("--packages", action="store_true", help=argparse.SUPPRESS)
@@ -66,6 +72,19 @@ def compare_instructions(system, accepts):
     if grown:
         say(f"More than {instructions.TOLERANCE - 1:.0%} above the accepted figures: {', '.join(grown)}.")
     return 1 if grown else 0
+
+
+def play(system, scenario):
+    say("Filling the databases…")
+    stock, failed = data.fill(system), 0
+    rows = ["| what | target | measured | |", "| --- | --- | --- | --- |"]
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        for found in scenario(system, stock, folder, say):
+            failed += not found.holds
+            rows.append(f"| {found.what} | {found.target} | {found.measured} | {'holds' if found.holds else 'falls short'} |")
+    print("\n".join(rows))
+    return 1 if failed else 0
 
 
 def measure(system, options):
