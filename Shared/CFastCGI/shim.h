@@ -33,10 +33,11 @@ static inline int tm_make_waiter(int listener) {
 }
 
 /// Waits until a connection can be accepted, with exactly the signals of `allowed` blocked meanwhile.
-/// Returns 1 when there is one, 0 when a signal came, -1 on an error (errno).
-static inline int tm_wait(int waiter, const sigset_t *allowed) {
+/// Returns 1 when there is one, 0 when a signal came or so many milliseconds (-1: any number) have passed, -1 on an
+/// error (errno).
+static inline int tm_wait(int waiter, int milliseconds, const sigset_t *allowed) {
   struct epoll_event event;
-  int ready = epoll_pwait(waiter, &event, 1, -1, allowed);
+  int ready = epoll_pwait(waiter, &event, 1, milliseconds, allowed);
   if (ready >= 0) return ready > 0;
   return errno == EINTR ? 0 : -1;
 }

@@ -31,6 +31,9 @@ public struct Worker {
     public let message: String
   }
 
+  /// How long nobody must have come before it is quiet.
+  private static let lingerMilliseconds: Int32 = 10
+
   private let limits: Limits
 
   /// A worker with limits.
@@ -41,7 +44,7 @@ public struct Worker {
   public static var isStartedByProcessManager: Bool { FCGX_IsCGI() == 0 }
 
   /// Serves until SIGTERM or SIGINT, or until the request limit is reached, and ends the request in hand
-  /// first. `idle` is called when there is nobody to answer, before the wait for somebody.
+  /// first. `idle` is called when there has been nobody to answer for a moment.
   ///
   /// - Throws: `Failure`.
   public func serve(
@@ -65,8 +68,13 @@ public struct Worker {
       watchdog.begin(at: now)
       guard FCGX_Accept_r(&request) == 0 else {
         watchdog.end()
-        idle()
-        guard tm_wait(waiter, &waitMask) >= 0 else {
+        // Where requests follow each other, what is left for quiet times is done for several at once.
+        var ready = tm_wait(waiter, Self.lingerMilliseconds, &waitMask)
+        if ready == 0, stopRequested == 0 {
+          idle()
+          ready = tm_wait(waiter, -1, &waitMask)
+        }
+        guard ready >= 0 else {
           throw Failure(message: "waiting for a connection failed: errno \(errno)")
         }
         continue

@@ -195,6 +195,7 @@ class System:
 
     def log_entries(self, function):
         """What a function has written to its log so far."""
+        time.sleep(0.15)    # its last lines may wait for each other for a moment
         [path] = (self.state_dir / "logs").glob(f"*/{function}.log")
         return [json.loads(line) for line in path.read_text().splitlines()]
 
