@@ -15,10 +15,14 @@ public enum RPCDecoder {
     route: Route,
     as type: Request.Type = Request.self
   ) throws -> [Decoded<Request>] {
-    var rest = request.body[...]
+    var position = 0
     var messages: [Decoded<Request>] = []
-    while !rest.isEmpty {
-      let message: Request = try message(&rest, encoding: request.messageEncoding)
+    while position < request.body.count {
+      let message: Request = try message(
+        in: request.body,
+        at: &position,
+        encoding: request.messageEncoding
+      )
       messages.append((message, message.missing))
       guard messages.count <= maximumMessages else {
         throw Problem(.payloadTooLarge, "the call has more than \(maximumMessages) messages")
@@ -33,15 +37,16 @@ public enum RPCDecoder {
   private static let maximumMessages = 100
 
   private static func message<Request: RequestMessage>(
-    _ rest: inout ArraySlice<UInt8>,
+    in body: [UInt8],
+    at position: inout Int,
     encoding: String
   ) throws -> Request {
-    guard rest.count >= prefixLength else {
-      throw malformed("the message's prefix is cut off after \(rest.count) of 5 bytes")
+    let start = position + prefixLength
+    guard start <= body.count else {
+      throw malformed("the message's prefix is cut off after \(body.count - position) of 5 bytes")
     }
-    let flag = rest.removeFirst()
-    let length = rest.prefix(4).reduce(0) { $0 << 8 | Int($1) }
-    rest.removeFirst(4)
+    let flag = body[position]
+    let length = body[position + 1..<start].reduce(0) { $0 << 8 | Int($1) }
     guard length <= HTTPRequest.maximumMessageBytes else {
       throw Problem(.payloadTooLarge, "the message is larger than 1 MiB")
     }
@@ -56,12 +61,12 @@ public enum RPCDecoder {
       )
     default: throw malformed("the message's compressed flag is \(flag), it must be 0 or 1")
     }
-    guard rest.count >= length else {
-      throw malformed("the message is cut off after \(rest.count) of \(length) bytes")
+    guard body.count - start >= length else {
+      throw malformed("the message is cut off after \(body.count - start) of \(length) bytes")
     }
-    defer { rest.removeFirst(length) }
+    position = start + length
     do {
-      return try Request(serializedBytes: Array(rest.prefix(length)))
+      return try Request(serializedBytes: Array(body[start..<position]))
     } catch {
       throw malformed("the message is not a valid \(Request.protoMessageName)")
     }
