@@ -157,6 +157,7 @@ let package = Package(
 
     .testTarget(name: "ValuesTests", dependencies: ["Values"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+    .testTarget(name: "FastCGITests", dependencies: ["FastCGI"]),
     .testTarget(name: "TokensTests", dependencies: ["Tokens", "Values"]),
     .testTarget(name: "PasswordsTests", dependencies: ["Passwords"]),
     .testTarget(name: "RulesTests", dependencies: ["API", "Endpoint", "Rules", "Values"]),

@@ -16,7 +16,7 @@ public struct JSONWriter: ~Copyable {
   deinit { start.deallocate() }
 
   /// What has been written.
-  public var bytes: [UInt8] { Array(UnsafeBufferPointer(start: start, count: count)) }
+  public var bytes: [UInt8] { withBytes { Array($0) } }
 
   /// What has been written, in place.
   public func withBytes<T>(_ body: (UnsafeRawBufferPointer) throws -> T) rethrows -> T {
@@ -117,6 +117,9 @@ public struct JSONWriter: ~Copyable {
   }
 
   /// Writes a member that is an integer.
+  public mutating func member(_ name: StaticString, _ number: Int) { member(name, Int64(number)) }
+
+  /// Writes a member that is an integer.
   public mutating func member(_ name: StaticString, _ number: Int32) { member(name, Int64(number)) }
 
   /// Writes a member that is `true` or `false`.
@@ -151,10 +154,8 @@ public struct JSONWriter: ~Copyable {
   public mutating func value(_ text: String) {
     separate()
     put(UInt8(ascii: "\""))
-    if text.utf8.withContiguousStorageIfAvailable({ putEscaped($0) }) == nil {
-      var text = text
-      text.withUTF8 { putEscaped($0) }
-    }
+    var text = text
+    text.withUTF8 { putEscaped($0) }
     put(UInt8(ascii: "\""))
     needsComma = true
   }

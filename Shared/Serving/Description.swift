@@ -10,20 +10,14 @@ enum Description {
   where F.Request: RequestMessage, F.Response: ResponseMessage {
     var json = JSONWriter(capacity: 4096)
     json.beginObject()
-    json.name("function")
-    json.value(name)
-    json.name("summary")
-    json.value(F.summary)
+    json.member("function", name)
+    json.member("summary", F.summary)
     json.name("methods")
     json.list(F.route.methods) { $0.value($1.rawValue) }
-    json.name("path")
-    json.value(F.route.path)
-    json.name("creates")
-    json.value(F.route.creates)
-    json.name("rpc")
-    json.value(F.route.rpc)
-    json.name("streams")
-    json.value(F.route.streams)
+    json.member("path", F.route.path)
+    json.member("creates", F.route.creates)
+    json.member("rpc", F.route.rpc)
+    json.member("streams", F.route.streams)
     json.name("access")
     json.value(F.access)
     json.name("request")
@@ -33,22 +27,16 @@ enum Description {
     json.name("problems")
     json.list(F.everyProblem) { json, code in
       json.beginObject()
-      json.name("code")
-      json.value(code.rawValue)
-      json.name("meaning")
-      json.value(code.meaning)
-      json.name("http_status")
-      json.value(code.httpStatus)
-      json.name("grpc_status")
-      json.value(code.rpcStatus.rawValue)
+      json.member("code", code.rawValue)
+      json.member("meaning", code.meaning)
+      json.member("http_status", code.httpStatus)
+      json.member("grpc_status", code.rpcStatus.rawValue)
       json.endObject()
     }
     json.name("limits")
     json.beginObject()
-    json.name("message_bytes")
-    json.value(HTTPRequest.maximumMessageBytes)
-    json.name("deadline_ms")
-    json.value(deadlineMilliseconds)
+    json.member("message_bytes", HTTPRequest.maximumMessageBytes)
+    json.member("deadline_ms", deadlineMilliseconds)
     json.endObject()
     json.endObject()
     return json.bytes
@@ -74,8 +62,7 @@ extension JSONWriter {
 
   fileprivate mutating func message(_ type: any RuledMessage.Type) {
     beginObject()
-    name("type")
-    value(type.protoMessageName)
+    member("type", type.protoMessageName)
     name("fields")
     list(type.rules) { $0.rule($1) }
     name("alternatives")
@@ -86,19 +73,13 @@ extension JSONWriter {
   /// Writes what a rule says, and nothing that it leaves open.
   private mutating func rule(_ rule: FieldRule) {
     beginObject()
-    name("name")
-    value(rule.name)
-    name("required")
-    value(rule.isRequired)
-    name("required_to_replace")
-    value(rule.isRequiredToReplace)
-    name("conditional")
-    value(rule.isConditional)
-    name("nullable")
-    value(rule.isNullable)
+    member("name", rule.name)
+    member("required", rule.isRequired)
+    member("required_to_replace", rule.isRequiredToReplace)
+    member("conditional", rule.isConditional)
+    member("nullable", rule.isNullable)
     if rule.isRare {
-      name("rare")
-      value(true)
+      member("rare", true)
     }
     optional("min_length", rule.characters.flatMap { $0.lowerBound > 0 ? $0.lowerBound : nil })
     optional("max_length", rule.characters.flatMap { $0.upperBound < .max ? $0.upperBound : nil })
@@ -118,13 +99,11 @@ extension JSONWriter {
 
   private mutating func optional(_ name: StaticString, _ number: Int?) {
     guard let number else { return }
-    self.name(name)
-    value(number)
+    member(name, number)
   }
 
   private mutating func optional(_ name: StaticString, _ text: String?) {
     guard let text else { return }
-    self.name(name)
-    value(text)
+    member(name, text)
   }
 }

@@ -50,10 +50,8 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       success: { HTTPReply($0[0], to: request, route: F.route) },
       failure: { HTTPReply($0, allowing: F.route.methods) },
       record: { reply, line in
-        line.name("method")
-        line.value(request.method)
-        line.name("status")
-        line.value(reply.status)
+        line.member("method", request.method)
+        line.member("status", reply.status)
       }
     )
   }
@@ -77,10 +75,8 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       failure: { RPCReply($0) },
       logsSuccess: logsSuccess,
       record: { reply, line in
-        line.name("rpc")
-        line.value(F.route.rpc)
-        line.name("grpc_status")
-        line.value(reply.status.rawValue)
+        line.member("rpc", F.route.rpc)
+        line.member("grpc_status", reply.status.rawValue)
       }
     )
   }
@@ -201,23 +197,18 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     let isTheirs = isHurried && problem?.code == .deadlineExceeded
     let isOurs = !isTheirs && problem.map { $0.code.httpStatus >= 500 } ?? false
     resources.log.write(isOurs ? .error : .info, at: now) { line in
-      line.name("request_id")
-      line.value(trace.requestID)
+      line.member("request_id", trace.requestID)
       if let traceID = trace.id {
-        line.name("trace_id")
-        line.value(String(traceID))
+        line.member("trace_id", String(traceID))
       }
       outcome(&line)
       line.name("duration_ms")
       line.value(milliseconds: duration)
-      line.name("user_id")
-      line.value(caller.userID.isEmpty ? nil : caller.userID)
+      line.member("user_id", caller.userID.isEmpty ? nil : caller.userID)
       guard let problem else { return }
-      line.name("error")
-      line.value(problem.code.rawValue)
+      line.member("error", problem.code.rawValue)
       if let cause = problem.cause {
-        line.name("cause")
-        line.value(cause)
+        line.member("cause", cause)
       }
     }
   }

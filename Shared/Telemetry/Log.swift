@@ -36,7 +36,7 @@ public final class Log {
   private let function: String
   private let path: String?
   private let maximumBytes: Int
-  /// Whether lines may wait for `flush()`, together with others: at most 100 ms, and none that is a warning.
+  /// Whether lines may wait for `flush()`, or for the first line that is 100 ms younger. None that is a warning does.
   public var gathers = false
 
   private static let maximumWaitMicroseconds: Int64 = 100_000
@@ -69,10 +69,8 @@ public final class Log {
     line.beginObject()
     line.name("time")
     line.plainValue(maximum: Instant.maximumLength) { now.write(to: $0) }
-    line.name("level")
-    line.value(level.name)
-    line.name("function")
-    line.value(function)
+    line.member("level", level.name)
+    line.member("function", function)
     fields(&line)
     line.endObject()
     line.endLine()
@@ -99,8 +97,7 @@ public final class Log {
   /// Writes an entry with a message.
   public func write(_ level: Level, at now: Instant, message: String) {
     write(level, at: now) {
-      $0.name("message")
-      $0.value(message)
+      $0.member("message", message)
     }
   }
 

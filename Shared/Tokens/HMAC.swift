@@ -6,11 +6,6 @@ public enum HMACSHA256 {
   /// Bytes of a code.
   public static let length = 32
 
-  /// The code of a message.
-  public static func code(_ message: some Collection<UInt8>, key: [UInt8]) -> [UInt8] {
-    HMACKey(key).code(message)
-  }
-
   /// Compares in a time that depends on the lengths alone. The corresponding C function is `CRYPTO_memcmp`.
   public static func isEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
     left.count == right.count && CRYPTO_memcmp(left, right, left.count) == 0

@@ -14,8 +14,7 @@ extension HealthCheckResponse: ResponseMessage {
   /// Writes the state.
   public func write(to json: inout JSONWriter) {
     json.beginObject()
-    json.name("status")
-    json.value(status == .serving ? "SERVING" : "NOT_SERVING")
+    json.member("status", status == .serving ? "SERVING" : "NOT_SERVING")
     json.endObject()
   }
 }
@@ -47,10 +46,8 @@ extension ReflectionResponse: ResponseMessage {
       for file in response.base64Files { json.value(file) }
       json.endArray()
     case .errorResponse(let error):
-      json.name("error_code")
-      json.value(error.errorCode)
-      json.name("error_message")
-      json.value(error.errorMessage)
+      json.member("error_code", error.errorCode)
+      json.member("error_message", error.errorMessage)
     case .allExtensionNumbersResponse, nil: break
     }
     json.endObject()

@@ -5,10 +5,8 @@ extension Problem {
   /// Writes the error shape, the only one there is.
   public func write(to json: inout JSONWriter) {
     json.beginObject()
-    json.name("error")
-    json.value(message)
-    json.name("code")
-    json.value(code.rawValue)
+    json.member("error", message)
+    json.member("code", code.rawValue)
     if !details.isEmpty {
       json.name("details")
       json.beginObject()

@@ -8,7 +8,7 @@ private func token(header: String, payload: String, secret: String = KeyEntry.si
 {
   let signed = Base64URL.encode(header.utf8) + "." + Base64URL.encode(payload.utf8)
   let key = try #require(Base64URL.decode(secret.utf8))
-  return signed + "." + Base64URL.encode(HMACSHA256.code(signed.utf8, key: key))
+  return signed + "." + Base64URL.encode(HMACKey(key).code(signed.utf8))
 }
 
 private let soundHeader = #"{"alg":"HS256","kid":"k1","typ":"JWT"}"#
@@ -82,7 +82,7 @@ struct `An access token` {
       .eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ
       """
     let key = try #require(Base64URL.decode(KeyEntry.signing.secret.utf8))
-    let signature = HMACSHA256.code(signed.utf8, key: key)
+    let signature = HMACKey(key).code(signed.utf8)
     #expect(Base64URL.encode(signature) == "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
     // It verifies here and is refused all the same: it names no key.
     #expect(throws: TokenError.invalid("no kid")) {

@@ -149,7 +149,7 @@ struct `A page's seal` {
   @Test func `is made with a key of its own`() throws {
     let secret = try #require(Base64URL.decode(KeyEntry.signing.secret.utf8))
     #expect(
-      try keyRing(.signing).pageSeal(text) != Array(HMACSHA256.code(text, key: secret).prefix(16))
+      try keyRing(.signing).pageSeal(text) != Array(HMACKey(secret).code(text).prefix(16))
     )
   }
 }

@@ -117,7 +117,7 @@ struct `A refresh token` {
     let segments = try make(3, ring).split(separator: ".").map(String.init)
     let content = try #require(Base64URL.decode(segments[1].utf8))
     let key = try #require(Base64URL.decode(KeyEntry.signing.secret.utf8))
-    let forged = Base64URL.encode(HMACSHA256.code(content, key: key))
+    let forged = Base64URL.encode(HMACKey(key).code(content))
     #expect(throws: TokenError.invalid("wrong code")) {
       try RefreshTokens.read("k1.\(segments[1]).\(forged)", ring: ring)
     }
