@@ -3,9 +3,7 @@ public import Endpoint
 
 extension LoginRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> {
-    ["password": { $0.password }]
-  }
+  public var required: KeyValuePairs<String, String> { ["password": password] }
 
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
@@ -18,9 +16,7 @@ extension LoginRequest: RequestMessage {
 
 extension RefreshTokenRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> {
-    ["refresh_token": { $0.refreshToken }]
-  }
+  public var required: KeyValuePairs<String, String> { ["refresh_token": refreshToken] }
 
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
@@ -31,9 +27,7 @@ extension RefreshTokenRequest: RequestMessage {
 
 extension LogoutRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> {
-    ["refresh_token": { $0.refreshToken }]
-  }
+  public var required: KeyValuePairs<String, String> { ["refresh_token": refreshToken] }
 
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
@@ -45,7 +39,7 @@ extension LogoutRequest: RequestMessage {
 
 extension ValidateTokenRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> { ["token": { $0.token }] }
+  public var required: KeyValuePairs<String, String> { ["token": token] }
 
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
@@ -66,7 +60,7 @@ extension SessionQuestion: RequestMessage {
 
 extension ProbeRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> { ["probe": { $0.probe }] }
+  public var required: KeyValuePairs<String, String> { ["probe": probe] }
 
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {

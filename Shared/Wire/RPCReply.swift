@@ -13,16 +13,9 @@ public struct RPCReply {
   ///
   /// - Throws: an error of swift-protobuf for a message that cannot be encoded, which none of the contract is.
   public init(_ messages: [some Message]) throws {
-    var body: [UInt8] = []
-    for message in messages {
-      let bytes: [UInt8] = try message.serializedBytes()
-      body.reserveCapacity(body.count + RPCDecoder.prefixLength + bytes.count)
-      let length = UInt32(bytes.count)
-      body.append(0)
-      for shift in [24, 16, 8, 0] { body.append(UInt8(truncatingIfNeeded: length >> shift)) }
-      body += bytes
-    }
-    self.body = body
+    var encoder = MessageEncoder()
+    for message in messages { try encoder.addFrame(message) }
+    body = encoder.bytes
     status = .ok
     problem = nil
   }

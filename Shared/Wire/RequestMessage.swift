@@ -11,7 +11,7 @@ public protocol RequestMessage: RuledMessage {
   mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations)
 
   /// The texts that must be there, by name. In a gRPC message one that is not there is empty.
-  static var required: KeyValuePairs<String, (Self) -> String> { get }
+  var required: KeyValuePairs<String, String> { get }
 }
 
 extension RequestMessage {
@@ -19,12 +19,12 @@ extension RequestMessage {
   public mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations) {}
 
   /// Nothing must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> { [:] }
+  public var required: KeyValuePairs<String, String> { [:] }
 
   /// What is missing.
   var missing: Violations {
     var violations = Violations()
-    for (name, value) in Self.required where value(self).isEmpty {
+    for (name, value) in required where value.isEmpty {
       violations.add(name, "is required")
     }
     return violations

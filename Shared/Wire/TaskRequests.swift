@@ -3,7 +3,7 @@ public import Endpoint
 
 extension CreateTaskRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> { ["title": { $0.title }] }
+  public var required: KeyValuePairs<String, String> { ["title": title] }
 
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
@@ -19,7 +19,7 @@ extension CreateTaskRequest: RequestMessage {
 
 extension GetTaskRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> { ["id": { $0.id }] }
+  public var required: KeyValuePairs<String, String> { ["id": id] }
 
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
@@ -30,7 +30,7 @@ extension GetTaskRequest: RequestMessage {
 
 extension DeleteTaskRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> { ["id": { $0.id }] }
+  public var required: KeyValuePairs<String, String> { ["id": id] }
 
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
@@ -47,7 +47,7 @@ extension DeleteTaskRequest: RequestMessage {
 
 extension UpdateTaskRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> { ["id": { $0.id }] }
+  public var required: KeyValuePairs<String, String> { ["id": id] }
 
   /// Takes the fields of the message. Which of them are there becomes the mask: for a PUT all that have a
   /// default, for a PATCH those that are given, so that `null` clears.
@@ -88,7 +88,7 @@ extension ListTasksRequest: RequestMessage {
 
 extension ListUserTasksRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> { ["user_id": { $0.userID }] }
+  public var required: KeyValuePairs<String, String> { ["user_id": userID] }
 
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {

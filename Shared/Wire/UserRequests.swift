@@ -3,8 +3,10 @@ public import Endpoint
 
 extension CreateUserRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> {
-    ["username": { $0.username }, "email": { $0.email }, "password": { $0.password }]
+  public var required: KeyValuePairs<String, String> {
+    [
+      "username": username, "email": email, "password": password,
+    ]
   }
 
   /// Takes the fields of the message.
@@ -20,7 +22,7 @@ extension CreateUserRequest: RequestMessage {
 
 extension GetUserRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> { ["id": { $0.id }] }
+  public var required: KeyValuePairs<String, String> { ["id": id] }
 
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
@@ -31,7 +33,7 @@ extension GetUserRequest: RequestMessage {
 
 extension DeleteUserRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> { ["id": { $0.id }] }
+  public var required: KeyValuePairs<String, String> { ["id": id] }
 
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {
@@ -48,7 +50,7 @@ extension DeleteUserRequest: RequestMessage {
 
 extension UpdateUserRequest: RequestMessage {
   /// What must be there.
-  public static var required: KeyValuePairs<String, (Self) -> String> { ["id": { $0.id }] }
+  public var required: KeyValuePairs<String, String> { ["id": id] }
 
   /// Takes the fields of the message; see `UpdateTaskRequest.init(_:)` for the mask.
   public init(_ fields: inout Fields) {

@@ -59,6 +59,8 @@ struct `The contract` {
         == contract.fields(of: name).subtracting(omitting).union(alsoWritten)
     )
     #expect(try M(jsonString: text).isEqualTo(message: full))
+    let bytes: [UInt8] = try full.serializedBytes()
+    #expect(try Array(RPCReply([full]).body.dropFirst(5)) == bytes)
     // The values that swift-protobuf writes, but for its 64-bit integers, which are strings there.
     var options = JSONEncodingOptions()
     options.preserveProtoFieldNames = true
@@ -145,7 +147,7 @@ struct `The contract` {
     let call = request("POST", "/", bytes: [0, 0, 0, 0, 0], ["RPC": "x"])
     let called = try RPCDecoder.decode(call, route: Route(rpc: "x"), as: type)[0].violations.reasons
     #expect(read == called)
-    #expect(Set(read.keys) == Set(type.required.map(\.key)))
+    #expect(Set(read.keys) == Set(type.init().required.map(\.key)))
     #expect(read.values.allSatisfy { $0 == "is required" })
   }
 
@@ -163,7 +165,7 @@ struct `The contract` {
   }
 
   private func names<M: RequestMessage>(required type: M.Type) -> Set<String> {
-    type == SessionQuestion.self ? [] : Set(M.required.map(\.key))
+    type == SessionQuestion.self ? [] : Set(M().required.map(\.key))
   }
 
   @Test(arguments: responses.indices)

@@ -118,6 +118,29 @@ struct `A gRPC answer` {
     #expect(try RPCReply([TaskMessage(), TaskMessage()]).body == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
   }
 
+  @Test(arguments: [0, 1, 100, 124, 125, 126, 16_379, 16_380, 16_381, 70_000, 2_097_148, 2_097_149])
+  func `is encoded as swift-protobuf encodes it, however long its messages`(length: Int) throws {
+    var task = TaskMessage()
+    task.title = String(repeating: "x", count: length)
+    task.status = .inProgress
+    task.version = -1
+    task.dueDate = Timestamp(Instant(microseconds: -1))
+    let page = ListTasksResponse.with {
+      $0.tasks = [task, TaskMessage(), task]
+      $0.nextPageToken = "next"
+    }
+    let bytes: [UInt8] = try page.serializedBytes()
+    let body = try RPCReply([page]).body
+    #expect(body[..<5].reduce(0) { $0 << 8 | Int($1) } == bytes.count)
+    #expect(Array(body[5...]) == bytes)
+  }
+
+  @Test func `carries on what it does not understand`() throws {
+    let task = try TaskMessage(serializedBytes: [0x0A, 1, 0x61, 0xF8, 1, 7, 0xFD, 1, 1, 2, 3, 4])
+    let bytes: [UInt8] = try task.serializedBytes()
+    #expect(try Array(RPCReply([task]).body.dropFirst(5)) == bytes)
+  }
+
   @Test func `for a problem has no message, and HTTP 200 all the same`() {
     let reply = RPCReply(Problem.taskNotFound)
     #expect(reply.body.isEmpty)

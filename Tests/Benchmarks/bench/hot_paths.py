@@ -33,5 +33,6 @@ def requests(system):
         "get-task": ("get-task", rest("GET", f"/api/v1/tasks/{one}")),
         "get-task by gRPC": ("get-task", grpc("GetTask", b"\x0a" + bytes([len(one)]) + one.encode())),
         "list-tasks": ("list-tasks", rest("GET", "/api/v1/tasks")),
+        "list-tasks by gRPC": ("list-tasks", grpc("ListTasks", b"")),
         "create-task": ("create-task", rest("POST", "/api/v1/tasks", new)),
     }
