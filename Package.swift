@@ -137,6 +137,7 @@ let package = Package(
     shared("OpenAPI", "Contract", "JSON"),
     shared("Endpoint", "API", "Values"),
     shared("ServiceClient", "API", "CCurl", "Endpoint", "Values"),
+    shared("Delivery", "CCurl", "COpenSSL", "Values"),
     shared("Rules", "API", "Endpoint", "Values"),
     shared("Stores", "API", "Endpoint", "PostgreSQL", "Rules", "Values"),
     shared("Wire", "API", "Endpoint", "JSON", "Values"),
@@ -170,6 +171,7 @@ let package = Package(
       name: "ServiceClientTests",
       dependencies: ["API", "Endpoint", "ServiceClient", "Values"]
     ),
+    .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "Values"]),
     .testTarget(
       name: "FunctionTests",
       dependencies: (functions.map(\.name)

@@ -27,3 +27,24 @@ static inline long tm_curl_response_code(CURL *handle) {
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &code);
   return code;
 }
+
+/// How many connections the last transfer has opened: 0 when it used a kept one.
+static inline long tm_curl_opened_connections(CURL *handle) {
+  long count = 0;
+  curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &count);
+  return count;
+}
+
+/// The socket of the kept connection; -1 when there is none.
+static inline curl_socket_t tm_curl_kept_socket(CURL *handle) {
+  curl_socket_t kept = CURL_SOCKET_BAD;
+  curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, &kept);
+  return kept;
+}
+
+/// Sets who sees what goes over the wire. Nothing is printed then.
+static inline CURLcode tm_curl_set_observer(CURL *handle, curl_debug_callback observer, void *receiver) {
+  curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, observer);
+  curl_easy_setopt(handle, CURLOPT_DEBUGDATA, receiver);
+  return curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
+}
