@@ -48,3 +48,12 @@ static inline CURLcode tm_curl_set_observer(CURL *handle, curl_debug_callback ob
   curl_easy_setopt(handle, CURLOPT_DEBUGDATA, receiver);
   return curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
 }
+
+/// Sets who opens the sockets, and so sees the addresses that are really connected to.
+static inline CURLcode tm_curl_set_socket_opener(CURL *handle, curl_opensocket_callback opener, void *receiver) {
+  curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, receiver);
+  return curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, opener);
+}
+
+/// The address: `addr` is only the beginning of what is there, so it must not be copied.
+static inline const void *tm_curl_address(const struct curl_sockaddr *address) { return &address->addr; }

@@ -1,0 +1,16 @@
+private import COpenSSL
+
+/// Why a push message or its authorization cannot be made.
+public struct PushFailure: Error, Equatable {
+  /// One sentence. Never quotes a private key.
+  public let message: String
+
+  init(_ message: String) { self.message = message }
+
+  /// A failure of libcrypto, which forgets it: what stays in its queue would be taken for a failure of the
+  /// next TLS connection. The corresponding C function is `ERR_clear_error`.
+  static func libcrypto(_ message: String) -> PushFailure {
+    ERR_clear_error()
+    return PushFailure(message)
+  }
+}
