@@ -21,9 +21,16 @@ unknown_argument() { die "unknown argument '$1' (--help tells what there is)"; }
 # Prints `function service workers nice queue` for every pool.
 pools() { grep -v '^[[:space:]]*\(#\|$\)' "$root/scripts/pools"; }
 
-# Prints the name of every executable: the functions, and the tools that an operator or a script runs.
+# --- the table of jobs ---
+
+# Prints `job service` for every job that cron starts.
+cron_jobs() { sed -n 's|^[^#].*/run-job \([a-z]*\) \([a-z-]*\).*|\2 \1|p' "$root/scripts/crontab"; }
+
+# Prints the name of every executable: the functions, the jobs, and the tools that an operator or a script
+# runs.
 executables() {
   pools | cut -d' ' -f1
+  cron_jobs | cut -d' ' -f1 | sort -u
   printf '%s\n' migrate create-admin describe-endpoints
 }
 
@@ -79,7 +86,7 @@ reachable() { ! is_root || runuser -u nobody -- test -x "$1"; }
 # As root: nginx as www-data, PostgreSQL as postgres, and each service's functions as a system user of
 # their own, so that none can read another's memory or call the database as another. Otherwise everything
 # runs as whoever calls.
-services=(user auth task health)
+services=(user auth task notification health)
 if is_root; then
   functions_group=task-functions
   nginx_user=www-data

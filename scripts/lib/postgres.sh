@@ -59,7 +59,7 @@ EOF
   {
     local user role service
     for user in "$postgres_user" "$caller"; do
-      for role in postgres user_db_owner task_db_owner; do
+      for role in postgres user_db_owner task_db_owner notification_db_owner; do
         printf 'task-management "%s" %s\n' "$user" "$role"
       done
     done

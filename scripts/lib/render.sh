@@ -4,6 +4,9 @@
 # Settings that go to the functions as they are.
 function_settings=(JWT_ISSUER JWT_AUDIENCE ACCESS_TOKEN_SECONDS REFRESH_TOKEN_SECONDS REFRESH_GRACE_SECONDS
   BCRYPT_COST SIGN_UP REQUEST_DEADLINE_MS LOG_LEVEL LOG_MAX_BYTES MAX_REQUESTS)
+# The same, of one service each.
+reminder_settings=(REMINDER_LEAD_TIMES REMINDER_MAX_AGE_SECONDS HOLD_SECONDS)
+mail_settings=(MAIL_CA_FILE MAIL_TLS HOLD_SECONDS DELIVERY_WORKERS DELIVERY_MAX_ATTEMPTS DELIVERY_MAX_AGE_SECONDS)
 
 read_settings() {
   local offset=${PORT_OFFSET:-0}
@@ -15,6 +18,8 @@ read_settings() {
   port_user=$((8081 + offset))
   port_auth=$((8082 + offset))
   port_task=$((8083 + offset))
+  port_notification=$((8084 + offset))
+  port_mail=$((8025 + offset))
   port_grpc_all=$((50050 + offset))
   port_grpc_user=$((50051 + offset))
   port_grpc_auth=$((50052 + offset))
@@ -32,64 +37,97 @@ read_settings() {
   keys_file=${JWT_KEYS_FILE:-$state/secrets/jwt-keys.json}
 
   private_cluster=1
-  if [[ ${DATABASE_URL_USER:-} || ${DATABASE_URL_TASK:-} ]]; then
-    [[ ${DATABASE_URL_USER:-} && ${DATABASE_URL_TASK:-} ]] ||
-      die "set both DATABASE_URL_USER and DATABASE_URL_TASK, or none of them"
+  if [[ ${DATABASE_URL_USER:-} || ${DATABASE_URL_TASK:-} || ${DATABASE_URL_NOTIFICATION:-} ]]; then
+    [[ ${DATABASE_URL_USER:-} && ${DATABASE_URL_TASK:-} && ${DATABASE_URL_NOTIFICATION:-} ]] ||
+      die "set DATABASE_URL_USER, DATABASE_URL_TASK and DATABASE_URL_NOTIFICATION, or none of them"
     private_cluster=
+  fi
+
+  cron=on
+  [[ ${CRON:-on} != off ]] || cron=off
+  # Without a mail server of the operator's, a sink of our own, so that a newcomer sees the mail.
+  mail_sink=
+  smtp_url=${SMTP_URL:-}
+  if [[ ! $smtp_url ]]; then
+    mail_sink=1
+    smtp_url=smtp://127.0.0.1:$port_mail
   fi
 }
 
-# database_url NAME: the URL with which a service, `health_user`, `health_task` or an owner connects.
+# database_url NAME: the URL with which a service, `health_<database>` or an owner connects.
 database_url() {
   if [[ $private_cluster ]]; then
     case $1 in
       user) private_url user_service user_db ;;
       auth) private_url auth_service user_db ;;
       task) private_url task_service task_db ;;
+      notification) private_url notification_service notification_db ;;
       health_user) private_url health user_db ;;
       health_task) private_url health task_db ;;
+      health_notification) private_url health notification_db ;;
       user_owner) private_url user_db_owner user_db ;;
       task_owner) private_url task_db_owner task_db ;;
+      notification_owner) private_url notification_db_owner notification_db ;;
     esac
   else
     case $1 in
       user | auth | health_user) printf '%s\n' "$DATABASE_URL_USER" ;;
       task | health_task) printf '%s\n' "$DATABASE_URL_TASK" ;;
+      notification | health_notification) printf '%s\n' "$DATABASE_URL_NOTIFICATION" ;;
       user_owner) printf '%s\n' "${DATABASE_URL_USER_OWNER:-$DATABASE_URL_USER}" ;;
       task_owner) printf '%s\n' "${DATABASE_URL_TASK_OWNER:-$DATABASE_URL_TASK}" ;;
+      notification_owner) printf '%s\n' "${DATABASE_URL_NOTIFICATION_OWNER:-$DATABASE_URL_NOTIFICATION}" ;;
     esac
   fi
 }
 
-# Prints the environment of a service's functions, NAME=VALUE lines.
+# Prints the environment of a service's functions and jobs, NAME=VALUE lines.
 service_environment() {
-  local name
+  local name settings=("${function_settings[@]}")
   case $1 in
     health)
       printf 'DATABASE_URL_USER=%s\n' "$(database_url health_user)"
       printf 'DATABASE_URL_TASK=%s\n' "$(database_url health_task)"
+      printf 'DATABASE_URL_NOTIFICATION=%s\n' "$(database_url health_notification)"
       ;;
     *) printf 'DATABASE_URL=%s\n' "$(database_url "$1")" ;;
   esac
   [[ $1 == health ]] || printf 'JWT_KEYS_FILE=%s\n' "$keys_file"
-  if [[ $1 == task ]]; then
+  if [[ $1 == task || $1 == notification ]]; then
     printf 'USER_SERVICE_URL=%s\n' "${USER_SERVICE_URL:-http://$grpc_host:$port_grpc_user}"
     printf 'BREAKER_DIR=%s\n' "$state/breakers"
   fi
+  case $1 in
+    task)
+      printf 'NOTIFICATION_SERVICE_URL=%s\n' \
+        "${NOTIFICATION_SERVICE_URL:-http://$grpc_host:$port_grpc_notification}"
+      settings+=("${reminder_settings[@]}")
+      ;;
+    notification)
+      # It may hold a password, so no other service has it.
+      printf 'SMTP_URL=%s\n' "$smtp_url"
+      printf 'MAIL_FROM=%s\n' "${MAIL_FROM:-Task Management <tasks@localhost.localdomain>}"
+      settings+=("${mail_settings[@]}")
+      ;;
+  esac
   # A page of tasks is some hundred short texts, freed together: more than malloc would keep at hand.
   printf 'GLIBC_TUNABLES=glibc.malloc.tcache_count=512\n'
-  for name in "${function_settings[@]}"; do
+  for name in "${settings[@]}"; do
     [[ -z ${!name:-} ]] || printf '%s=%s\n' "$name" "${!name}"
   done
 }
 
 check_ports() {
-  /usr/bin/python3 - "$listen_address" "$port_all" "$port_user" "$port_auth" "$port_task" \
-    "$port_grpc_all" "$port_grpc_user" "$port_grpc_auth" "$port_grpc_task" "$port_grpc_notification" <<'EOF' ||
+  local port places=()
+  for port in "$port_all" "$port_user" "$port_auth" "$port_task" "$port_notification" \
+    "$port_grpc_all" "$port_grpc_user" "$port_grpc_auth" "$port_grpc_task" "$port_grpc_notification"; do
+    places+=("$listen_address" "$port")
+  done
+  [[ ! $mail_sink ]] || places+=(127.0.0.1 "$port_mail")
+  /usr/bin/python3 - "${places[@]}" <<'EOF' ||
 import socket, sys
-address, *ports = sys.argv[1:]
 failed = False
-for port in ports:
+for address, port in zip(sys.argv[1::2], sys.argv[2::2]):
     probe = socket.socket()
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -117,8 +155,8 @@ prepare_state() {
   nginx_group=$(id -gn "$nginx_user")
 
   touch "$state/.task-management" # scripts/stop --purge looks for it
-  install -d -m 711 "$state" "$state/nginx" "$state/sockets" "$state/functions"
-  install -d -m 700 "$state/env" "$state/supervisor"
+  install -d -m 711 "$state" "$state/nginx" "$state/sockets" "$state/functions" "$state/env"
+  install -d -m 700 "$state/supervisor"
   install -d -m 755 "$state/migrations"
   install -d -m 750 -g "$functions_group" "$state/secrets"
   # What the processes of all services know of each other's state.
@@ -129,7 +167,7 @@ prepare_state() {
     user=$(user_of "$service")
     install -d -m 750 -o "$user" -g "$(id -gn "$user")" "$state/logs/$service"
   done
-  for name in nginx-{error,access}.log {nginx,postgres,initdb}.out supervisord.log $(worker_outputs); do
+  for name in nginx-{error,access}.log {nginx,postgres,initdb,cron,mail-sink}.out supervisord.log $(worker_outputs); do
     [[ -e $state/logs/$name ]] || install -m 600 /dev/null "$state/logs/$name"
   done
   # nginx does not bound its logs itself.
@@ -150,7 +188,13 @@ prepare_state() {
     copy_if_changed "$functions_source/migrate" "$state/functions/migrate" 755
   fi
   copy_if_changed "$library/pool_keeper.py" "$state/supervisor/pool_keeper.py" 644
-  for name in user_db task_db; do
+  copy_if_changed "$library/cron.py" "$state/supervisor/cron.py" 644
+  copy_if_changed "$library/run-job" "$state/run-job" 755
+  if [[ $mail_sink ]]; then
+    user=$(user_of notification)
+    install -d -m 700 -o "$user" -g "$(id -gn "$user")" "$state/mail" "$state/mail"/{tmp,new,cur}
+  fi
+  for name in user_db task_db notification_db; do
     rm -rf "$state/migrations/$name"
     mkdir "$state/migrations/$name"
     if compgen -G "$root/Shared/Migrations/$name/*.sql" >/dev/null; then
@@ -222,6 +266,8 @@ supervisor_environment() {
     # supervisord's parser knows quotes but no way to escape them.
     case $value in
       *[\"\'\\]*) die "$name must not contain quotes or backslashes (in a URL, percent-encode them)" ;;
+      # …and takes these for the start of a comment, inside of quotes too.
+      *[[:space:]][\;#]*) die "$name must not contain a semicolon or a number sign after a space" ;;
     esac
     all+="${all:+,}$name=\"${value//%/%%}\""
   done
@@ -237,11 +283,17 @@ render_supervisor() (
     service_environment "$service" >"$state/env/$service.lines"
     environment=$(supervisor_environment <"$state/env/$service.lines")
     environments[$service]=$environment
-    # The same for a shell, to run a function by hand.
+    # The same for bash: for jobs, which read it as the service's user (nobody else can), and to run a function
+    # by hand.
     while IFS= read -r line; do
       printf '%s=%q\n' "${line%%=*}" "${line#*=}"
-    done <"$state/env/$service.lines" >"$state/env/$service.env"
+    done <"$state/env/$service.lines" >"$state/env/$service.env.new"
     rm "$state/env/$service.lines"
+    if is_root; then
+      chgrp "$(id -gn "$(user_of "$service")")" "$state/env/$service.env.new"
+      chmod 640 "$state/env/$service.env.new"
+    fi
+    mv "$state/env/$service.env.new" "$state/env/$service.env"
   done
   ! is_root || socket_owner="socket_owner=root:$socket_group"
 
@@ -271,8 +323,9 @@ supervisor.rpcinterface_factory=pool_keeper:make_pool_keeper
 [supervisorctl]
 serverurl=unix://$state/supervisor.sock
 
-; Started by scripts/run in this order: postgres, pools, nginx. Ended from the highest priority down:
-; nginx finishes what it has in hand, then the workers end, then PostgreSQL.
+; Started by scripts/run in this order: postgres, mail-sink, pools, nginx, cron. Ended from the highest priority
+; down: cron with its jobs, which call functions; nginx finishes what it has in hand, then the workers end, then
+; who they speak to.
 
 [program:nginx]
 command=/usr/sbin/nginx -c $state/nginx/nginx.conf -e $state/logs/nginx-error.log -g "daemon off;"
@@ -305,6 +358,45 @@ stopwaitsecs=60
 redirect_stderr=true
 stdout_logfile=$state/logs/postgres.out
 stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=1
+EOF
+    fi
+
+    if [[ $mail_sink ]]; then
+      cat <<EOF
+
+; Delivers nothing: what is sent lands in a Maildir. Only this host reaches it.
+[program:mail-sink]
+command=/usr/bin/python3 -I -m aiosmtpd -n -l 127.0.0.1:$port_mail -c aiosmtpd.handlers.Mailbox $state/mail
+$(! is_root || say "user=$(user_of notification)")
+priority=200
+autostart=false
+autorestart=true
+startsecs=0
+stopsignal=TERM
+stopwaitsecs=5
+redirect_stderr=true
+stdout_logfile=$state/logs/mail-sink.out
+stdout_logfile_maxbytes=1MB
+stdout_logfile_backups=0
+EOF
+    fi
+
+    if [[ $cron == on ]]; then
+      # As root, because each line has its user.
+      cat <<EOF
+
+[program:cron]
+command=/usr/bin/python3 -I $state/supervisor/cron.py $state/crontab
+priority=950
+autostart=false
+autorestart=true
+startsecs=0
+stopsignal=TERM
+stopwaitsecs=15
+redirect_stderr=true
+stdout_logfile=$state/logs/cron.out
+stdout_logfile_maxbytes=1MB
 stdout_logfile_backups=1
 EOF
     fi
@@ -343,6 +435,20 @@ EOF
   mv "$state/supervisord.conf.new" "$state/supervisord.conf"
 )
 
+# The jobs and their times, also in the form of /etc/cron.d. It holds no secrets, and cron accepts only what
+# nobody but root can write.
+render_crontab() {
+  local file=$state/crontab service
+  local fill_in=(-e "s|@STATE@|$state|g")
+  for service in "${services[@]}"; do
+    fill_in+=(-e "s|@USER_${service^^}@|$(user_of "$service")|g")
+  done
+  sed "${fill_in[@]}" "$root/scripts/crontab" >"$file.new"
+  chmod 644 "$file.new"
+  mv "$file.new" "$file"
+  /usr/bin/python3 -I "$state/supervisor/cron.py" --check "$file" || die "the jobs in scripts/crontab are not right"
+}
+
 render_nginx() {
   local file user='' max_files=65536
   ! is_root || user="user $nginx_user;"
@@ -353,6 +459,7 @@ render_nginx() {
       -e "s|@LISTEN@|$listen_address|g" -e "s|@RATE_LIMIT@|$rate_limit|g" \
       -e "s|@PORT_ALL@|$port_all|g" -e "s|@PORT_USER@|$port_user|g" \
       -e "s|@PORT_AUTH@|$port_auth|g" -e "s|@PORT_TASK@|$port_task|g" \
+      -e "s|@PORT_NOTIFICATION@|$port_notification|g" \
       -e "s|@PORT_GRPC_ALL@|$port_grpc_all|g" -e "s|@PORT_GRPC_USER@|$port_grpc_user|g" \
       -e "s|@PORT_GRPC_AUTH@|$port_grpc_auth|g" -e "s|@PORT_GRPC_TASK@|$port_grpc_task|g" \
       -e "s|@PORT_GRPC_NOTIFICATION@|$port_grpc_notification|g" \
@@ -376,7 +483,7 @@ supervisor_answers() { [[ -S $state/supervisor.sock ]] && supervisor_pid; }
 migrate() {
   local name
   say "Migrating the databases…"
-  for name in user task; do
+  for name in user task notification; do
     DATABASE_URL=$(database_url "${name}_owner") \
       run_as "$postgres_user" "$state/functions/migrate" "$state/migrations/${name}_db" ||
       die "the migration of ${name}_db failed"

@@ -6,8 +6,8 @@ stop_everything() {
   if pid=$(supervisor_pid); then
     say "Stopping…"
     kill -TERM "$pid" 2>/dev/null || true
-    # nginx has 10 s, the workers 15, PostgreSQL 60.
-    wait_until 90 gone "$pid" || die "supervisord (pid $pid) does not end; see $state/logs/supervisord.log"
+    # cron and its jobs have 15 s, nginx 10, the workers 15, the mail sink 5, PostgreSQL 60.
+    wait_until 110 gone "$pid" || die "supervisord (pid $pid) does not end; see $state/logs/supervisord.log"
   fi
   end_leftovers
   rm -f "$state/address" "$state/supervisord.pid"
@@ -31,7 +31,16 @@ end_leftovers() {
 
 # Prints `PID SIGNAL` lines in the order of ending.
 leftovers() {
-  local pid file
+  local pid file pythons=()
+  for file in /proc/[0-9]*/exe; do
+    if [[ $(readlink "$file" 2>/dev/null) == /usr/bin/python3* ]]; then
+      pid=${file#/proc/}
+      pythons+=("${pid%/exe}")
+    fi
+  done
+  for pid in "${pythons[@]}"; do
+    ! is_argument_of "$pid" "$state/supervisor/cron.py" || say "$pid TERM"
+  done
   pid=$(cat "$state/nginx/nginx.pid" 2>/dev/null) &&
     grep -qaF "$state/nginx/nginx.conf" "/proc/$pid/cmdline" 2>/dev/null && say "$pid QUIT"
   for file in /proc/[0-9]*/exe; do
@@ -39,6 +48,9 @@ leftovers() {
       pid=${file#/proc/}
       say "${pid%/exe} TERM"
     fi
+  done
+  for pid in "${pythons[@]}"; do
+    ! is_argument_of "$pid" "$state/mail" || ! is_argument_of "$pid" aiosmtpd || say "$pid TERM"
   done
   pid=$(head -n 1 "$state/postgres/postmaster.pid" 2>/dev/null) &&
     is_argument_of "$pid" "$state/postgres" && say "$pid INT"
