@@ -28,9 +28,20 @@ let functions: [Function] = [
   .init("ListTasks", in: "Task"),
   .init("ListUserTasks", in: "Task", uses: ["ServiceClient"]),
 
+  .init("SendEmail", in: "Notification", uses: ["Outbox"]),
+  .init("SendTaskReminder", in: "Notification", uses: ["ServiceClient"]),
+  .init("GetNotification", in: "Notification"),
+  .init("ListNotifications", in: "Notification"),
+
   .init("Health", in: "Operations"),
   .init("CheckHealth", in: "Operations"),
   .init("ReflectServer", in: "Operations", uses: ["Contract", "RPCStreams"]),
+]
+
+// What cron starts.
+let jobs: [Function] = [
+  .init("DispatchReminders", in: "Jobs", uses: ["Jobs", "ServiceClient"]),
+  .init("DeliverNotifications", in: "Jobs", uses: ["Jobs", "Outbox"]),
 ]
 
 // What an operator runs by hand or a script runs for them: executables that serve no requests.
@@ -106,7 +117,7 @@ func system(_ name: String) -> Target {
 
 let package = Package(
   name: "task-management",
-  products: (functions + tools).map(\.product),
+  products: (functions + jobs + tools).map(\.product),
   dependencies: [
     .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0", traits: [])
   ],
@@ -126,7 +137,7 @@ let package = Package(
     shared("PostgreSQL", "CPostgreSQL", "Values"),
     shared("Passwords", "CCrypt"),
     shared("Tokens", "COpenSSL", "JSON", "Values"),
-    shared("Migrations", "PostgreSQL", "Values", exclude: ["user_db", "task_db"]),
+    shared("Migrations", "PostgreSQL", "Values", exclude: ["user_db", "task_db", "notification_db"]),
     shared(
       "API",
       "Values",
@@ -155,6 +166,31 @@ let package = Package(
       "Values",
       "Wire"
     ),
+    shared(
+      "Outbox",
+      "API",
+      "Delivery",
+      "Endpoint",
+      "JSON",
+      "Rules",
+      "ServiceClient",
+      "Serving",
+      "Stores",
+      "Telemetry",
+      "Values"
+    ),
+    shared(
+      "Jobs",
+      "API",
+      "Endpoint",
+      "JSON",
+      "Rules",
+      "ServiceClient",
+      "Serving",
+      "Stores",
+      "Telemetry",
+      "Values"
+    ),
 
     .testTarget(name: "ValuesTests", dependencies: ["Values"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
@@ -176,12 +212,12 @@ let package = Package(
       name: "FunctionTests",
       dependencies: (functions.map(\.name)
         + [
-          "API", "Contract", "Endpoint", "JSON", "Migrations", "Passwords", "PostgreSQL", "Rules",
-          "ServiceClient", "Serving", "Stores", "Tokens", "Values", "Wire",
+          "API", "Contract", "Endpoint", "JSON", "Jobs", "Migrations", "Outbox", "Passwords",
+          "PostgreSQL", "Rules", "ServiceClient", "Serving", "Stores", "Tokens", "Values", "Wire",
         ])
         .map { .byName(name: $0) }
     ),
-  ] + (functions + tools).map(\.target)
+  ] + (functions + jobs + tools).map(\.target)
 )
 
 for target in package.targets where target.type != .system {

@@ -26,4 +26,14 @@ public enum Bounds {
   public static let pageToken = 0...512
   /// How often a filter may be repeated.
   public static let filterValues = 20
+  /// Characters of an address that mail is sent to. Source: RFC 5321 §4.5.3.1.3, without the brackets.
+  public static let recipient = 1...254
+  /// Characters of the subject of a notification.
+  public static let subject = 1...255
+  /// Characters of the text of an e-mail.
+  public static let mailBody = 1...10_000
+  /// How long before the due date a reminder may be meant to go out, in minutes: up to four weeks.
+  public static let leadMinutes = 0...40_320
+  /// Reminders of one task.
+  public static let reminders = 10
 }

@@ -81,3 +81,23 @@ extension TaskPriority: NamedEnum {
     }
   }
 }
+
+extension NotificationType: NamedEnum {
+  /// The contract's name.
+  public var name: String {
+    switch self {
+    case .email: "EMAIL"
+    case .push: "PUSH"
+    case .unspecified, .UNRECOGNIZED: ""
+    }
+  }
+
+  /// The value of the contract's name.
+  public init?(name: String) {
+    switch name {
+    case "EMAIL": self = .email
+    case "PUSH": self = .push
+    default: return nil
+    }
+  }
+}

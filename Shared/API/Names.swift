@@ -39,3 +39,11 @@ public typealias HealthCheckRequest = Grpc_Health_V1_HealthCheckRequest
 public typealias HealthCheckResponse = Grpc_Health_V1_HealthCheckResponse
 public typealias ReflectionRequest = Grpc_Reflection_V1_ServerReflectionRequest
 public typealias ReflectionResponse = Grpc_Reflection_V1_ServerReflectionResponse
+
+public typealias NotificationType = Notification_V1_NotificationType
+public typealias NotificationMessage = Notification_V1_Notification
+public typealias SendEmailRequest = Notification_V1_SendEmailRequest
+public typealias SendTaskReminderRequest = Notification_V1_SendTaskReminderRequest
+public typealias GetNotificationRequest = Notification_V1_GetNotificationRequest
+public typealias ListNotificationsRequest = Notification_V1_ListNotificationsRequest
+public typealias ListNotificationsResponse = Notification_V1_ListNotificationsResponse

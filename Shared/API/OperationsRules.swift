@@ -7,7 +7,7 @@ extension ReflectionResponse: RuledMessage {}
 
 extension ProbeRequest: RuledMessage {
   /// The services that can be asked for.
-  public static let services = ["user", "auth", "task"]
+  public static let services = ["user", "auth", "task", "notification"]
 
   /// What to look at.
   public static var rules: [FieldRule] {

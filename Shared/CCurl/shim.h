@@ -1,4 +1,4 @@
-// libcurl (Debian: libcurl4-openssl-dev): HTTP/2 to the gRPC ports of the other services. Swift cannot call
+// libcurl (Debian: libcurl4-openssl-dev): HTTP/2 to the gRPC ports of the other services, SMTP, Web Push. Swift cannot call
 // functions with variable arguments, so curl_easy_setopt and curl_easy_getinfo are wrapped by type.
 #pragma once
 #include <curl/curl.h>

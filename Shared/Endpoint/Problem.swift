@@ -19,11 +19,13 @@ public struct Problem: Error, Equatable {
     case notFound = "NOT_FOUND"
     case userNotFound = "USER_NOT_FOUND"
     case taskNotFound = "TASK_NOT_FOUND"
+    case notificationNotFound = "NOTIFICATION_NOT_FOUND"
     case methodNotAllowed = "METHOD_NOT_ALLOWED"
     case unsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
     case payloadTooLarge = "PAYLOAD_TOO_LARGE"
     case malformedMessage = "MALFORMED_MESSAGE"
     case unsupportedEncoding = "UNSUPPORTED_ENCODING"
+    case contactUnknown = "CONTACT_UNKNOWN"
     case usernameTaken = "USERNAME_TAKEN"
     case emailTaken = "EMAIL_TAKEN"
     case invalidTransition = "INVALID_TRANSITION"
@@ -76,6 +78,12 @@ public struct Problem: Error, Equatable {
 
   /// No such task, or none that this caller may know of.
   public static let taskNotFound = Problem(.taskNotFound, "there is no such task")
+
+  /// No such notification, or none that this caller may know of.
+  public static let notificationNotFound = Problem(
+    .notificationNotFound,
+    "there is no such notification"
+  )
 
   /// Somebody else was quicker.
   public static func changed(_ what: String, since version: Int64) -> Problem {

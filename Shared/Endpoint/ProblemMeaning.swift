@@ -17,11 +17,13 @@ extension Problem.Code {
     case .notFound: "There is nothing here"
     case .userNotFound: "There is no such user, or none that you may know of"
     case .taskNotFound: "There is no such task, or none that you may know of"
+    case .notificationNotFound: "There is no such notification, or none that you may know of"
     case .methodNotAllowed: "This path does not allow that method"
     case .unsupportedMediaType: "The body must be application/json"
     case .payloadTooLarge: "The body is larger than 1 MiB"
     case .malformedMessage: "The body is not one whole gRPC message"
     case .unsupportedEncoding: "The message is compressed in a way that is not understood"
+    case .contactUnknown: "How to reach the user is not known yet: try again later"
     case .usernameTaken: "Somebody has this user name"
     case .emailTaken: "Somebody has this e-mail address"
     case .invalidTransition:

@@ -5,6 +5,11 @@ import JSON
 extension Document {
   func responses(_ function: FunctionDescription, _ method: String) -> JSONValue {
     var responses: [(name: String, value: JSONValue)] = [success(function, method)]
+    if function.creates, function.maybePending {
+      responses.append(
+        ("202", success(function, method, "It is written down and will be done.").value)
+      )
+    }
     if method == "GET", isResource(function.response.type) {
       responses.append(
         (
@@ -23,7 +28,7 @@ extension Document {
     return .object(JSONObject(responses))
   }
 
-  func success(_ function: FunctionDescription, _ method: String) -> (
+  func success(_ function: FunctionDescription, _ method: String, _ text: String? = nil) -> (
     name: String, value: JSONValue
   ) {
     let type = function.response.type
@@ -36,7 +41,10 @@ extension Document {
     let isList = schemas.fields(of: type).contains { $0.field.name == "next_page_token" }
     if isList { headers.append("Link") }
     var members: [(name: String, value: JSONValue)] = [
-      ("description", function.creates ? "It has been made." : "The answer."),
+      (
+        "description",
+        .string(text ?? (function.creates ? "It has been made." : "The answer."))
+      ),
       ("headers", Self.references(headers)),
       (
         "content",

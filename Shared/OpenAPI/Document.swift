@@ -31,7 +31,7 @@ public struct Document {
       "info": [
         "title": "Task management",
         "version": "1",
-        "summary": "Users, sign-in and tasks.",
+        "summary": "Users, sign-in, tasks and notifications.",
         "description": .string(Self.introduction),
       ],
       "servers": [["url": "/"]],
@@ -75,7 +75,9 @@ public struct Document {
 
   func tag(of function: FunctionDescription) -> String {
     guard let package = function.rpc?.split(separator: ".").first else { return "health" }
-    return ["user": "users", "auth": "sign-in", "task": "tasks"][package] ?? String(package)
+    return ["user": "users", "auth": "sign-in", "task": "tasks", "notification": "notifications"][
+      package
+    ] ?? String(package)
   }
 
   private var components: JSONValue {

@@ -27,6 +27,8 @@ public struct FunctionDescription {
   let methods: [String]
   let path: String
   let creates: Bool
+  /// Whether what it makes may still have to be done when it answers.
+  let maybePending: Bool
   let rpc: String?
   /// `anyone`, `anyone-known-or-not`, `signed-in`, or `nil` when some roles may call.
   let access: String?
@@ -54,6 +56,7 @@ public struct FunctionDescription {
     summary = object["summary"]?.string ?? ""
     methods = object["methods"].texts
     creates = object["creates"]?.string != nil
+    maybePending = object["maybe_pending"] == .bool(true)
     rpc = object["rpc"]?.string
     access = object["access"]?.string
     roles = object["access"].texts

@@ -1,6 +1,9 @@
 public import API
 
 extension TaskStatus {
+  /// Whether there is still something to do.
+  public var isOpen: Bool { self == .pending || self == .inProgress }
+
   /// The statuses from which a task may become this one, itself included.
   public var reachableFrom: [TaskStatus] {
     TaskStatus.allCases.filter { $0.next.contains(self) }

@@ -10,8 +10,8 @@ public import Values
 public final class CircuitBreaker {
   /// Failures in a row that open the circuit.
   public static let threshold: Int64 = 5
-  /// How long it stays open, in microseconds.
-  public static let pauseMicroseconds: Int64 = 2_000_000
+  /// How long it stays open when nothing else is said, in microseconds.
+  public static let usualPauseMicroseconds: Int64 = 2_000_000
 
   private struct State {
     var failures: Int64 = 0
@@ -25,11 +25,15 @@ public final class CircuitBreaker {
   }
 
   private let path: String?
+  private let pauseMicroseconds: Int64
   private var descriptor: Int32 = -1
   private var own = State()
 
   /// A circuit breaker with its state in a file that is made when needed; without one, this process's own.
-  public init(path: String?) { self.path = path }
+  public init(path: String?, pauseMicroseconds: Int64 = CircuitBreaker.usualPauseMicroseconds) {
+    self.path = path
+    self.pauseMicroseconds = pauseMicroseconds
+  }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
@@ -40,8 +44,8 @@ public final class CircuitBreaker {
       guard state.failures >= Self.threshold else { return true }
       // A time further away than any pause is from a clock that has been set back.
       let left = state.openUntil - now.microseconds
-      guard left <= 0 || left > Self.pauseMicroseconds else { return false }
-      state.openUntil = now.microseconds + Self.pauseMicroseconds
+      guard left <= 0 || left > pauseMicroseconds else { return false }
+      state.openUntil = now.microseconds + pauseMicroseconds
       return true
     } ?? true
   }
@@ -53,7 +57,7 @@ public final class CircuitBreaker {
         state = State()
       } else {
         state.failures = min(state.failures + 1, Self.threshold)
-        state.openUntil = now.microseconds + Self.pauseMicroseconds
+        state.openUntil = now.microseconds + pauseMicroseconds
       }
     }
   }

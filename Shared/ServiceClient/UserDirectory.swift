@@ -1,12 +1,13 @@
-import API
+public import API
 public import Endpoint
 public import Values
 
 /// What the User service knows, for services that have the ids of users and nothing else.
 public struct UserDirectory {
-  /// Whether there is such a user.
+  /// What it says of a user.
   public enum Answer: Equatable, Sendable {
-    case exists
+    /// There is; this is what the service says of them.
+    case known(UserMessage)
     case unknown
     /// The User service does not say.
     case silence
@@ -31,23 +32,23 @@ public struct UserDirectory {
     }
     question = { user, context in
       do {
-        let _: UserMessage = try client.call(
+        let user: UserMessage = try client.call(
           "user.v1.UserService/GetUser",
           GetUserRequest.with { $0.id = user.text },
           in: context,
           withinMilliseconds: Self.patienceMilliseconds,
           isRepeatable: true
         )
-        return .exists
+        return .known(user)
       } catch let failure as CallFailure where failure.status == .notFound {
         return .unknown
       } catch {
-        access.report("the User service does not say whether a user exists: \(error)")
+        access.report("the User service says nothing about a user: \(error)")
         return .silence
       }
     }
   }
 
-  /// Whether there is such a user, as far as can be told quickly.
+  /// What can be told of a user quickly.
   public func answer(about user: ID, in context: Context) -> Answer { question(user, context) }
 }

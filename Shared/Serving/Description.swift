@@ -16,6 +16,7 @@ enum Description {
     json.list(F.route.methods) { $0.value($1.rawValue) }
     json.member("path", F.route.path)
     json.member("creates", F.route.creates)
+    json.member("maybe_pending", F.Response.maybePending)
     json.member("rpc", F.route.rpc)
     json.member("streams", F.route.streams)
     json.name("access")

@@ -15,6 +15,9 @@ public final class Resources {
   /// The function's one database.
   public let database: Database
 
+  /// How long before a task's due date its owner is reminded.
+  public let leads: LeadTimes
+
   let keyRing: KeyRingFile
   private let clock: () -> Instant
 
@@ -25,6 +28,7 @@ public final class Resources {
     function: String,
     settings: Settings,
     needsDatabase: Bool = true,
+    statementTimeoutMilliseconds: Int? = nil,
     clock: @escaping () -> Instant = Clock.now
   ) throws {
     self.settings = settings
@@ -44,7 +48,8 @@ public final class Resources {
       url: needsDatabase ? try settings.required("DATABASE_URL") : "",
       options: Database.Options(
         applicationName: function,
-        statementTimeoutMilliseconds: try settings.deadlineMilliseconds,
+        statementTimeoutMilliseconds: try statementTimeoutMilliseconds
+          ?? settings.deadlineMilliseconds,
         preparesStatements: try settings.choice(
           "PREPARED_STATEMENTS",
           ["on", "off"],
@@ -52,6 +57,7 @@ public final class Resources {
         ) == "on"
       )
     )
+    leads = try settings.leadTimes
     keyRing = KeyRingFile(path: settings.text("JWT_KEYS_FILE") ?? "") { message in
       log.write(.error, at: clock(), message: message)
     }
@@ -71,6 +77,7 @@ public final class Resources {
       return Readiness([
         ("user_db", ["user", "auth"], try database("DATABASE_URL_USER")),
         ("task_db", ["task"], try database("DATABASE_URL_TASK")),
+        ("notification_db", ["notification"], try database("DATABASE_URL_NOTIFICATION")),
       ])
     }
   }
@@ -78,8 +85,28 @@ public final class Resources {
   /// The time.
   public var now: Instant { clock() }
 
+  /// Gives the statements that follow so many milliseconds, outside of a request.
+  public func allowDatabase(milliseconds: Int) {
+    database.deadline = Deadline(millisecondsFromNow: milliseconds)
+  }
+
+  /// The time of the database's host.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func databaseTime() throws -> Instant {
+    let times = try database.read(Query("SELECT now()")) { try $0.instant(0) }
+    guard let time = times.first else { throw DatabaseError.unexpectedValue("no row") }
+    return time
+  }
+
   /// The tasks.
-  public var tasks: TaskStore { TaskStore(database: database) }
+  public var tasks: TaskStore { TaskStore(database: database, leads: leads) }
+  /// The reminders of tasks.
+  public var reminders: ReminderStore { ReminderStore(database: database) }
+  /// The notifications.
+  public var notifications: NotificationStore { NotificationStore(database: database) }
+  /// How to reach the users.
+  public var contacts: ContactStore { ContactStore(database: database) }
   /// The users.
   public var users: UserStore { UserStore(database: database) }
   /// The sessions.

@@ -143,15 +143,18 @@ public enum Serving {
 
   /// Ends a process that cannot work, saying why.
   public static func fail(_ name: String, _ error: any Error) -> Never {
-    let reason =
-      switch error {
-      case let error as Settings.Invalid: error.message
-      case let error as Worker.Failure: error.message
-      case let error as Once.Failure: error.message
-      default: Problem(any: error).cause ?? Problem(any: error).message
-      }
-    StandardStreams.complain("\(name): \(reason)")
+    StandardStreams.complain("\(name): \(reason(of: error))")
     exit(78)
+  }
+
+  /// What an error says to an operator.
+  public static func reason(of error: any Error) -> String {
+    switch error {
+    case let error as Settings.Invalid: error.message
+    case let error as Worker.Failure: error.message
+    case let error as Once.Failure: error.message
+    default: Problem(any: error).cause ?? Problem(any: error).message
+    }
   }
 
   private static func help<F: Function>(_ name: String, _ function: F.Type) -> String {

@@ -1,4 +1,5 @@
 import Glibc
+public import Rules
 public import Telemetry
 
 /// What the environment says. Every setting has a default but for the database and the key ring.
@@ -89,5 +90,22 @@ public struct Settings: Sendable {
       let name = try choice("LOG_LEVEL", names, default: "info")
       return Log.Level.allCases.first { $0.name == name } ?? .info
     }
+  }
+
+  /// How long before a task's due date its owner is reminded.
+  public var leadTimes: LeadTimes {
+    get throws {
+      guard let text = text("REMINDER_LEAD_TIMES") else { return .usual }
+      do {
+        return try LeadTimes(text == "none" ? "" : text)
+      } catch let error as LeadTimes.Malformed {
+        throw Invalid(message: "REMINDER_LEAD_TIMES: \(error.message)")
+      }
+    }
+  }
+
+  /// How long a process may hold what it has taken to send, in seconds, before another one takes it over.
+  public var holdSeconds: Int {
+    get throws { try integer("HOLD_SECONDS", default: 300, in: 5...3600) }
   }
 }

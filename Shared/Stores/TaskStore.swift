@@ -13,9 +13,14 @@ public struct TaskStore {
   private static let listSQL: SQL = "SELECT " + columns + " FROM tasks"
 
   private let database: Database
+  /// How long before its due date a task is looked at for its first reminder, in minutes; `nil` for never.
+  private let firstLeadMinutes: Int64?
 
-  /// The tasks of a database.
-  public init(database: Database) { self.database = database }
+  /// The tasks of a database, and how long before they are due their owners are reminded.
+  public init(database: Database, leads: LeadTimes = .usual) {
+    self.database = database
+    firstLeadMinutes = leads.minutes.first.map(Int64.init)
+  }
 
   /// Adds a task.
   ///
@@ -23,8 +28,9 @@ public struct TaskStore {
   public func insert(_ draft: TaskDraft, id: ID, at now: Instant) throws -> TaskMessage {
     let query = Query(
       """
-      INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+      INSERT INTO tasks
+        (id, title, description, status, priority, user_id, due_date, created_at, updated_at, next_reminder_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
       """,
       .text(id.text),
       .text(draft.title),
@@ -33,10 +39,18 @@ public struct TaskStore {
       .text(draft.priority.name),
       .text(draft.userID),
       .microseconds(draft.dueDate?.microseconds),
-      .microseconds(now.microseconds)
+      .microseconds(now.microseconds),
+      .microseconds(firstReminder(of: draft, at: now)?.microseconds)
     )
     _ = try database.write(query)
     return TaskMessage(draft, id: id, at: now)
+  }
+
+  /// When a new task is to be looked at for reminders. Nobody is reminded of what was due before it was written down.
+  private func firstReminder(of draft: TaskDraft, at now: Instant) -> Instant? {
+    guard let dueDate = draft.dueDate, dueDate > now, draft.status.isOpen, let firstLeadMinutes
+    else { return nil }
+    return dueDate.adding(seconds: -60 * firstLeadMinutes)
   }
 
   /// One task, if there is one and it is the owner's (anybody's when `owner` is `nil`).
@@ -62,7 +76,7 @@ public struct TaskStore {
     owner: String?,
     at now: Instant
   ) throws -> TaskMessage {
-    let query = Self.updateQuery(id, changes, owner, now)
+    let query = updateQuery(id, changes, owner, now)
     for _ in 0..<3 {
       if let task = try database.write(query, map: TaskMessage.init(row:)).first { return task }
       // Nothing matched: find out why.
@@ -82,7 +96,7 @@ public struct TaskStore {
     throw Problem.unavailable(cause: "task \(id) changed between three attempts")
   }
 
-  private static func updateQuery(
+  private func updateQuery(
     _ id: ID,
     _ changes: TaskChanges,
     _ owner: String?,
@@ -97,12 +111,23 @@ public struct TaskStore {
     if let description = changes.description {
       query.sql += ", description = " + query.bind(.optionalText(description))
     }
-    if let status = changes.status { query.sql += ", status = " + query.bind(.text(status.name)) }
+    var (dueDate, status): (SQL, SQL) = ("due_date", "status")
+    if let new = changes.status {
+      status = query.bind(.text(new.name)) + "::task_status"
+      query.sql += ", status = " + status
+    }
     if let priority = changes.priority {
       query.sql += ", priority = " + query.bind(.text(priority.name))
     }
-    if let dueDate = changes.dueDate {
-      query.sql += ", due_date = " + query.bind(.microseconds(dueDate?.microseconds))
+    if let new = changes.dueDate {
+      dueDate = query.bind(.microseconds(new?.microseconds)) + "::timestamptz"
+      query.sql += ", due_date = " + dueDate
+    }
+    if changes.status != nil || changes.dueDate != nil, let firstLeadMinutes {
+      // As for a new task. What has gone out already is known to the reminders.
+      query.sql += ", next_reminder_at = CASE WHEN " + dueDate + " > $2 AND " + status
+      query.sql += " IN ('PENDING', 'IN_PROGRESS') THEN " + dueDate + " - "
+      query.sql += query.bind(.integer(firstLeadMinutes)) + " * interval '1 minute' END"
     }
     if let userID = changes.userID { query.sql += ", user_id = " + query.bind(.text(userID)) }
     query.sql += " WHERE id = $1"
@@ -114,7 +139,7 @@ public struct TaskStore {
       let sources = query.bind(.texts(status.reachableFrom.map(\.name)))
       query.sql += " AND status = ANY (" + sources + "::task_status[])"
     }
-    query.sql += " RETURNING " + columns
+    query.sql += " RETURNING " + Self.columns
     return query
   }
 

@@ -17,7 +17,7 @@ public struct HTTPReply {
     self.body = body
   }
 
-  /// The answer for a message: 200, 201 with `Location`, 204 or 304 with `ETag`.
+  /// The answer for a message: 200, 201 or 202 with `Location`, 204 or 304 with `ETag`.
   public init(_ message: some ResponseMessage, to request: HTTPRequest, route: Route) {
     if let check = request.check, let validation = message as? ValidateTokenResponse {
       self.init(validation, for: check)
@@ -45,7 +45,8 @@ public struct HTTPReply {
     }
     var json = JSONWriter(capacity: 2048)
     message.write(to: &json)
-    self.init(status: route.creates == nil ? 200 : 201, headers: headers, body: json.bytes)
+    let made = message.isPending ? 202 : 201
+    self.init(status: route.creates == nil ? 200 : made, headers: headers, body: json.bytes)
   }
 
   /// The answer for a problem, in the one error shape.
@@ -107,6 +108,7 @@ public struct HTTPReply {
       switch status {
       case 200: "OK"
       case 201: "Created"
+      case 202: "Accepted"
       case 204: "No Content"
       case 300: "Multiple Choices"
       case 303: "See Other"

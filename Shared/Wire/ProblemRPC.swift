@@ -12,10 +12,10 @@ extension Problem.Code {
       .refreshTokenInvalid, .refreshTokenExpired, .refreshTokenReused:
       .unauthenticated
     case .permissionDenied: .permissionDenied
-    case .notFound, .userNotFound, .taskNotFound: .notFound
+    case .notFound, .userNotFound, .taskNotFound, .notificationNotFound: .notFound
     case .methodNotAllowed, .unsupportedEncoding: .unimplemented
     case .usernameTaken, .emailTaken: .alreadyExists
-    case .invalidTransition: .failedPrecondition
+    case .invalidTransition, .contactUnknown: .failedPrecondition
     case .versionMismatch: .aborted
     case .payloadTooLarge, .rateLimited: .resourceExhausted
     case .internal, .malformedMessage: .internal

@@ -15,6 +15,10 @@ public protocol ResponseMessage: RuledMessage {
   var entityID: String { get }
   /// The token of the next page, for `Link`; empty on the last one and for what has no pages.
   var followingPageToken: String { get }
+  /// Whether what was asked for is written down and still to be done: 202.
+  var isPending: Bool { get }
+  /// Whether that can be.
+  static var maybePending: Bool { get }
 }
 
 extension ResponseMessage {
@@ -24,6 +28,10 @@ extension ResponseMessage {
   public var entityID: String { "" }
   /// No pages.
   public var followingPageToken: String { "" }
+  /// Done.
+  public var isPending: Bool { false }
+  /// It cannot.
+  public static var maybePending: Bool { false }
 }
 
 extension Empty: ResponseMessage {
@@ -103,6 +111,49 @@ extension ListUsersResponse: ResponseMessage {
     json.name("users")
     json.beginArray()
     for user in users { user.write(to: &json) }
+    json.endArray()
+    json.member("next_page_token", nextPageToken)
+    json.endObject()
+  }
+
+  /// The next page's token.
+  public var followingPageToken: String { nextPageToken }
+}
+
+extension NotificationMessage: ResponseMessage {
+  /// Writes the notification.
+  public func write(to json: inout JSONWriter) {
+    json.beginObject()
+    json.member("id", id)
+    json.member("type", type.name)
+    json.member("recipient", recipient)
+    json.member("subject", subject)
+    json.member("body", body)
+    json.member("sent", sent)
+    json.member("created_at", createdAt)
+    json.member("user_id", hasUserID ? userID : nil)
+    json.member("sent_at", hasSentAt ? sentAt : nil)
+    json.member("attempts", Int(attempts))
+    json.member("next_attempt_at", hasNextAttemptAt ? nextAttemptAt : nil)
+    json.member("last_error", hasLastError ? lastError : nil)
+    json.endObject()
+  }
+
+  /// The notification's id.
+  public var entityID: String { id }
+  /// Whether it has not been sent yet.
+  public var isPending: Bool { !sent }
+  /// It can.
+  public static var maybePending: Bool { true }
+}
+
+extension ListNotificationsResponse: ResponseMessage {
+  /// Writes the page.
+  public func write(to json: inout JSONWriter) {
+    json.beginObject()
+    json.name("notifications")
+    json.beginArray()
+    for notification in notifications { notification.write(to: &json) }
     json.endArray()
     json.member("next_page_token", nextPageToken)
     json.endObject()

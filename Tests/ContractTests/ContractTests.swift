@@ -9,8 +9,9 @@ struct `The contract as data` {
   @Test func `has every service with its methods`() {
     #expect(
       contract.services == [
-        "user.v1.UserService", "auth.v1.AuthService", "notification.v1.NotificationService",
-        "task.v1.TaskService", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
+        "user.v1.UserService", "auth.v1.AuthService", "task.v1.TaskService",
+        "notification.v1.NotificationService", "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
       ]
     )
     let method = contract.methods["task.v1.TaskService/ListUserTasks"]

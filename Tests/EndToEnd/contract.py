@@ -27,20 +27,28 @@ ENDPOINTS = {
     "delete-task": Endpoint("DELETE", "/tasks/{id}", "task", True, "task.v1.TaskService/DeleteTask"),
     "list-tasks": Endpoint("GET", "/tasks", "task", True, "task.v1.TaskService/ListTasks"),
     "list-user-tasks": Endpoint("GET", "/users/{id}/tasks", "task", True, "task.v1.TaskService/ListUserTasks"),
+    "send-email": Endpoint("POST", "/notifications/email", "notification", True,
+                           "notification.v1.NotificationService/SendEmail"),
+    "get-notification": Endpoint("GET", "/notifications/{id}", "notification", True,
+                                 "notification.v1.NotificationService/GetNotification"),
+    "list-notifications": Endpoint("GET", "/notifications", "notification", True,
+                                   "notification.v1.NotificationService/ListNotifications"),
 }
 ASKED_BY_NGINX = ["verify-token", "check-session"]
-#: Reached by gRPC alone; what they answer is defined by gRPC.
+#: Reached by gRPC alone; what the last two answer is defined by gRPC.
 GRPC_ONLY = {
+    "send-task-reminder": "notification.v1.NotificationService/SendTaskReminder",
     "check-health": "grpc.health.v1.Health/Check",
     "reflect-server": "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 }
-#: The service whose methods stand in the contract and are UNIMPLEMENTED.
-NOT_BUILT_YET = "notification.v1.NotificationService/"
+#: Stands in the contract and is UNIMPLEMENTED.
+NOT_BUILT_YET = "notification.v1.NotificationService/SendPushNotification"
 FUNCTIONS = [*ENDPOINTS, "health", *ASKED_BY_NGINX, *GRPC_ONLY]
+JOBS = ["dispatch-reminders", "deliver-notifications"]
 OPERATOR_TOOLS = ["migrate", "create-admin", "describe-endpoints"]
 
 GATEWAY_PORT = 8080
-SERVICE_PORTS = {"user": 8081, "auth": 8082, "task": 8083}
+SERVICE_PORTS = {"user": 8081, "auth": 8082, "task": 8083, "notification": 8084}
 GRPC_GATEWAY_PORT = 50050
 GRPC_SERVICE_PORTS = {"user": 50051, "auth": 50052, "task": 50053, "notification": 50054}
 
@@ -52,6 +60,10 @@ TASK_FIELDS = {
     "id", "title", "description", "status", "priority", "user_id", "due_date",
     "created_at", "updated_at", "version",
 }
+NOTIFICATION_FIELDS = {
+    "id", "type", "recipient", "subject", "body", "sent", "created_at", "user_id", "sent_at",
+    "attempts", "next_attempt_at", "last_error",
+}
 
 ERROR_CODES = {
     400: {"INVALID_ARGUMENT", "MALFORMED_JSON", "MALFORMED_MESSAGE", "INVALID_PAGE_TOKEN"},
@@ -61,10 +73,10 @@ ERROR_CODES = {
         "REFRESH_TOKEN_REUSED",
     },
     403: {"PERMISSION_DENIED"},
-    404: {"NOT_FOUND", "USER_NOT_FOUND", "TASK_NOT_FOUND"},
+    404: {"NOT_FOUND", "USER_NOT_FOUND", "TASK_NOT_FOUND", "NOTIFICATION_NOT_FOUND"},
     405: {"METHOD_NOT_ALLOWED"},
     408: {"REQUEST_TIMEOUT"},
-    409: {"USERNAME_TAKEN", "EMAIL_TAKEN", "INVALID_TRANSITION"},
+    409: {"USERNAME_TAKEN", "EMAIL_TAKEN", "INVALID_TRANSITION", "CONTACT_UNKNOWN"},
     412: {"VERSION_MISMATCH"},
     413: {"PAYLOAD_TOO_LARGE"},
     414: {"URI_TOO_LONG"},
@@ -89,6 +101,7 @@ GRPC_STATUSES = {
     "USERNAME_TAKEN": "ALREADY_EXISTS",
     "EMAIL_TAKEN": "ALREADY_EXISTS",
     "INVALID_TRANSITION": "FAILED_PRECONDITION",
+    "CONTACT_UNKNOWN": "FAILED_PRECONDITION",
     "VERSION_MISMATCH": "ABORTED",
     "PAYLOAD_TOO_LARGE": "RESOURCE_EXHAUSTED",
     "RATE_LIMITED": "RESOURCE_EXHAUSTED",

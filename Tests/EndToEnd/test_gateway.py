@@ -63,7 +63,8 @@ def test_a_service_port_serves_its_own_functions_only(system, user, service, fun
     reply = client.call(endpoint.method, endpoint.path.format(id=ANY_ID), json=body)
     if endpoint.service == service:
         assert reply.status_code != 405
-        assert reply.status_code != 404 or reply.json()["code"] in ("TASK_NOT_FOUND", "USER_NOT_FOUND")
+        assert reply.status_code != 404 or reply.json()["code"] in (
+            "TASK_NOT_FOUND", "USER_NOT_FOUND", "NOTIFICATION_NOT_FOUND")
     else:
         assert reply.status_code in (404, 405), reply.text
 

@@ -64,6 +64,12 @@ class Scene:
         return self.user.new_task("report", description="of the year", due_date="2030-01-31T16:00:00Z")
 
     @cached_property
+    def notification(self):
+        """A notification to nobody in particular."""
+        return expect(self.admin.post("/notifications/email", {
+            "recipient": f"{self.own}@example.com", "subject": "Hello", "body": "x"}), 201)
+
+    @cached_property
     def page_token(self):
         """Leads on from the first page of the reader's tasks."""
         return expect(self.reader.get("/tasks?page_size=2"), 200)["next_page_token"]
@@ -314,6 +320,34 @@ CASES = {
         "no id": refused("USER_NOT_FOUND", ADMIN, {"user_id": "x"}),
         "not signed in": refused("UNAUTHENTICATED", NOBODY, {"user_id": ANY_ID}),
     },
+    "send-email": {
+        "sent": Case(ADMIN, lambda s: {
+            "recipient": f"{s.own}@example.com", "subject": "Grüße 💥", "body": "One\n.\nTwo"}),
+        "is told what is missing": invalid(ADMIN, {}, "recipient", "subject", "body"),
+        "is told all that is wrong": invalid(ADMIN, {
+            "recipient": "a@b@c", "subject": "x\ny", "body": "x" * 10_001}, "recipient", "subject", "body"),
+        "a header of one's own": invalid(ADMIN, {
+            "recipient": "a@example.com\r\nBcc: b@example.com", "subject": "x", "body": "x"}, "recipient"),
+        "not permitted": refused("PERMISSION_DENIED", USER, {"recipient": "a@example.com", "subject": "x", "body": "x"}),
+        "not signed in": refused("UNAUTHENTICATED", NOBODY, {"recipient": "a@example.com", "subject": "x", "body": "x"}),
+    },
+    "get-notification": {
+        "by an admin": Case(ADMIN, lambda s: {"id": s.notification["id"]}),
+        "in capitals": Case(ADMIN, lambda s: {"id": s.notification["id"].upper()}),
+        "somebody else's": refused("NOTIFICATION_NOT_FOUND", USER, lambda s: {"id": s.notification["id"]}),
+        "none": refused("NOTIFICATION_NOT_FOUND", ADMIN, {"id": ANY_ID}),
+        "no id": refused("NOTIFICATION_NOT_FOUND", ADMIN, {"id": "x"}),
+        "not signed in": refused("UNAUTHENTICATED", NOBODY, {"id": ANY_ID}),
+    },
+    "list-notifications": {
+        "one's own, which are none": Case(USER, {}),
+        "the first page": Case(ADMIN, lambda s: {"page_size": 1} if s.notification else {}),
+        "too small a page": invalid(USER, {"page_size": 0}, "page_size"),
+        "too large a page": invalid(USER, {"page_size": 201}, "page_size"),
+        "a token from elsewhere": refused("INVALID_PAGE_TOKEN", USER, lambda s: {
+            "page_token": s.page_token}, "page_token"),
+        "not signed in": refused("UNAUTHENTICATED", NOBODY, {}),
+    },
 }
 
 #: What each call makes anew, and so can only be there or not.
@@ -324,6 +358,9 @@ MADE = {
     "refresh-token": {"access_token", "refresh_token", "id", "created_at", "updated_at"},
     "create-task": {"id", "created_at", "updated_at"},
     "update-task": {"id", "created_at", "updated_at"},
+    "send-email": {"id", "created_at", "sent_at"},
+    "get-notification": {"id", "created_at", "sent_at"},
+    "list-notifications": {"id", "created_at", "sent_at", "next_page_token"},
 }
 
 
@@ -470,5 +507,5 @@ def test_the_table_has_every_code_that_a_function_gives():
     #: What goes wrong before or behind a function.
     elsewhere = {"MALFORMED_JSON", "MALFORMED_MESSAGE", "UNSUPPORTED_MEDIA_TYPE", "UNSUPPORTED_ENCODING",
                  "PAYLOAD_TOO_LARGE", "METHOD_NOT_ALLOWED", "NOT_FOUND", "RATE_LIMITED", "INTERNAL",
-                 "UNAVAILABLE", "DEADLINE_EXCEEDED", "TOKEN_INVALID", "TOKEN_EXPIRED"}
+                 "UNAVAILABLE", "DEADLINE_EXCEEDED", "TOKEN_INVALID", "TOKEN_EXPIRED", "CONTACT_UNKNOWN"}
     assert set(GRPC_STATUSES) - codes - {None} == elsewhere

@@ -15,9 +15,9 @@ from grpc_status import rpc_status
 
 import http2_client
 from client import PASSWORD, Client, expect
-from contract import ENDPOINTS, ERROR_CODES, GRPC_STATUSES
+from contract import ENDPOINTS, ERROR_CODES, GRPC_STATUSES, NOT_BUILT_YET
 from grpc_client import DOMAIN, REQUESTS, base64_decoded, read, refusal
-from grpc_client import auth_pb2, notification_pb2, task_pb2, user_pb2
+from grpc_client import auth_pb2, task_pb2, user_pb2
 from system import REPOSITORY, halted
 from test_sessions import at_once
 from test_tokens import mint
@@ -137,7 +137,7 @@ def test_after_the_session_has_ended(services, user):
 
 def test_a_method_that_is_not_there_has_no_details(services, user):
     """As every gRPC server answers: there is nobody who could know more."""
-    refused = refusal(services(user).notifications.SendEmail, notification_pb2.SendEmailRequest())
+    refused = refusal(services(user).method(NOT_BUILT_YET), REQUESTS[NOT_BUILT_YET]())
     assert (refused.status, refused.code) == ("UNIMPLEMENTED", None) and refused.message
 
 

@@ -52,13 +52,13 @@ def state(channel, service=""):
 # Health
 
 def test_the_empty_name_stands_for_all_that_a_port_has(channel, port):
-    assert state(channel) == (NOT_SERVING if port == "notification" else SERVING)
+    assert state(channel) == SERVING
 
 
 @pytest.mark.parametrize("service", NAMES)
 def test_a_port_knows_its_own_services_only(channel, port, service):
     if port in (None, service):
-        assert state(channel, NAMES[service]) == (NOT_SERVING if service == "notification" else SERVING)
+        assert state(channel, NAMES[service]) == SERVING
     else:
         with pytest.raises(grpc.RpcError) as caught:
             state(channel, NAMES[service])

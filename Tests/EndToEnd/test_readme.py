@@ -14,6 +14,7 @@ from system import REPOSITORY
 README = (REPOSITORY / "README.md").read_text()
 FIRST_SESSION = README.split("## A first session")[1].split("\n## ")[0]
 BY_GRPC = README.split("## The same by gRPC")[1].split("\n## ")[0]
+REMINDER = README.split("## A reminder, in two minutes")[1].split("\n## ")[0]
 BLOCKS = re.findall(r"```(sh|json)\n(.*?)```", FIRST_SESSION, re.DOTALL)
 
 
@@ -43,6 +44,24 @@ def test_the_first_session_gives_what_the_readme_shows(strict_free_system):
     assert done.returncode == 0, done.stderr
     given = [shape(text) for text in done.stdout.split("---")[:-1]]
     assert given == answers
+
+
+def test_the_reminder_comes_as_the_readme_shows(system):
+    """By the system's own cron, at the next full minute."""
+    sign_up(system.url(), username="ada", email="ada@example.com", signed_in=False)
+    shown = re.findall(r"```(?:json|text)\n(.*?)```", REMINDER, re.DOTALL)
+    commands = "".join(re.findall(r"```sh\n(.*?)```", REMINDER, re.DOTALL))
+    script = f"API={system.url()}/api/v1\nJSON='Content-Type: application/json'\n" + commands
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script.replace(".run/", f"{system.state_dir}/")],
+                          capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stderr
+
+    def same_every_time(text):
+        text = re.sub(r"Due in (19|20) minutes", "Due in some minutes", text)
+        return re.sub(r"(?m)^Due: .*, \d\d:\d\d \(UTC\)$", "Due: then", text).splitlines()
+    given = same_every_time(done.stdout)
+    for lines in map(same_every_time, shown):
+        assert set(lines) <= set(given), f"{lines} is not in {given}"
 
 
 def test_the_session_by_grpc_gives_what_the_readme_shows(strict_free_system, tmp_path):

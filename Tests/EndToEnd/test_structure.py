@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from contract import ASKED_BY_NGINX, ENDPOINTS, FUNCTIONS, GRPC_ONLY, NOT_BUILT_YET, OPERATOR_TOOLS
+from contract import ASKED_BY_NGINX, ENDPOINTS, FUNCTIONS, GRPC_ONLY, JOBS, NOT_BUILT_YET, OPERATOR_TOOLS
 from system import REPOSITORY
 
 
@@ -22,7 +22,7 @@ def folders():
     return {path.parent.name for path in (REPOSITORY / "Functions").glob("*/*/*.swift")}
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", FUNCTIONS + JOBS)
 def test_every_function_is_in_the_manifest(function):
     manifest = (REPOSITORY / "Package.swift").read_text()
     assert re.search(rf'"({function}|{type_name(function)})"', manifest), f"{function} is not in Package.swift"
@@ -63,7 +63,8 @@ def test_every_method_of_the_contract_has_a_function(rpc):
     if rpc.startswith(NOT_BUILT_YET):
         assert rpc not in (REPOSITORY / "nginx/routes.conf").read_text(), f"{rpc} has a route: it is built"
     else:
-        assert rpc in {endpoint.rpc for endpoint in ENDPOINTS.values()}, f"no function answers {rpc}"
+        answered = {*(endpoint.rpc for endpoint in ENDPOINTS.values()), *GRPC_ONLY.values()}
+        assert rpc in answered, f"no function answers {rpc}"
 
 
 @pytest.mark.parametrize("function, rpc", [
@@ -75,13 +76,18 @@ def test_every_rpc_has_a_route_and_is_named_by_its_function(function, rpc):
     assert f'"{rpc}"' in source.read_text(), f"{rpc} is not in {source}"
 
 
-@pytest.mark.parametrize("function", ENDPOINTS)
+@pytest.mark.parametrize("job", JOBS)
+def test_every_job_is_started_by_cron(job):
+    assert re.search(rf"\b{job}\b", (REPOSITORY / "scripts/crontab").read_text()), f"{job} is not in scripts/crontab"
+
+
+@pytest.mark.parametrize("function", [*ENDPOINTS, *JOBS])
 def test_every_endpoint_is_in_the_readme(function):
     readme = (REPOSITORY / "README.md").read_text()
     assert function in readme, f"{function} is not in README.md"
 
 
-@pytest.mark.parametrize("function", FUNCTIONS + OPERATOR_TOOLS)
+@pytest.mark.parametrize("function", FUNCTIONS + JOBS + OPERATOR_TOOLS)
 def test_everything_is_built(function):
     assert (REPOSITORY / ".build/functions" / function).is_file(), f"{function} was not built"
 
@@ -91,7 +97,7 @@ def test_nothing_has_a_pool_that_is_no_function():
 
 
 def test_nothing_stands_in_functions_that_is_not_known():
-    assert folders() - {type_name(name) for name in OPERATOR_TOOLS} == {type_name(name) for name in FUNCTIONS}
+    assert folders() - {type_name(name) for name in JOBS + OPERATOR_TOOLS} == {type_name(name) for name in FUNCTIONS}
 
 
 def test_the_top_level_is_what_was_agreed():

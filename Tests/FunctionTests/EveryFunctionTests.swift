@@ -78,7 +78,10 @@ struct EveryFunctionTests {
       Function(try fixture.refreshToken), Function(try fixture.logout),
       Function(fixture.createTask),
       Function(fixture.getTask), Function(fixture.updateTask), Function(fixture.deleteTask),
-      Function(fixture.listTasks), Function(fixture.listUserTasks), Function(fixture.health),
+      Function(fixture.listTasks), Function(fixture.listUserTasks),
+      Function(try fixture.sendEmail), Function(fixture.sendTaskReminder),
+      Function(fixture.getNotification), Function(fixture.listNotifications),
+      Function(fixture.health),
       Function(fixture.checkHealth), Function(fixture.reflectServer),
     ]
   }
@@ -94,8 +97,14 @@ struct EveryFunctionTests {
     functions.filter { $0.access != .anyone && $0.access != .anyoneKnownOrNot }
   }
 
+  /// A token of somebody who may call.
+  func token(for function: Function) throws -> String {
+    let isForServices = function.access == .roles([.service])
+    return try fixture.stranger(isForServices ? .service : .admin).token
+  }
+
   @Test func `each is a folder, and is named in the contract`() throws {
-    let folders = try ["User", "Auth", "Task", "Operations"].flatMap {
+    let folders = try ["User", "Auth", "Task", "Notification", "Operations"].flatMap {
       try FileManager.default.contentsOfDirectory(atPath: Repository.path("Functions/\($0)"))
     }
     #expect(
@@ -115,7 +124,7 @@ struct EveryFunctionTests {
   }
 
   @Test func `without a token it is unauthenticated`() throws {
-    #expect(guarded.count == 10)
+    #expect(guarded.count == 14)
     for function in guarded {
       let answer = try function.send(Request(json: function.hasBody ? "{}" : nil))
       #expect(answer.code == .unauthenticated, "\(function.name)")
@@ -185,7 +194,7 @@ struct EveryFunctionTests {
   @Test func `a body that is not JSON is refused, and it says where it breaks`() throws {
     let token = try fixture.stranger(.admin).token
     let bodies = restFunctions.filter(\.hasBody)
-    #expect(bodies.count == 8)
+    #expect(bodies.count == 9)
     for function in bodies {
       let answer = try function.send(Request(json: "{\n  \"a\": 1,\n}", token: token))
       #expect(answer.code == .malformedJSON, "\(function.name)")
@@ -206,8 +215,8 @@ struct EveryFunctionTests {
   }
 
   @Test func `a call that is not one whole message is malformed, and says how`() throws {
-    let token = try fixture.stranger(.admin).token
     for function in rpcFunctions {
+      let token = try token(for: function)
       for body: [UInt8] in [
         [0], [0, 0, 0, 0], [2, 0, 0, 0, 0], [0, 0, 0, 0, 3, 1], [1, 0, 0, 0, 0],
         [0, 0, 0, 0, 1, 0xFF], [0, 0, 0, 0, 4, 10, 200, 1, 1],
@@ -225,8 +234,8 @@ struct EveryFunctionTests {
   }
 
   @Test func `a compressed call is not understood, and says what is`() throws {
-    let token = try fixture.stranger(.admin).token
     for function in rpcFunctions {
+      let token = try token(for: function)
       let answer = try function.call(frame([1, 2], flag: 1), token, ["HTTP_GRPC_ENCODING": "gzip"])
       #expect(answer.status == .unimplemented, "\(function.name)")
       #expect(answer.code == .unsupportedEncoding, "\(function.name)")
@@ -235,8 +244,8 @@ struct EveryFunctionTests {
   }
 
   @Test func `a call of more than a mebibyte exhausts what there is`() throws {
-    let token = try fixture.stranger(.admin).token
     for function in rpcFunctions {
+      let token = try token(for: function)
       let answer = try function.call([0, 0, 16, 0, 1], token, [:])
       #expect(answer.status == .resourceExhausted, "\(function.name)")
       #expect(answer.code == .payloadTooLarge, "\(function.name)")

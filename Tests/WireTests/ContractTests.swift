@@ -9,7 +9,7 @@ import Wire
 struct `The contract` {
   private static let responses: [any ResponseMessage.Type] = [
     ProbeResponse.self, Empty.self, ListTasksResponse.self, ListUsersResponse.self,
-    TaskMessage.self, TokenResponse.self,
+    ListNotificationsResponse.self, NotificationMessage.self, TaskMessage.self, TokenResponse.self,
     UserMessage.self, ValidateTokenResponse.self,
   ]
 
@@ -20,7 +20,8 @@ struct `The contract` {
     ListUsersRequest.self,
     LoginRequest.self, LogoutRequest.self, RefreshTokenRequest.self, UpdateTaskRequest.self,
     UpdateUserRequest.self,
-    ValidateTokenRequest.self, SessionQuestion.self,
+    ValidateTokenRequest.self, SessionQuestion.self, SendEmailRequest.self,
+    SendTaskReminderRequest.self, GetNotificationRequest.self, ListNotificationsRequest.self,
   ]
 
   private let contract = Contract()
@@ -73,7 +74,7 @@ struct `The contract` {
   @Test(
     arguments: [
       TaskMessage.self, UserMessage.self, ListTasksResponse.self, ListUsersResponse.self,
-      TokenResponse.self,
+      NotificationMessage.self, ListNotificationsResponse.self, TokenResponse.self,
       ProbeResponse.self,
     ] as [any ResponseMessage.Type]
   )

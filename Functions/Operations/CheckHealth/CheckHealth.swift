@@ -14,12 +14,11 @@ struct CheckHealth: Function {
   static let access = Access.anyone
   static let problems: [Problem.Code] = [.notFound]
 
-  /// The gRPC services; those of a service that has no functions yet serve nothing.
+  /// The gRPC services.
   private static let services = [
     "user.v1.UserService": "user", "auth.v1.AuthService": "auth", "task.v1.TaskService": "task",
     "notification.v1.NotificationService": "notification",
   ]
-  private static let missing = "notification"
 
   let readiness: Readiness
 
@@ -32,9 +31,7 @@ struct CheckHealth: Function {
       asked = service
     }
     let isUp = try readiness.states(of: asked).values.allSatisfy { $0 == nil }
-    return .with {
-      $0.status = isUp && asked != Self.missing ? .serving : .notServing
-    }
+    return .with { $0.status = isUp ? .serving : .notServing }
   }
 
   static func main() {

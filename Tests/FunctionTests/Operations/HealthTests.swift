@@ -40,10 +40,16 @@ struct HealthTests {
     let answer = try fixture.health.rest("GET", "/health/ready")
 
     #expect(answer.status == 200)
-    #expect(answer.body == #"{"status":"UP","checks":{"task_db":"UP","user_db":"UP"}}"#)
+    #expect(
+      answer.body
+        == #"{"status":"UP","checks":{"notification_db":"UP","task_db":"UP","user_db":"UP"}}"#
+    )
   }
 
-  @Test(arguments: [("user", "user_db"), ("auth", "user_db"), ("task", "task_db")])
+  @Test(arguments: [
+    ("user", "user_db"), ("auth", "user_db"), ("task", "task_db"),
+    ("notification", "notification_db"),
+  ])
   func `on a service's own port its own database counts`(service: String, database: String) throws {
     let answer = try fixture.health.rest("GET", "/health/ready", headers: ["SERVICE": service])
 
@@ -84,7 +90,7 @@ struct HealthTests {
     let answer = try fixture.health.rest("GET", "/health/\(probe)?service=billing")
 
     #expect(answer.code == .invalidArgument)
-    #expect(answer.details == ["service": "must be one of user, auth, task"])
+    #expect(answer.details == ["service": "must be one of user, auth, task, notification"])
     #expect(try fixture.health.rest("GET", "/health/\(probe)?service=task").status == 200)
   }
 }

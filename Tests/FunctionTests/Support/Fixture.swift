@@ -2,6 +2,7 @@ import API
 import Contract
 import Endpoint
 import Foundation
+import Outbox
 import Passwords
 import PostgreSQL
 import Rules
@@ -17,9 +18,11 @@ import Values
 @testable import CreateUser
 @testable import DeleteTask
 @testable import DeleteUser
+@testable import GetNotification
 @testable import GetTask
 @testable import GetUser
 @testable import Health
+@testable import ListNotifications
 @testable import ListTasks
 @testable import ListUserTasks
 @testable import ListUsers
@@ -27,6 +30,8 @@ import Values
 @testable import Logout
 @testable import ReflectServer
 @testable import RefreshToken
+@testable import SendEmail
+@testable import SendTaskReminder
 @testable import UpdateTask
 @testable import UpdateUser
 @testable import ValidateToken
@@ -49,34 +54,42 @@ final class Fixture {
   let userService: Resources
   let authService: Resources
   let taskService: Resources
-  /// What the Task service is told of users; nobody says anything unless a test does.
+  let notificationService: Resources
+  /// What the other services are told of users; nobody says anything unless a test does.
   var directory = UserDirectory { _, _ in .silence }
   private let signUpIsOpen: Bool
   /// Kept for as long as the fixture.
   private let scratch: [ScratchDatabase]
 
-  // `settings` go beyond the databases and the keys; bcrypt costs 4 unless they say otherwise. `users` and
-  // `tasks` are databases to use in the place of `user_db` and `task_db`.
+  // `settings` go beyond the databases and the keys; bcrypt costs 4 unless they say otherwise. `users`,
+  // `tasks` and `notifications` are databases to use in the place of `user_db` and so on.
   init(
     settings: [String: String] = [:],
     users: ScratchDatabase? = nil,
     tasks: ScratchDatabase? = nil,
+    notifications: ScratchDatabase? = nil,
     keys: KeyFile = KeyFile()
   ) throws {
     let clock = Clock()
     func resources(_ name: String, _ url: String) throws -> Resources {
       var variables = [
         "BCRYPT_COST": "4", "LOG_LEVEL": "off", "DATABASE_URL": url, "JWT_KEYS_FILE": keys.path,
+        // Nobody listens there.
+        "SMTP_URL": "smtp://127.0.0.1:1",
       ]
       variables.merge(settings) { $1 }
       return try Resources(function: name, settings: Settings(variables), clock: { clock.now })
     }
     self.clock = clock
     self.keys = keys
-    scratch = [users, tasks].compactMap { $0 }
+    scratch = [users, tasks, notifications].compactMap { $0 }
     userService = try resources("user", Postgres.url(.user, database: users?.name))
     authService = try resources("auth", Postgres.url(.auth, database: users?.name))
     taskService = try resources("task", Postgres.url(.task, database: tasks?.name))
+    notificationService = try resources(
+      "notification",
+      Postgres.url(.notification, database: notifications?.name)
+    )
     signUpIsOpen = try userService.settings.signUpIsOpen
   }
 
@@ -165,10 +178,45 @@ final class Fixture {
     )
   }
 
+  var sendEmail: Door<SendEmail> {
+    get throws {
+      Door(
+        SendEmail(
+          notifications: notificationService.notifications,
+          outbox: try NotificationOutbox(notificationService)
+        ),
+        notificationService
+      )
+    }
+  }
+  var sendTaskReminder: Door<SendTaskReminder> {
+    Door(
+      SendTaskReminder(
+        notifications: notificationService.notifications,
+        contacts: notificationService.contacts,
+        users: directory
+      ),
+      notificationService
+    )
+  }
+  var getNotification: Door<GetNotification> {
+    Door(GetNotification(notifications: notificationService.notifications), notificationService)
+  }
+  var listNotifications: Door<ListNotifications> {
+    Door(
+      ListNotifications(
+        notifications: notificationService.notifications,
+        pages: notificationService.pages
+      ),
+      notificationService
+    )
+  }
+
   var readiness: Readiness {
     Readiness([
       ("user_db", ["user", "auth"], userService.database),
       ("task_db", ["task"], taskService.database),
+      ("notification_db", ["notification"], notificationService.database),
     ])
   }
   var health: Door<Health> { Door(Health(readiness: readiness), userService) }

@@ -10,6 +10,7 @@ enum Postgres {
     case user = "USER"
     case auth = "AUTH"
     case task = "TASK"
+    case notification = "NOTIFICATION"
     case userOwner = "USER_OWNER"
     case taskOwner = "TASK_OWNER"
     case superuser = "SUPERUSER"

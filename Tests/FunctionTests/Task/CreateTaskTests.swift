@@ -195,7 +195,7 @@ struct CreateTaskTests {
     #expect(asked.count == 1)
   }
 
-  @Test(arguments: [UserDirectory.Answer.exists, .silence])
+  @Test(arguments: [UserDirectory.Answer.known(UserMessage()), .silence])
   func `for somebody who exists, or of whom nobody says anything, there is one`(
     answer: UserDirectory.Answer
   ) throws {

@@ -1,0 +1,69 @@
+import Glibc
+import Jobs
+import Outbox
+import Serving
+import Stores
+import Values
+
+/// `deliver-notifications`, by cron: sends what is written down and not sent, until the next run begins.
+///
+/// `--drain` ends as soon as nothing is due; `--revive` has those tried again that were given up.
+@main
+struct DeliverNotifications {
+  private static let usage = """
+    deliver-notifications: sends notifications that are due, again and again until they have arrived
+
+    Usage: deliver-notifications              sends for 58 seconds, as cron starts it
+           deliver-notifications --drain      sends what is due now
+           deliver-notifications --revive ID  has one that was given up tried again; `all` for ID: all but the too old
+    Settings come from the environment: DATABASE_URL, SMTP_URL, MAIL_FROM, DELIVERY_WORKERS and others; see the README.
+    """
+
+  static func main() {
+    Job.run("deliver-notifications", usage: usage, waitSeconds: 30) { job in
+      switch job.arguments {
+      case []: return try deliver(job, drains: false)
+      case ["--drain"]: return try deliver(job, drains: true)
+      case let arguments where arguments.count == 2 && arguments[0] == "--revive":
+        return try revive(arguments[1], job)
+      default: throw Settings.Invalid(message: "unknown argument \(job.arguments[0]); try --help")
+      }
+    }
+  }
+
+  /// Each thread has a connection of its own to the database and to the mail server.
+  private static func deliver(_ job: Job, drains: Bool) throws -> (Job.Counts, String?) {
+    _ = try NotificationOutbox(job.resources)
+    let count = try job.resources.settings.integer("DELIVERY_WORKERS", default: 4, in: 1...32)
+    let deadline = job.deadline
+    let results = Threads.run(count) { _ -> Result<NotificationOutbox.Report, any Error> in
+      Result {
+        let resources = try Job.resources("deliver-notifications")
+        return try NotificationOutbox(resources)
+          .deliver(drains: drains, isOver: { Job.isOver(deadline) }, sleep: { usleep($0) })
+      }
+    }
+    var report = NotificationOutbox.Report()
+    var failure: String?
+    for result in results {
+      switch result {
+      case .success(let part): report = report + part
+      case .failure(let error): failure = Serving.reason(of: error)
+      }
+    }
+    return (["sent": report.sent, "postponed": report.postponed, "dead": report.dead], failure)
+  }
+
+  private static func revive(_ which: String, _ job: Job) throws -> (Job.Counts, String?) {
+    let id = ID(which)
+    guard id != nil || which == "all" else {
+      throw Settings.Invalid(message: "--revive needs the id of a notification, or all")
+    }
+    let count = try NotificationOutbox(job.resources).revive(id)
+    print(
+      count == 1
+        ? "1 notification will be tried again" : "\(count) notifications will be tried again"
+    )
+    return (["revived": count], nil)
+  }
+}

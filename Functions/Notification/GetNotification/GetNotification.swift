@@ -1,0 +1,35 @@
+import API
+import Endpoint
+import Rules
+import Serving
+import Stores
+import Values
+
+/// `GET /api/v1/notifications/{id}`, gRPC `notification.v1.NotificationService/GetNotification`: one notification, and what
+/// has become of it.
+///
+/// The user whom it is for, admins and services see it; for everybody else it is a `NOTIFICATION_NOT_FOUND`, as if there
+/// were none.
+@main
+struct GetNotification: Function {
+  static let route = Route(
+    .get,
+    path: "/api/v1/notifications/{id}",
+    rpc: "notification.v1.NotificationService/GetNotification"
+  )
+  static let access = Access.signedIn
+  static let problems: [Problem.Code] = [.notificationNotFound]
+
+  let notifications: NotificationStore
+
+  func respond(to request: GetNotificationRequest, in context: Context) throws
+    -> NotificationMessage
+  {
+    guard let id = ID(request.id) else { throw Problem.notificationNotFound }
+    let caller = context.caller
+    return try notifications.find(id, owner: caller.seesEverything ? nil : caller.userID)
+      .shown(to: caller)
+  }
+
+  static func main() { Serving.run { GetNotification(notifications: $0.notifications) } }
+}

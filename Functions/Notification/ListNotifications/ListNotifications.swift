@@ -1,0 +1,40 @@
+import API
+import Endpoint
+import Rules
+import Serving
+import Stores
+
+/// `GET /api/v1/notifications`, gRPC `notification.v1.NotificationService/ListNotifications`: one page of one's own
+/// notifications, the newest first; for admins and services, of all.
+///
+/// `INVALID_PAGE_TOKEN` for a token that was not given by this list.
+@main
+struct ListNotifications: Function {
+  static let route = Route(
+    .get,
+    path: "/api/v1/notifications",
+    rpc: "notification.v1.NotificationService/ListNotifications"
+  )
+  static let access = Access.signedIn
+  static let problems: [Problem.Code] = [.invalidPageToken]
+
+  let notifications: NotificationStore
+  let pages: PageTokens
+
+  static func validate(_ request: ListNotificationsRequest, in context: Context) throws {
+    _ = try NotificationListing(request, caller: context.caller, pages: .none)
+  }
+
+  func respond(to request: ListNotificationsRequest, in context: Context) throws
+    -> ListNotificationsResponse
+  {
+    let listing = try NotificationListing(request, caller: context.caller, pages: pages)
+    var page = try notifications.page(listing, pages: pages)
+    page.notifications = page.notifications.map { $0.shown(to: context.caller) }
+    return page
+  }
+
+  static func main() {
+    Serving.run { ListNotifications(notifications: $0.notifications, pages: $0.pages) }
+  }
+}

@@ -1,0 +1,172 @@
+public import API
+public import Endpoint
+public import Rules
+public import ServiceClient
+public import Stores
+public import Values
+
+/// Finds the reminders whose time has come and hands each to the Notification service.
+///
+/// Each is recorded before it is handed over, and held while that happens; the Notification service knows one again that
+/// it has. So it does not matter where a run ends, or how many there are at once.
+public struct ReminderDispatcher {
+  /// Hands one over.
+  public typealias Send = (_ request: SendTaskReminderRequest, _ context: Context) throws -> Void
+
+  /// What a run did.
+  public struct Report: Equatable, Sendable {
+    /// Tasks that were looked at.
+    public var tasks = 0
+    /// Reminders that are with the Notification service now.
+    public var handedOver = 0
+    /// Reminders that will not go out.
+    public var skipped = 0
+    /// Reminders that will be tried again.
+    public var postponed = 0
+    /// Why it was not all done; `nil` when it was.
+    public var failure: String?
+
+    /// A report.
+    public init() {}
+  }
+
+  private static let recordedAtOnce = 500
+  private static let handedOverAtOnce = 50
+  private static let callMilliseconds = 3000
+  private static let failuresInARow = 5
+  private static let pauseSeconds: Int64 = 30
+  private static let patienceMicroseconds: UInt32 = 100_000
+  private static let patientAttempts = 20
+  fileprivate static let notTried = "its turn did not come"
+
+  private let reminders: ReminderStore
+  private let leads: LeadTimes
+  private let maximumAgeSeconds: Int
+  private let holdSeconds: Int
+  private let clock: () -> Instant
+  private let send: Send
+  private let pause: (_ microseconds: UInt32) -> Void
+
+  /// A dispatcher. What is more than `maximumAgeSeconds` late is passed over.
+  public init(
+    reminders: ReminderStore,
+    leads: LeadTimes,
+    maximumAgeSeconds: Int,
+    holdSeconds: Int,
+    clock: @escaping () -> Instant,
+    pause: @escaping (_ microseconds: UInt32) -> Void = ServiceClient.sleep,
+    send: @escaping Send
+  ) {
+    self.reminders = reminders
+    self.leads = leads
+    self.maximumAgeSeconds = maximumAgeSeconds
+    self.holdSeconds = holdSeconds
+    self.clock = clock
+    self.pause = pause
+    self.send = send
+  }
+
+  /// Does what there is to do, until `isOver` says so; `extend` gives the statements that follow their time.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func run(isOver: () -> Bool, extend: () -> Void = {}) throws -> Report {
+    var report = Report()
+    while !isOver() {
+      extend()
+      let recorded = try reminders.record(
+        leads,
+        at: clock(),
+        maximumAgeSeconds: maximumAgeSeconds,
+        limit: Self.recordedAtOnce
+      )
+      report.tasks += recorded.tasks
+      report.skipped += recorded.skipped
+      if recorded.tasks < Self.recordedAtOnce { break }
+    }
+    var failures = 0
+    while !isOver(), failures < Self.failuresInARow {
+      extend()
+      let now = clock()
+      // What is not begun by then is somebody else's.
+      let held = Deadline(millisecondsFromNow: holdSeconds * 300)
+      let taken = try reminders.take(
+        Self.handedOverAtOnce,
+        at: now,
+        heldUntil: now.adding(seconds: Int64(holdSeconds)),
+        maximumAgeSeconds: maximumAgeSeconds
+      )
+      if taken.isEmpty { break }
+      let outcomes = taken.map { reminder in
+        let outcome = outcome(of: reminder, isOver: isOver() || held.hasPassed, &failures)
+        report.add(outcome)
+        return (reminder, outcome)
+      }
+      extend()
+      try reminders.settle(outcomes, at: clock())
+    }
+    return report
+  }
+
+  private func outcome(
+    of reminder: ReminderStore.Handover,
+    isOver: Bool,
+    _ failures: inout Int
+  ) -> ReminderStore.Outcome {
+    if let obstacle = reminder.obstacle { return .skipped(reason: obstacle) }
+    let now = clock()
+    guard failures < Self.failuresInARow, !isOver else {
+      return .postponed(reason: Self.notTried, until: now)
+    }
+    do {
+      try sendWithPatience(reminder, at: now)
+      failures = 0
+      return .handedOver
+    } catch let failure as CallFailure
+      where failure.status == .notFound || failure.status == .invalidArgument
+    {
+      failures = 0
+      return .skipped(reason: failure.message)
+    } catch let failure as CallFailure where failure.status == .failedPrecondition {
+      // It concerns this one alone.
+      return .postponed(reason: failure.message, until: now.adding(seconds: Self.pauseSeconds))
+    } catch {
+      failures += 1
+      return .postponed(reason: "\(error)", until: now.adding(seconds: Self.pauseSeconds))
+    }
+  }
+}
+
+extension ReminderDispatcher {
+  /// Beyond the gateway's rate limit: a moment later there is room again.
+  private func sendWithPatience(_ reminder: ReminderStore.Handover, at now: Instant) throws {
+    for _ in 0..<Self.patientAttempts {
+      do {
+        return try send(reminder.request, context(of: reminder, at: now))
+      } catch let failure as CallFailure where failure.status == .resourceExhausted {
+        pause(Self.patienceMicroseconds)
+      }
+    }
+    try send(reminder.request, context(of: reminder, at: now))
+  }
+
+  private func context(of reminder: ReminderStore.Handover, at now: Instant) -> Context {
+    Context(
+      now: now,
+      caller: .unknown,
+      trace: Trace(requestID: "reminder-\(reminder.request.taskID)"),
+      deadline: Deadline(millisecondsFromNow: Self.callMilliseconds)
+    )
+  }
+}
+
+extension ReminderDispatcher.Report {
+  fileprivate mutating func add(_ outcome: ReminderStore.Outcome) {
+    switch outcome {
+    case .handedOver: handedOver += 1
+    case .skipped: skipped += 1
+    case .postponed(let reason, _):
+      postponed += 1
+      if reason != ReminderDispatcher.notTried { failure = failure ?? reason }
+    }
+  }
+}

@@ -1,0 +1,44 @@
+public import API
+public import Endpoint
+import Values
+
+/// A sound question for notifications, the newest first.
+public struct NotificationListing: Sendable {
+  /// Whose; `nil` for everybody's.
+  public let owner: String?
+  /// Which part of the list.
+  public let page: Page
+
+  /// Checks a request for one's own notifications, or everybody's.
+  ///
+  /// - Throws: `Problem` `INVALID_ARGUMENT`, `INVALID_PAGE_TOKEN`.
+  public init(_ request: ListNotificationsRequest, caller: Caller, pages: PageTokens) throws {
+    owner = caller.seesEverything ? nil : caller.userID
+    var violations = Violations()
+    let size = violations.pageSize(request.hasPageSize ? request.pageSize : nil)
+    try violations.check()
+    let cursor = try pages.cursor(in: request.pageToken, filters: Self.filters(owner))
+    page = Page(size: size, after: cursor)
+  }
+
+  /// The token for what follows `last`.
+  ///
+  /// - Throws: what the seal throws.
+  public func pageToken(after last: NotificationMessage, pages: PageTokens) throws -> String {
+    let cursor = Cursor(key: last.createdAt.instant.rfc3339, id: last.id)
+    return try pages.token(after: cursor, filters: Self.filters(owner))
+  }
+
+  private static func filters(_ owner: String?) -> String { "notifications\n\(owner ?? "*")" }
+}
+
+extension NotificationMessage {
+  /// The notification as somebody may see it: what the mail server says of it, and which one that is, is for admins and
+  /// services.
+  public func shown(to caller: Caller) -> NotificationMessage {
+    guard hasLastError, !caller.seesEverything else { return self }
+    var shown = self
+    shown.lastError = "it could not be sent yet"
+    return shown
+  }
+}

@@ -1,0 +1,226 @@
+"""Reminders, from a task that is due to the mail in a real SMTP server: none lost, none twice."""
+
+import fcntl
+import random
+import re
+import time
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+import jobs
+from client import expect, sign_up
+from conftest import PORT_OFFSET
+from smtp_sink import SMTPSink
+from system import System
+
+#: How many reminders the test with the kills has; `scripts/soak reminders` has ten thousand.
+MANY = 600
+
+
+@pytest.fixture(scope="module")
+def sink():
+    with SMTPSink(light=True) as sink:
+        yield sink
+
+
+@pytest.fixture(scope="module")
+def clockwork(request, sink):
+    system = System.start("clockwork", PORT_OFFSET + 200, CRON="off", SMTP_URL=f"smtp://127.0.0.1:{sink.port}",
+                          HOLD_SECONDS="5")
+    yield system
+    system.stop(remove=request.session.testsfailed == 0)
+
+
+@pytest.fixture
+def ada(clockwork):
+    return sign_up(clockwork.url(), time_zone="Europe/Berlin")
+
+
+@pytest.fixture(autouse=True)
+def clean(sink, clockwork):
+    jobs.remind(clockwork)
+    sink.clear()
+
+
+def in_minutes(minutes):
+    return (datetime.now(timezone.utc) + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def body(message):
+    return message.parsed.get_body(("plain",)).get_content()
+
+
+def names(sink):
+    """How often each message arrived, by its Message-ID."""
+    return Counter(re.search(rb"^Message-ID: (.*?)\r$", message.content, re.MULTILINE).group(1)
+                   for message in sink.messages)
+
+
+def test_a_task_that_is_due_soon_is_reminded_of_once(clockwork, sink, ada):
+    task = ada.new_task("Räum auf", priority="URGENT", due_date=in_minutes(20))
+    for _ in range(3):
+        jobs.remind(clockwork)
+    [message] = sink.messages
+    assert message.recipients == (ada.user["email"],)
+    assert message.parsed["subject"] == "Reminder: Räum auf"
+    text = body(message)
+    assert text.startswith("Due in 20 minutes.") and "Räum auf" in text and "Priority: URGENT" in text
+    assert "(Europe/Berlin)" in text
+    [[lead, state]] = clockwork.sql(
+        "task_db", "SELECT lead_minutes, state FROM reminders WHERE task_id = :'id' AND state <> 'SKIPPED'", id=task["id"])
+    assert (lead, state) == ("60", "HANDED_OVER")
+    [seen] = expect(ada.get("/notifications"), 200)["notifications"]
+    assert seen["sent"] and seen["user_id"] == ada.id
+
+
+def test_a_late_reminder_says_so(clockwork, sink, ada):
+    jobs.add_tasks(clockwork, ada.id, 1, due="-20 minutes", title="late")
+    jobs.remind(clockwork)
+    [message] = sink.messages
+    assert body(message).startswith("This was due 20 minutes ago.")
+
+
+def test_mail_that_waited_says_how_late_it_is_by_then(clockwork, sink, ada):
+    ada.new_task("waits", due_date=in_minutes(30))
+    jobs.run(clockwork, "dispatch-reminders")
+    clockwork.sql("notification_db", "UPDATE notifications SET due_date = due_date - interval '45 minutes' "
+                  "WHERE user_id = :'id'", id=ada.id)
+    jobs.run(clockwork, "deliver-notifications", "--drain")
+    [message] = sink.messages
+    assert body(message).startswith("This was due 15 minutes ago.")
+
+
+def test_a_look_ahead_changes_nothing(clockwork, sink, ada):
+    task = ada.new_task("later", due_date=in_minutes(20))
+    said = jobs.run(clockwork, "dispatch-reminders", "--dry-run")
+    assert f"{task['id']} due {task['due_date']}, 60 minutes before: to be sent\n" in said
+    assert not clockwork.sql("task_db", "SELECT 1 FROM reminders WHERE task_id = :'id'", id=task["id"])
+    assert not sink.messages
+    jobs.remind(clockwork)
+    assert len(sink.messages) == 1
+
+
+def test_a_due_date_that_is_moved_after_its_reminder_makes_another_one(clockwork, sink, ada):
+    task = ada.new_task("moves", due_date=in_minutes(20))
+    jobs.remind(clockwork)
+    expect(ada.patch(f"/tasks/{task['id']}", {"due_date": in_minutes(45)}), 200)
+    jobs.remind(clockwork)
+    jobs.remind(clockwork)
+    assert [body(message).splitlines()[0] for message in sink.messages] == ["Due in 20 minutes.", "Due in 45 minutes."]
+
+
+@pytest.mark.parametrize("change", [
+    {"status": "COMPLETED"}, {"status": "CANCELLED"}, {"due_date": None}, {"due_date": "2040-01-01T00:00:00Z"}])
+def test_nobody_is_reminded_of_what_is_over(clockwork, sink, ada, change):
+    task = ada.new_task("over", due_date=in_minutes(20))
+    expect(ada.patch(f"/tasks/{task['id']}", change), 200)
+    jobs.remind(clockwork)
+    assert not sink.messages
+
+
+def test_nobody_is_reminded_of_a_task_that_is_gone(clockwork, sink, ada):
+    task = ada.new_task("gone", due_date=in_minutes(20))
+    expect(ada.delete(f"/tasks/{task['id']}"), 204)
+    jobs.remind(clockwork)
+    assert not sink.messages
+
+
+def test_after_three_hours_without_cron_each_task_gets_one_reminder(clockwork, sink, ada):
+    # One of each kind: both times passed, the hour alone, the day alone, and the due date itself.
+    for minutes in (-100, 30, 23 * 60):
+        jobs.add_tasks(clockwork, ada.id, 20, due=f"{minutes} minutes", title=f"in {minutes}")
+    jobs.add_tasks(clockwork, ada.id, 5, due="-8 hours", title="too old")
+    jobs.remind(clockwork)
+    subjects = Counter(message.parsed["subject"].rsplit(" ", 1)[0] for message in sink.messages)
+    assert subjects == {f"Reminder: in {minutes}": 20 for minutes in (-100, 30, 23 * 60)}
+    [[count]] = clockwork.sql("task_db", "SELECT count(*) FROM reminders r JOIN tasks t ON t.id = task_id "
+                              "WHERE t.title LIKE 'too old%' AND t.user_id = :'id' AND reason = 'too late'", id=ada.id)
+    assert count == "5"
+
+
+def test_while_the_user_service_is_away_reminders_go_to_the_address_it_last_gave(clockwork, sink, ada):
+    ada.new_task("before", due_date=in_minutes(20))
+    jobs.remind(clockwork)
+    ada.new_task("meanwhile", due_date=in_minutes(20))
+    stranger = sign_up(clockwork.url())
+    stranger.new_task("unknown", due_date=in_minutes(20))
+    supervisor = clockwork.supervisor()
+    workers = [f"get-user:{slot['name']}" for slot in clockwork.pool("get-user") if slot["pid"]]
+    for worker in workers:
+        supervisor.stopProcess(worker)
+    try:
+        process = jobs.start(clockwork, "dispatch-reminders")
+        process.communicate(timeout=60)
+        assert process.returncode == 1     # somebody could not be reached, and it says so
+        jobs.run(clockwork, "deliver-notifications", "--drain")
+        assert [message.parsed["subject"] for message in sink.messages] == ["Reminder: before", "Reminder: meanwhile"]
+    finally:
+        for worker in workers:
+            supervisor.startProcess(worker)
+    for name in ("user", "notification"):
+        (clockwork.state_dir / "breakers" / name).write_bytes(b"")
+    clockwork.sql("task_db", "UPDATE reminders SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+    jobs.remind(clockwork)
+    assert sink.messages[-1].parsed["subject"] == "Reminder: unknown" and len(sink.messages) == 3
+
+
+def test_a_run_beside_one_that_is_still_at_work_does_nothing(clockwork, sink, ada):
+    ada.new_task("waits", due_date=in_minutes(20))
+    jobs.run(clockwork, "dispatch-reminders")
+    with open(clockwork.state_dir / "breakers/dispatch-reminders.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        jobs.run(clockwork, "dispatch-reminders")
+        assert clockwork.log_entries("dispatch-reminders")[-1]["message"] == "the last run is still at work"
+    jobs.run(clockwork, "dispatch-reminders")
+    assert clockwork.log_entries("dispatch-reminders")[-1]["exit_code"] == 0
+
+
+def test_who_sends_finishes_what_is_in_its_hands_when_it_is_told_to_stop(clockwork, sink, ada):
+    jobs.add_tasks(clockwork, ada.id, 300)
+    jobs.run(clockwork, "dispatch-reminders")
+    sender = jobs.start(clockwork, "deliver-notifications")
+    sink.wait_for(20)
+    sender.terminate()
+    sender.communicate(timeout=10)
+    assert sender.returncode == 0
+    jobs.run(clockwork, "deliver-notifications", "--drain")     # nothing is held any more
+    assert len(sink.messages) == len(names(sink)) == 300
+
+
+def test_whatever_is_killed_every_reminder_arrives_and_none_twice(clockwork, sink, ada):
+    """Four hosts run both jobs; again and again one of them is killed in the middle."""
+    jobs.add_tasks(clockwork, ada.id, MANY)
+    dispatchers, deliverers, kills = [None] * 4, [None] * 4, 0
+
+    def start(kind, host):
+        if kind is dispatchers:
+            return jobs.start(clockwork, "dispatch-reminders", BREAKER_DIR="")
+        return jobs.start(clockwork, "deliver-notifications", BREAKER_DIR="", DELIVERY_WORKERS=1)
+
+    for kind in (dispatchers, deliverers):
+        for host in range(4):
+            kind[host] = start(kind, host)
+    end = time.monotonic() + 120
+    while len(names(sink)) < MANY:
+        assert time.monotonic() < end, (len(names(sink)), clockwork.sql(
+            "task_db", "SELECT state, reason, count(*), min(next_attempt_at) FROM reminders GROUP BY 1, 2"),
+            clockwork.sql("notification_db", "SELECT sent, attempts, last_error, count(*), min(next_attempt_at) "
+                          "FROM notifications GROUP BY 1, 2, 3"), clockwork.sql("task_db", "SELECT now()"))
+        time.sleep(random.uniform(0.05, 0.4))
+        kind, host = random.choice((dispatchers, deliverers)), random.randrange(4)
+        if kind[host].poll() is None:
+            jobs.kill(kind[host])
+            kills += kind is deliverers
+        kind[host] = start(kind, host)
+    for process in dispatchers + deliverers:
+        jobs.kill(process)
+    time.sleep(6)       # whatever is held is free again
+    jobs.remind(clockwork)
+    arrived = names(sink)
+    titles = {message.parsed["subject"] for message in sink.messages}
+    assert titles == {f"Reminder: task {number}" for number in range(1, MANY + 1)}
+    assert len(arrived) == MANY, "a reminder went out under two names"
+    twice = sum(count - 1 for count in arrived.values())
+    assert twice <= kills, f"{twice} mails came twice, and {kills} senders were killed"

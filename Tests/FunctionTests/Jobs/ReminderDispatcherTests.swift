@@ -1,0 +1,325 @@
+import API
+import Endpoint
+import Jobs
+import PostgreSQL
+import Rules
+import ServiceClient
+import Serving
+import Stores
+import Testing
+import Values
+
+struct ReminderDispatcherTests {
+  /// What the Notification service has been asked for.
+  final class Receiver {
+    var requests: [SendTaskReminderRequest] = []
+    var failure: CallFailure?
+  }
+
+  static let hour: Int64 = 3600
+
+  let fixture: Fixture
+  let receiver = Receiver()
+  let ada: Person
+
+  init() throws {
+    fixture = try Fixture(tasks: ScratchDatabase(migrations: "task_db"))
+    ada = try fixture.stranger()
+  }
+
+  var now: Instant { fixture.clock.now }
+
+  @discardableResult
+  func task(dueIn seconds: Int64, _ change: (inout CreateTaskRequest) -> Void = { _ in }) throws
+    -> TaskMessage
+  {
+    var request = CreateTaskRequest()
+    request.title = "Paint"
+    request.dueDate = Timestamp(now.adding(seconds: seconds))
+    change(&request)
+    return try fixture.createTask(request, as: ada.caller)
+  }
+
+  func dispatcher(maximumAgeSeconds: Int = 21_600) -> ReminderDispatcher {
+    let (receiver, clock) = (receiver, fixture.clock)
+    return ReminderDispatcher(
+      reminders: fixture.taskService.reminders,
+      leads: .usual,
+      maximumAgeSeconds: maximumAgeSeconds,
+      holdSeconds: 60,
+      clock: { clock.now }
+    ) { request, _ in
+      if let failure = receiver.failure { throw failure }
+      receiver.requests.append(request)
+    }
+  }
+
+  @discardableResult
+  func run(maximumAgeSeconds: Int = 21_600) throws -> ReminderDispatcher.Report {
+    let database = fixture.taskService
+    return try dispatcher(maximumAgeSeconds: maximumAgeSeconds)
+      .run(isOver: { false }) {
+        database.allowDatabase(milliseconds: 5000)
+      }
+  }
+
+  /// The ledger of a task: lead minutes, state and reason.
+  func ledger(_ task: TaskMessage) throws -> [String] {
+    try fixture.taskService.database.read(
+      Query(
+        """
+        SELECT lead_minutes || ' ' || state || coalesce(': ' || reason, '') FROM reminders
+        WHERE task_id = $1 ORDER BY due_date, lead_minutes DESC
+        """,
+        .text(task.id)
+      )
+    ) { try $0.text(0) }
+  }
+
+  @Test func `a day and an hour before the due date the owner is reminded, once each`() throws {
+    let task = try task(dueIn: 30 * Self.hour)
+    #expect(try run() == .init())
+    fixture.clock.advance(seconds: 6 * Self.hour - 1)
+    #expect(try run() == .init())
+    fixture.clock.advance(seconds: 1)
+    #expect(try run().handedOver == 1)
+    #expect(try run() == .init())
+    fixture.clock.advance(seconds: 23 * Self.hour)
+    #expect(try run().handedOver == 1)
+    fixture.clock.advance(seconds: 10 * Self.hour)
+    #expect(try run() == .init())
+
+    #expect(receiver.requests.map(\.leadMinutes) == [1440, 60])
+    let request = try #require(receiver.requests.last)
+    #expect(request.taskID == task.id && request.userID == ada.id.text)
+    #expect(request.title == "Paint" && request.priority == .medium)
+    #expect(request.dueDate == task.dueDate)
+    #expect(try ledger(task) == ["1440 HANDED_OVER", "60 HANDED_OVER"])
+  }
+
+  @Test func `a task that is due soon is reminded of at once, by its latest reminder only`() throws
+  {
+    let task = try task(dueIn: 1200)
+    let report = try run()
+    #expect(report.handedOver == 1 && report.skipped == 1)
+    #expect(receiver.requests.map(\.leadMinutes) == [60])
+    #expect(
+      try ledger(task) == [
+        "1440 SKIPPED: a later reminder of the task was due as well", "60 HANDED_OVER",
+      ]
+    )
+  }
+
+  @Test func `after three hours without a run each task gets its latest reminder, and no burst`()
+    throws
+  {
+    let passed = try task(dueIn: Self.hour + 60)
+    try run()
+    receiver.requests = []
+    let both = try task(dueIn: 25 * Self.hour)
+    let soon = try task(dueIn: 3 * Self.hour)
+    receiver.requests = []
+    fixture.clock.advance(seconds: 3 * Self.hour)
+    try run()
+    #expect(Set(receiver.requests.map(\.taskID)) == [passed.id, both.id, soon.id])
+    #expect(receiver.requests.count == 3)
+  }
+
+  @Test func `what is later than the set age is passed over, with the reason`() throws {
+    let task = try task(dueIn: 2 * Self.hour)
+    fixture.clock.advance(seconds: 8 * Self.hour)
+    #expect(try run().skipped == 2)
+    #expect(receiver.requests.isEmpty)
+    #expect(
+      try ledger(task) == [
+        "1440 SKIPPED: a later reminder of the task was due as well", "60 SKIPPED: too late",
+      ]
+    )
+  }
+
+  @Test func `another due date makes new reminders and drops those that have not gone out`() throws
+  {
+    let task = try task(dueIn: 1200)
+    receiver.failure = CallFailure(.unavailable, "down")
+    let report = try run()
+    #expect(report.postponed == 1 && report.failure != nil)
+    let later = Timestamp(now.adding(seconds: 2400))
+    _ = try fixture.updateTask(
+      .with {
+        $0.id = task.id
+        $0.dueDate = later
+      },
+      as: ada.caller
+    )
+    receiver.failure = nil
+    fixture.clock.advance(seconds: 31)
+    try run()
+    #expect(receiver.requests.map(\.dueDate) == [later])
+    #expect(try ledger(task).contains("60 SKIPPED: the due date was changed"))
+
+    // Back to the first date, of which nobody has been reminded; and back to the second, of which somebody has.
+    _ = try fixture.updateTask(
+      .with {
+        $0.id = task.id
+        $0.dueDate = task.dueDate
+      },
+      as: ada.caller
+    )
+    try run()
+    #expect(receiver.requests.map(\.dueDate) == [later, task.dueDate])
+    _ = try fixture.updateTask(
+      .with {
+        $0.id = task.id
+        $0.dueDate = later
+      },
+      as: ada.caller
+    )
+    #expect(try run().handedOver == 0)
+  }
+
+  @Test func `of what was put back to be done in time somebody is reminded after all`() throws {
+    let task = try task(dueIn: 1200)
+    receiver.failure = CallFailure(.unavailable, "down")
+    try run()
+    receiver.failure = nil
+    for status in [TaskStatus.completed, .inProgress] {
+      _ = try fixture.updateTask(
+        .with {
+          $0.id = task.id
+          $0.status = status
+        },
+        as: ada.caller
+      )
+      fixture.clock.advance(seconds: 31)
+      try run()
+    }
+    #expect(receiver.requests.map(\.taskID) == [task.id])
+  }
+
+  @Test func `whom it is not known how to reach keeps nobody else back`() throws {
+    let tasks = try (0..<20).map { _ in try task(dueIn: 1200) }
+    receiver.failure = CallFailure(.failedPrecondition, "not known yet")
+    let report = try run()
+    #expect(report.postponed == 20 && report.failure != nil)
+    receiver.failure = nil
+    fixture.clock.advance(seconds: 31)
+    #expect(try run().handedOver == tasks.count)
+  }
+
+  @Test func `beyond the gateway's rate limit it waits a moment`() throws {
+    try task(dueIn: 1200)
+    let (receiver, clock) = (receiver, fixture.clock)
+    receiver.failure = CallFailure(.resourceExhausted, "too fast")
+    var pauses = 0
+    let report = try ReminderDispatcher(
+      reminders: fixture.taskService.reminders,
+      leads: .usual,
+      maximumAgeSeconds: 21_600,
+      holdSeconds: 60,
+      clock: { clock.now },
+      pause: { _ in
+        pauses += 1
+        if pauses == 3 { receiver.failure = nil }
+      }
+    ) { _, _ in if let failure = receiver.failure { throw failure } }
+    .run(isOver: { false })
+    #expect(report.handedOver == 1 && report.failure == nil && pauses == 3)
+  }
+
+  @Test(arguments: [TaskStatus.completed, .cancelled])
+  func `nobody is reminded of what is done`(status: TaskStatus) throws {
+    let task = try task(dueIn: 2 * Self.hour)
+    func become(_ status: TaskStatus) throws {
+      _ = try fixture.updateTask(
+        .with {
+          $0.id = task.id
+          $0.status = status
+        },
+        as: ada.caller
+      )
+    }
+    try become(status)
+    fixture.clock.advance(seconds: Self.hour + 60)
+    #expect(try run() == .init())
+    // Taken up again, it is.
+    try become(status == .completed ? .inProgress : .pending)
+    #expect(try run().handedOver == 1)
+  }
+
+  @Test func `nobody is reminded of what was due before it was written down, or has no date`()
+    throws
+  {
+    try task(dueIn: -60)
+    try task(dueIn: 0)
+    try task(dueIn: 600) { $0.clearDueDate() }
+    try task(dueIn: 600) { $0.status = .completed }
+    #expect(try run() == .init())
+  }
+
+  @Test func `while the Notification service is down all wait, and go out when it is back`() throws
+  {
+    let tasks = try (0..<60).map { _ in try task(dueIn: 1200) }
+    receiver.failure = CallFailure(.unavailable, "down")
+    let report = try run()
+    #expect(report.handedOver == 0)
+    #expect(report.postponed == 50)
+    receiver.failure = nil
+    fixture.clock.advance(seconds: 61)
+    try run()
+    #expect(Set(receiver.requests.map(\.taskID)) == Set(tasks.map(\.id)))
+    #expect(receiver.requests.count == 60)
+  }
+
+  @Test func `of somebody who does not exist nobody is told`() throws {
+    let task = try task(dueIn: 1200)
+    receiver.failure = CallFailure(.notFound, "there is no such user")
+    #expect(try run().failure == nil)
+    #expect(try ledger(task).last?.hasPrefix("60 SKIPPED") == true)
+  }
+
+  @Test func `a task that is deleted takes its reminders along`() throws {
+    let task = try task(dueIn: 1200)
+    receiver.failure = CallFailure(.unavailable, "down")
+    try run()
+    _ = try fixture.deleteTask(.with { $0.id = task.id }, as: ada.caller)
+    receiver.failure = nil
+    fixture.clock.advance(seconds: 31)
+    #expect(try run() == .init())
+  }
+
+  @Test func `a look ahead changes nothing`() throws {
+    let task = try task(dueIn: 1200)
+    let found = try fixture.taskService.reminders.preview(
+      .usual,
+      at: now,
+      maximumAgeSeconds: 21_600,
+      limit: 10
+    )
+    #expect(found.map(\.request.taskID) == [task.id])
+    #expect(try ledger(task) == [])
+    #expect(try run().handedOver == 1)
+  }
+
+  @Test func `four at once hand each reminder over once`() throws {
+    for _ in 0..<300 { try task(dueIn: 1200) }
+    let url = try Postgres.url(.task, database: fixture.taskService.database.name())
+    let now = now
+    let handedOver = try onThreads(4) { _ in
+      let database = Database(url: url)
+      let receiver = Receiver()
+      _ = try ReminderDispatcher(
+        reminders: ReminderStore(database: database),
+        leads: .usual,
+        maximumAgeSeconds: 21_600,
+        holdSeconds: 60,
+        clock: { now }
+      ) { request, _ in receiver.requests.append(request) }
+      .run(isOver: { false }) {
+        database.deadline = Deadline(millisecondsFromNow: 10_000)
+      }
+      return receiver.requests.map(\.taskID)
+    }.flatMap { try $0.get() }
+    #expect(handedOver.count == 300)
+    #expect(Set(handedOver).count == 300)
+  }
+}

@@ -1,0 +1,134 @@
+import API
+import Endpoint
+import ServiceClient
+import Testing
+import Values
+
+struct SendTaskReminderTests {
+  let fixture: Fixture
+  let service: Caller
+  let ada: ID
+
+  init() throws {
+    fixture = try Fixture()
+    service = try fixture.stranger(.service).caller
+    ada = fixture.id()
+  }
+
+  func request(_ change: (inout SendTaskReminderRequest) -> Void = { _ in })
+    -> SendTaskReminderRequest
+  {
+    var request = SendTaskReminderRequest()
+    request.taskID = fixture.id().text
+    request.userID = ada.text
+    request.title = "Paint"
+    // 2026-11-18T14:26:40Z.
+    request.dueDate = Timestamp(Instant(seconds: 1_795_012_000))
+    request.leadMinutes = 60
+    change(&request)
+    return request
+  }
+
+  func know(_ zone: String, email: String = "ada@example.com") {
+    let id = ada.text
+    fixture.directory = UserDirectory { _, _ in
+      .known(
+        .with {
+          $0.id = id
+          $0.email = email
+          $0.timeZone = zone
+        }
+      )
+    }
+  }
+
+  @Test func `it is written down for the user's address, to be sent at once`() throws {
+    know("Europe/Berlin")
+    let sent = try fixture.sendTaskReminder(request(), as: service)
+
+    #expect(sent.recipient == "ada@example.com")
+    #expect(sent.userID == ada.text)
+    #expect(sent.subject == "Reminder: Paint")
+    #expect(!sent.sent)
+    #expect(sent.attempts == 0)
+    #expect(sent.nextAttemptAt.instant == fixture.clock.now)
+  }
+
+  @Test(arguments: [
+    ("Europe/Berlin", "2026-07-01T10:00:00Z", "Wednesday, 1 July 2026, 12:00 (Europe/Berlin)"),
+    ("Europe/Berlin", "2026-12-01T10:00:00Z", "Tuesday, 1 December 2026, 11:00 (Europe/Berlin)"),
+    // The night when the clocks go back has two hours of the same name.
+    ("Europe/Berlin", "2026-10-25T00:30:00Z", "Sunday, 25 October 2026, 02:30 (Europe/Berlin)"),
+    ("Europe/Berlin", "2026-10-25T01:30:00Z", "Sunday, 25 October 2026, 02:30 (Europe/Berlin)"),
+    ("America/New_York", "2026-03-08T07:00:00Z", "Sunday, 8 March 2026, 03:00 (America/New_York)"),
+    ("Asia/Kathmandu", "2026-12-31T20:00:00Z", "Friday, 1 January 2027, 01:45 (Asia/Kathmandu)"),
+    ("UTC", "2028-02-29T00:00:00Z", "Tuesday, 29 February 2028, 00:00 (UTC)"),
+  ])
+  func `the due time is that of the user's zone, summer time included`(
+    zone: String,
+    dueDate: String,
+    local: String
+  ) throws {
+    know(zone)
+    let dueDate = Timestamp(try Instant(rfc3339: dueDate))
+    let sent = try fixture.sendTaskReminder(request { $0.dueDate = dueDate }, as: service)
+    #expect(sent.body == "Task: Paint\nDue: \(local)\nPriority: MEDIUM")
+  }
+
+  @Test func `asked for again it is the same one, whatever the user is by then`() throws {
+    know("UTC")
+    let asked = request()
+    let first = try fixture.sendTaskReminder(asked, as: service)
+    know("UTC", email: "new@example.com")
+    fixture.clock.advance(seconds: 60)
+    #expect(try fixture.sendTaskReminder(asked, as: service) == first)
+    #expect(
+      try fixture.sendTaskReminder(request { $0.leadMinutes = 0 }, as: service).id != first.id
+    )
+  }
+
+  @Test func `asked for by many at once it is one`() throws {
+    know("UTC")
+    let asked = request()
+    let (keys, caller, id) = (fixture.keys, service, ada.text)
+    let ids = try onThreads(8) { _ in
+      let other = try Fixture(keys: keys)
+      other.directory = UserDirectory { _, _ in
+        .known(
+          .with {
+            $0.id = id
+            $0.email = "ada@example.com"
+            $0.timeZone = "UTC"
+          }
+        )
+      }
+      return try other.sendTaskReminder(asked, as: caller).id
+    }.map { try $0.get() }
+    #expect(Set(ids).count == 1)
+  }
+
+  @Test func `while the User service is silent its last word counts`() throws {
+    know("Europe/Berlin")
+    _ = try fixture.sendTaskReminder(request(), as: service)
+    fixture.directory = UserDirectory { _, _ in .silence }
+    #expect(try fixture.sendTaskReminder(request(), as: service).recipient == "ada@example.com")
+  }
+
+  @Test func `of somebody of whom nothing is known it is tried later`() throws {
+    #expect(fixture.sendTaskReminder.refusal(request(), as: service)?.code == .contactUnknown)
+  }
+
+  @Test func `nobody is reminded who does not exist`() throws {
+    fixture.directory = UserDirectory { _, _ in .unknown }
+    #expect(fixture.sendTaskReminder.refusal(request(), as: service)?.code == .userNotFound)
+  }
+
+  @Test func `it is for services alone, by gRPC alone`() throws {
+    let bytes: [UInt8] = try request().serializedBytes()
+    for role in [Role.user, .admin] {
+      let token = try fixture.stranger(role).token
+      let answer = try fixture.sendTaskReminder.rpc(body: frame(bytes), token: token)
+      #expect(answer.code == .permissionDenied)
+    }
+  }
+}
