@@ -137,7 +137,12 @@ let package = Package(
     shared("PostgreSQL", "CPostgreSQL", "Values"),
     shared("Passwords", "CCrypt"),
     shared("Tokens", "COpenSSL", "JSON", "Values"),
-    shared("Migrations", "PostgreSQL", "Values", exclude: ["user_db", "task_db", "notification_db"]),
+    shared(
+      "Migrations",
+      "PostgreSQL",
+      "Values",
+      exclude: ["user_db", "task_db", "notification_db"]
+    ),
     shared(
       "API",
       "Values",

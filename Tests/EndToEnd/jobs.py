@@ -19,12 +19,12 @@ def start(system, job, *arguments, **settings):
         user = pwd.getpwnam(name)
         who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": os.getgrouplist(name, user.pw_gid)}
     return subprocess.Popen(
-        [system.state_dir / "run-job", service, job, *arguments] if not settings else
+        [system.state_dir.resolve() / "run-job", service, job, *arguments] if not settings else
         ["bash", "-c", 'set -a; . "$0"; set +a; for pair in $SETTINGS; do export "$pair"; done; exec "$@"',
-         system.state_dir / "env" / f"{service}.env", system.state_dir / "functions" / job, *arguments],
+         system.state_dir.resolve() / "env" / f"{service}.env", system.state_dir.resolve() / "functions" / job, *arguments],
         cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, **who,
         env={"PATH": "/usr/bin:/bin", "SETTINGS": " ".join(f"{key}={value}" for key, value in settings.items()),
-             "LOG_FILE": str(system.state_dir / "logs" / service / f"{job}.log")})
+             "LOG_FILE": str(system.state_dir.resolve() / "logs" / service / f"{job}.log")})
 
 
 def run(system, job, *arguments, limit_seconds=70, **settings):

@@ -46,8 +46,9 @@ def test_the_first_session_gives_what_the_readme_shows(strict_free_system):
     assert given == answers
 
 
-def test_the_reminder_comes_as_the_readme_shows(system):
+def test_the_reminder_comes_as_the_readme_shows(strict_free_system):
     """By the system's own cron, at the next full minute."""
+    system = strict_free_system
     sign_up(system.url(), username="ada", email="ada@example.com", signed_in=False)
     shown = re.findall(r"```(?:json|text)\n(.*?)```", REMINDER, re.DOTALL)
     commands = "".join(re.findall(r"```sh\n(.*?)```", REMINDER, re.DOTALL))

@@ -187,7 +187,8 @@ struct `A gRPC answer` {
     (.invalidArgument, ["UNSUPPORTED_MEDIA_TYPE"]),
     (.resourceExhausted, ["PAYLOAD_TOO_LARGE", "RATE_LIMITED"]),
     (.alreadyExists, ["USERNAME_TAKEN", "EMAIL_TAKEN"]),
-    (.failedPrecondition, ["INVALID_TRANSITION", "CONTACT_UNKNOWN"]), (.aborted, ["VERSION_MISMATCH"]),
+    (.failedPrecondition, ["INVALID_TRANSITION", "CONTACT_UNKNOWN"]),
+    (.aborted, ["VERSION_MISMATCH"]),
     (.internal, ["INTERNAL", "MALFORMED_MESSAGE"]), (.unavailable, ["UNAVAILABLE"]),
     (.deadlineExceeded, ["DEADLINE_EXCEEDED"]),
   ])

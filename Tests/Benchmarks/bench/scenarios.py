@@ -42,6 +42,8 @@ def all_of_them(system, stock, folder, say):
     yield from login_flood(system, stock, folder)
     say("Many writers…")
     yield from group_commit(system, stock, folder)
+    say("One worker more, one less…")
+    yield from worker_counts(system, stock, folder)
 
 
 def _by_turns(one, other, measure, rounds=ROUNDS):
@@ -137,6 +139,36 @@ def group_commit(system, stock, folder):
                   durable and each < 1)
 
 
+def worker_counts(system, stock, folder):
+    """Whether a pool is as large as it should be: the same load on it with one worker more and with one less."""
+    for name in ("get", "list", "create", "update"):
+        endpoint = load.ENDPOINTS[name]
+        usual = len(system.workers(endpoint.function))
+        counts = (usual, usual - 1, usual + 1)
+        rates = {count: [] for count in counts}
+        for number in range(ROUNDS):
+            script = load.write_script(folder, endpoint, stock, number)
+            for count in counts[number % 3:] + counts[:number % 3]:
+                _set_workers(system, endpoint.function, count)
+                rates[count].append(load.run(system.url(), script, SECONDS).per_second)
+        _set_workers(system, endpoint.function, usual)
+        fewer, more = (statistics.median(rate / base for rate, base in zip(rates[count], rates[usual]))
+                       for count in counts[1:])
+        yield Finding(f"{name}: {usual - 1} and {usual + 1} workers instead of {usual}", "<= 1.1 times its throughput",
+                      f"{fewer:.2f} and {more:.2f} times", max(fewer, more) <= 1.1)
+
+
+def _set_workers(system, function, count):
+    supervisor = system.supervisor()
+    slots = sorted(system.pool(function, supervisor), key=lambda slot: slot["name"])
+    for number, slot in enumerate(slots):
+        if number < count and not slot["pid"]:
+            supervisor.startProcess(f"{function}:{slot['name']}", True)
+        elif number >= count and slot["pid"]:
+            system.stop_process(f"{function}:{slot['name']}", supervisor)
+    time.sleep(0.3)     # what was in the queue of one that has ended
+
+
 # Much data
 
 def large(system, stock, folder, say):
@@ -192,7 +224,7 @@ def _make_large(system):
         GRANT CONNECT ON DATABASE {LARGE_DATABASE} TO task_service;""")
     indexes = sql(LARGE_DATABASE, """
         SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'tasks' AND indexname NOT IN ('tasks_pkey', 'tasks_by_word')""")
-    sql(LARGE_DATABASE, "TRUNCATE tasks; DROP INDEX tasks_by_word; ALTER TABLE tasks DROP CONSTRAINT tasks_pkey;" + "".join(
+    sql(LARGE_DATABASE, "DROP TABLE reminders; TRUNCATE tasks; DROP INDEX tasks_by_word; ALTER TABLE tasks DROP CONSTRAINT tasks_pkey;" + "".join(
         f"DROP INDEX {name};" for name, _ in indexes))
     data.add_tasks(system, LARGE_DATABASE, data.USERS, LARGE_TASKS_EACH)
     memory = "SET maintenance_work_mem = '1GB';"

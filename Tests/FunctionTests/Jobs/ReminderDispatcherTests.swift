@@ -47,20 +47,19 @@ struct ReminderDispatcherTests {
       leads: .usual,
       maximumAgeSeconds: maximumAgeSeconds,
       holdSeconds: 60,
-      clock: { clock.now }
-    ) { request, _ in
-      if let failure = receiver.failure { throw failure }
-      receiver.requests.append(request)
-    }
+      clock: { clock.now },
+      send: { request, _ in
+        if let failure = receiver.failure { throw failure }
+        receiver.requests.append(request)
+      }
+    )
   }
 
   @discardableResult
   func run(maximumAgeSeconds: Int = 21_600) throws -> ReminderDispatcher.Report {
     let database = fixture.taskService
     return try dispatcher(maximumAgeSeconds: maximumAgeSeconds)
-      .run(isOver: { false }) {
-        database.allowDatabase(milliseconds: 5000)
-      }
+      .run(isOver: { false }, extend: { database.allowDatabase(milliseconds: 5000) })
   }
 
   /// The ledger of a task: lead minutes, state and reason.

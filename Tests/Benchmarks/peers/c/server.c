@@ -330,8 +330,9 @@ static void connect_databases(void) {
   prepare(tasks, "list",
           "SELECT " COLUMNS " FROM tasks WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT 51");
   prepare(tasks, "create",
-          "INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at)"
-          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING due_date");
+          "INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at,"
+          " next_reminder_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $7::timestamptz - interval '1 day')"
+          " RETURNING due_date");
   users = connect_to("auth_service", "user_db");
   prepare(users, "find", "SELECT id, username, password, role FROM users WHERE lower(username) = lower($1)");
   prepare(users, "lock", "SELECT 1 FROM users WHERE id = $1 AND password = $2 FOR SHARE");

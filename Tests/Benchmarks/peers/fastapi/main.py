@@ -301,8 +301,8 @@ async def create_task(draft: TaskDraft, caller: Caller = Depends(signed_in)):
         "version": 1,
     }
     await tasks.execute(
-        "INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+        "INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at,"
+        " next_reminder_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $7::timestamptz - interval '1 day')",
         task["id"],
         draft.title,
         draft.description,

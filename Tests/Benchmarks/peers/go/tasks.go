@@ -135,8 +135,8 @@ func openTaskStore(connections int) (*taskStore, error) {
 		return nil, err
 	}
 	s.create, err = db.Prepare(
-		"INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at)" +
-			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)")
+		"INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at, next_reminder_at)" +
+			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $7::timestamptz - interval '1 day')")
 	return s, err
 }
 

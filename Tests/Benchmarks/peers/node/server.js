@@ -218,7 +218,8 @@ async function createTask(fields, caller) {
   };
   await rows(
     'create',
-    `INSERT INTO tasks (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+    `INSERT INTO tasks (${COLUMNS}, next_reminder_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $7::timestamptz - interval '1 day')`,
     Object.values(task),
   );
   return task;

@@ -217,9 +217,9 @@ function createTask(array $caller): void
         'updated_at' => $time,
     ];
     tasks(
-        'INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at)'
-            . ' VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-        array_values($task),
+        'INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at,'
+            . " next_reminder_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?::timestamptz - interval '1 day')",
+        [...array_values($task), $task['due_date']],
     );
     header('Location: /api/v1/tasks/' . $task['id']);
     answer(201, $task + ['version' => 1]);
