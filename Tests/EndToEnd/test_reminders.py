@@ -1,19 +1,24 @@
 """Reminders, from a task that is due to the mail in a real SMTP server: none lost, none twice."""
 
 import fcntl
+import json
 import random
 import re
 import time
+import uuid
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from google.protobuf import json_format
 
 import jobs
 from client import expect, sign_up
 from conftest import PORT_OFFSET
+from grpc_client import Services, notification_pb2, refusal
 from smtp_sink import SMTPSink
 from system import System
+from test_tokens import mint
 
 #: How many reminders the test with the kills has; `scripts/soak reminders` has ten thousand.
 MANY = 600
@@ -73,6 +78,32 @@ def test_a_task_that_is_due_soon_is_reminded_of_once(clockwork, sink, ada):
     assert (lead, state) == ("60", "HANDED_OVER")
     [seen] = expect(ada.get("/notifications"), 200)["notifications"]
     assert seen["sent"] and seen["user_id"] == ada.id
+
+
+@pytest.mark.parametrize("change, code, bad", [
+    ({}, None, set()),
+    ({"task_id": "x", "title": "", "lead_minutes": -1}, "INVALID_ARGUMENT", {"task_id", "title", "lead_minutes"}),
+    ({"user_id": "01890000-0000-7000-8000-000000000000"}, "USER_NOT_FOUND", set())])
+def test_it_is_the_same_by_both_of_its_doors(clockwork, ada, change, code, bad):
+    """There is none by REST: only services hand reminders over."""
+    fields = {"task_id": str(uuid.uuid4()), "user_id": ada.id, "title": "by both", "lead_minutes": 60,
+              "due_date": "2030-01-31T16:00:00Z", "priority": "HIGH", **change}
+    done = clockwork.run_function("send-task-reminder", "--once", "--as", f"{ada.id}:SERVICE",
+                                  stdin=json.dumps(fields).encode())
+    by_hand = json.loads(done.stdout)
+    with Services(clockwork, mint(clockwork, ada, role="SERVICE")) as services:
+        call, request = services.notifications.SendTaskReminder, notification_pb2.SendTaskReminderRequest()
+        request = json_format.ParseDict(fields, request)
+        if code:
+            refused = refusal(call, request, code)
+            assert by_hand["code"] == code
+            assert set(refused.fields) == set(by_hand.get("details", {})) == bad
+        else:
+            by_grpc = json_format.MessageToDict(call(request), preserving_proto_field_name=True)
+            assert {name: by_hand[name] for name in by_grpc if not name.endswith("_at")} == {
+                name: value for name, value in by_grpc.items() if not name.endswith("_at")}
+    with Services(clockwork, ada.token) as services:
+        refusal(services.notifications.SendTaskReminder, request, "PERMISSION_DENIED")
 
 
 def test_a_late_reminder_says_so(clockwork, sink, ada):

@@ -70,7 +70,7 @@ struct TransactionTests {
     #expect(try amounts() == [10, 0])
   }
 
-  @Test func `two that wait for each other both happen, one of them at the second try`() throws {
+  @Test func `two that wait for each other both happen, not both at the first try`() throws {
     let scratch = scratch
     let hasLocked = [DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)]
     let outcomes = onThreads(2) { number in
@@ -88,7 +88,8 @@ struct TransactionTests {
       return attempts
     }
 
-    #expect(try outcomes.map { try $0.get() }.sorted() == [1, 2])
+    // Who comes back may be quicker than the one who waited, and the two wait for each other once more.
+    #expect(try outcomes.map { try $0.get() }.contains { $0 > 1 })
     #expect(try amounts() == [12, 2])
   }
 
