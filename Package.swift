@@ -40,7 +40,7 @@ let functions: [Function] = [
 
 // What cron starts.
 let jobs: [Function] = [
-  .init("DispatchReminders", in: "Jobs", uses: ["Jobs", "ServiceClient"]),
+  .init("DispatchReminders", in: "Jobs", uses: ["Jobs"]),
   .init("DeliverNotifications", in: "Jobs", uses: ["Jobs", "Outbox"]),
 ]
 

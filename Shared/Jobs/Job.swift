@@ -17,6 +17,8 @@ public struct Job {
   /// How far this host's clock may be from the database's, in seconds: others read what is written by it.
   private static let maximumDriftSeconds: Int64 = 60
 
+  /// What the executable is called.
+  let name: String
   /// What the job is built from.
   public let resources: Resources
   /// What stood behind its name.
@@ -56,44 +58,49 @@ public struct Job {
         }
         alarm(stuckSeconds)
       }
-      exit(try run(resources, arguments, body))
+      exit(run(name, resources, arguments, body))
     } catch {
       Serving.fail(name, error)
     }
   }
 
   private static func run(
+    _ name: String,
     _ resources: Resources,
     _ arguments: [String],
     _ body: (Job) throws -> (counts: Counts, failure: String?)
-  ) throws -> Int32 {
+  ) -> Int32 {
     let start = Clock.now()
-    try checkClock(resources)
     // What is in its hands is finished, as far as that takes no longer than the ten seconds that cron gives it.
     signal(SIGTERM) { _ in Job.isToldToStop.store(true, ordering: .relaxed) }
     let job = Job(
+      name: name,
       resources: resources,
       arguments: arguments,
       deadline: Deadline(millisecondsFromNow: runSeconds * 1000)
     )
     var counts: Counts = [:]
     var failure: String?
+    var exitCode: Int32 = 0
     do {
+      try checkClock(resources)
       (counts, failure) = try body(job)
-    } catch let error as Settings.Invalid {
-      throw error
+      exitCode = failure == nil ? 0 : 1
     } catch {
       failure = Serving.reason(of: error)
+      exitCode = error is Settings.Invalid ? 78 : 1
     }
     let end = Clock.now()
     resources.log.write(failure == nil ? .info : .error, at: end) { line in
-      line.member("exit_code", failure == nil ? 0 : 1)
+      line.member("exit_code", exitCode)
       line.name("duration_ms")
       line.value(milliseconds: end.microseconds - start.microseconds)
       for (name, count) in counts { line.member(name, count) }
       if let failure { line.member("error", failure) }
     }
-    return failure == nil ? 0 : 1
+    // For the person who has typed it, and for cron, which passes it on.
+    if let failure, exitCode == 78 || !arguments.isEmpty { Serving.complain(job.name, failure) }
+    return exitCode
   }
 
   /// Whether this is the only run on this host from now on, for as long as the process lives. Without a path, or when the

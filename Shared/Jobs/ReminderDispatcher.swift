@@ -2,6 +2,7 @@ public import API
 public import Endpoint
 public import Rules
 public import ServiceClient
+public import Serving
 public import Stores
 public import Values
 
@@ -32,7 +33,9 @@ public struct ReminderDispatcher {
 
   private static let recordedAtOnce = 500
   private static let handedOverAtOnce = 50
-  private static let callMilliseconds = 3000
+  private static let callMilliseconds = 2000
+  /// More than for a call, so that one that takes too long says something about the service.
+  private static let requestMilliseconds = 3000
   private static let failuresInARow = 5
   private static let pauseSeconds: Int64 = 30
   private static let patienceMicroseconds: UInt32 = 100_000
@@ -64,6 +67,54 @@ public struct ReminderDispatcher {
     self.clock = clock
     self.pause = pause
     self.send = send
+  }
+
+  /// The dispatcher of a job, by the settings `NOTIFICATION_SERVICE_URL`, `REMINDER_LEAD_TIMES`, `REMINDER_MAX_AGE_SECONDS`
+  /// and `HOLD_SECONDS`.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  public init(_ resources: Resources) throws {
+    guard let client = ServiceClient(try resources.access(to: "notification")) else {
+      throw Settings.Invalid(message: "NOTIFICATION_SERVICE_URL is not set")
+    }
+    self.init(
+      reminders: resources.reminders,
+      leads: resources.leads,
+      maximumAgeSeconds: try resources.settings.integer(
+        "REMINDER_MAX_AGE_SECONDS",
+        default: 21_600,
+        in: 60...2_592_000
+      ),
+      holdSeconds: try resources.settings.holdSeconds,
+      clock: { resources.now },
+      send: { request, context in
+        let _: NotificationMessage = try client.call(
+          "notification.v1.NotificationService/SendTaskReminder",
+          request,
+          in: context,
+          withinMilliseconds: Self.callMilliseconds,
+          isRepeatable: true
+        )
+      }
+    )
+  }
+
+  /// What a run would hand over or pass over now, at most `limit`, a line for each; nothing is changed.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func preview(limit: Int) throws -> [String] {
+    let found = try reminders.preview(
+      leads,
+      at: clock(),
+      maximumAgeSeconds: maximumAgeSeconds,
+      limit: limit
+    )
+    return found.map { reminder in
+      let request = reminder.request
+      let fate = reminder.obstacle.map { "skipped: \($0)" } ?? "to be sent"
+      let dueDate = request.dueDate.instant.rfc3339
+      return "\(request.taskID) due \(dueDate), \(request.leadMinutes) minutes before: \(fate)"
+    }
   }
 
   /// Does what there is to do, until `isOver` says so; `extend` gives the statements that follow their time.
@@ -154,7 +205,7 @@ extension ReminderDispatcher {
       now: now,
       caller: .unknown,
       trace: Trace(requestID: "reminder-\(reminder.request.taskID)"),
-      deadline: Deadline(millisecondsFromNow: Self.callMilliseconds)
+      deadline: Deadline(millisecondsFromNow: Self.requestMilliseconds)
     )
   }
 }

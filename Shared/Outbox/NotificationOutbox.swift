@@ -22,6 +22,8 @@ public final class NotificationOutbox {
     public var postponed = 0
     /// Given up.
     public var dead = 0
+    /// Why it was not all done; `nil` when it was.
+    public var failure: String?
 
     /// Nothing yet.
     public init() {}
@@ -32,6 +34,7 @@ public final class NotificationOutbox {
       sum.sent = left.sent + right.sent
       sum.postponed = left.postponed + right.postponed
       sum.dead = left.dead + right.dead
+      sum.failure = left.failure ?? right.failure
       return sum
     }
   }
@@ -105,27 +108,23 @@ public final class NotificationOutbox {
     _ = try send(attempt, before: deadline, isHasty: true, &report)
   }
 
-  /// Sends what is due and, unless `drains`, what becomes due, until `isOver` says so.
-  ///
-  /// - Throws: `DatabaseError`.
+  /// Sends what is due and, unless `drains`, what becomes due, until `isOver` says so. While the database is away it waits
+  /// for it; what was taken is free again when its time is over.
   public func deliver(
     drains: Bool,
     isOver: () -> Bool,
     sleep: (_ microseconds: UInt32) -> Void
-  ) throws -> Report {
+  ) -> Report {
     var report = Report()
-    var failure: (any Error)?
     while !isOver() {
       do {
         if try sendSome(isOver: isOver, &report) { continue }
-      } catch  where !drains {
-        // The database is away; what was taken is free again when its time is over.
-        failure = error
+      } catch {
+        report.failure = Serving.reason(of: error)
       }
       if drains { break }
       sleep(Self.idleMicroseconds)
     }
-    if let failure, report == Report() { throw failure }
     return report
   }
 
@@ -172,7 +171,8 @@ public final class NotificationOutbox {
   ) throws -> Bool {
     let (outcome, wasAsked) = deliver(attempt, before: deadline)
     let now = resources.now
-    allowDatabase()
+    // Who waits for an answer has a deadline for all of it.
+    if !isHasty { allowDatabase() }
     switch outcome {
     case .delivered:
       try notifications.recordSent(attempt, at: now)

@@ -143,8 +143,13 @@ public enum Serving {
 
   /// Ends a process that cannot work, saying why.
   public static func fail(_ name: String, _ error: any Error) -> Never {
-    StandardStreams.complain("\(name): \(reason(of: error))")
+    complain(name, reason(of: error))
     exit(78)
+  }
+
+  /// Says something to whoever has started the process, on standard error.
+  public static func complain(_ name: String, _ reason: String) {
+    StandardStreams.complain("\(name): \(reason)")
   }
 
   /// What an error says to an operator.

@@ -254,14 +254,10 @@ public struct NotificationStore {
   public func page(_ listing: NotificationListing, pages: PageTokens) throws
     -> ListNotificationsResponse
   {
-    var response = ListNotificationsResponse()
     var rows = try database.read(Self.listQuery(listing), map: NotificationMessage.init(row:))
-    if rows.count > listing.page.size {
-      rows.removeLast()
-      response.nextPageToken = try listing.pageToken(
-        after: rows[listing.page.size - 1],
-        pages: pages
-      )
+    var response = ListNotificationsResponse()
+    response.nextPageToken = try rows.cut(to: listing.page) {
+      try listing.pageToken(after: $0, pages: pages)
     }
     response.notifications = rows
     return response

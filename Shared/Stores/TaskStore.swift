@@ -160,14 +160,10 @@ public struct TaskStore {
   ///
   /// - Throws: `DatabaseError`, or what the seal of the page token throws.
   public func page(_ listing: TaskListing, pages: PageTokens) throws -> ListTasksResponse {
-    var response = ListTasksResponse()
     var tasks = try database.read(Self.listQuery(listing), map: TaskMessage.init(row:))
-    if tasks.count > listing.page.size {
-      tasks.removeLast()
-      response.nextPageToken = try listing.pageToken(
-        after: tasks[listing.page.size - 1],
-        pages: pages
-      )
+    var response = ListTasksResponse()
+    response.nextPageToken = try tasks.cut(to: listing.page) {
+      try listing.pageToken(after: $0, pages: pages)
     }
     response.tasks = tasks
     return response

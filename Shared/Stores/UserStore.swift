@@ -227,15 +227,12 @@ public struct UserStore {
     }
     query.sql += " ORDER BY created_at DESC, id DESC LIMIT "
     query.sql += query.bind(.integer(Int64(listing.page.size + 1)))
+    var users = try database.read(query) { try UserMessage(row: $0) }
     var response = ListUsersResponse()
-    response.users = try database.read(query) { try UserMessage(row: $0) }
-    if response.users.count > listing.page.size {
-      response.users.removeLast()
-      response.nextPageToken = try listing.pageToken(
-        after: response.users[listing.page.size - 1],
-        pages: pages
-      )
+    response.nextPageToken = try users.cut(to: listing.page) {
+      try listing.pageToken(after: $0, pages: pages)
     }
+    response.users = users
     return response
   }
 }

@@ -255,3 +255,21 @@ def test_whatever_is_killed_every_reminder_arrives_and_none_twice(clockwork, sin
     assert len(arrived) == MANY, "a reminder went out under two names"
     twice = sum(count - 1 for count in arrived.values())
     assert twice <= kills, f"{twice} mails came twice, and {kills} senders were killed"
+
+
+@pytest.mark.parametrize("job", jobs.SERVICES)
+def test_each_run_has_its_line_in_the_log_whatever_becomes_of_it(clockwork, job):
+    jobs.run(clockwork, job, "--dry-run" if job == "dispatch-reminders" else "--drain")
+    assert clockwork.log_entries(job)[-1]["exit_code"] == 0
+
+    wrong = jobs.start(clockwork, job, "--nonsense")
+    _, said = wrong.communicate(timeout=10)
+    assert wrong.returncode == 78 and b"unknown argument --nonsense; try --help" in said
+    assert clockwork.log_entries(job)[-1]["exit_code"] == 78
+
+    with clockwork.postgres.away():
+        lost = jobs.start(clockwork, job)
+        lost.communicate(timeout=30)
+    entry = clockwork.log_entries(job)[-1]
+    assert lost.returncode == 1 and entry["exit_code"] == 1 and "database unreachable" in entry["error"]
+    assert "password" not in entry["error"] and entry["level"] == "error"

@@ -36,22 +36,21 @@ struct DeliverNotifications {
     _ = try NotificationOutbox(job.resources)
     let count = try job.resources.settings.integer("DELIVERY_WORKERS", default: 4, in: 1...32)
     let deadline = job.deadline
-    let results = Threads.run(count) { _ -> Result<NotificationOutbox.Report, any Error> in
-      Result {
+    let reports = Threads.run(count) { _ in
+      do {
         let resources = try Job.resources("deliver-notifications")
         return try NotificationOutbox(resources)
           .deliver(drains: drains, isOver: { Job.isOver(deadline) }, sleep: { usleep($0) })
+      } catch {
+        var report = NotificationOutbox.Report()
+        report.failure = Serving.reason(of: error)
+        return report
       }
     }
-    var report = NotificationOutbox.Report()
-    var failure: String?
-    for result in results {
-      switch result {
-      case .success(let part): report = report + part
-      case .failure(let error): failure = Serving.reason(of: error)
-      }
-    }
-    return (["sent": report.sent, "postponed": report.postponed, "dead": report.dead], failure)
+    let report = reports.reduce(NotificationOutbox.Report()) { $0 + $1 }
+    return (
+      ["sent": report.sent, "postponed": report.postponed, "dead": report.dead], report.failure
+    )
   }
 
   private static func revive(_ which: String, _ job: Job) throws -> (Job.Counts, String?) {

@@ -1,11 +1,5 @@
-import API
-import Endpoint
 import Jobs
-import Rules
-import ServiceClient
 import Serving
-import Stores
-import Values
 
 /// `dispatch-reminders`, by cron: hands the reminders whose time has come to the Notification service.
 ///
@@ -23,61 +17,26 @@ struct DispatchReminders {
 
   static func main() {
     Job.run("dispatch-reminders", usage: usage) { job in
-      let resources = job.resources
-      let maximumAge = try resources.settings.integer(
-        "REMINDER_MAX_AGE_SECONDS",
-        default: 21_600,
-        in: 60...2_592_000
-      )
-      if job.arguments == ["--dry-run"] { return try preview(resources, maximumAge) }
-      guard job.arguments.isEmpty else {
-        throw Settings.Invalid(message: "unknown argument \(job.arguments[0]); try --help")
-      }
-      let access = try resources.access(to: "notification")
-      guard let client = ServiceClient(access) else {
-        throw Settings.Invalid(message: "NOTIFICATION_SERVICE_URL is not set")
-      }
-      let dispatcher = ReminderDispatcher(
-        reminders: resources.reminders,
-        leads: resources.leads,
-        maximumAgeSeconds: maximumAge,
-        holdSeconds: try resources.settings.holdSeconds,
-        clock: { resources.now }
-      ) { request, context in
-        let _: NotificationMessage = try client.call(
-          "notification.v1.NotificationService/SendTaskReminder",
-          request,
-          in: context,
-          withinMilliseconds: 2000,
-          isRepeatable: true
+      let dispatcher = try ReminderDispatcher(job.resources)
+      switch job.arguments {
+      case []:
+        let report = try dispatcher.run(
+          isOver: { Job.isOver(job.deadline) },
+          extend: job.allowDatabase
         )
+        return (
+          [
+            "tasks": report.tasks, "handed_over": report.handedOver, "skipped": report.skipped,
+            "postponed": report.postponed,
+          ],
+          report.failure
+        )
+      case ["--dry-run"]:
+        let lines = try dispatcher.preview(limit: 1000)
+        for line in lines { print(line) }
+        return (["looked_at": lines.count], nil)
+      default: throw Settings.Invalid(message: "unknown argument \(job.arguments[0]); try --help")
       }
-      let report = try dispatcher.run(isOver: { Job.isOver(job.deadline) }) { job.allowDatabase() }
-      return (
-        [
-          "tasks": report.tasks, "handed_over": report.handedOver, "skipped": report.skipped,
-          "postponed": report.postponed,
-        ],
-        report.failure
-      )
     }
-  }
-
-  private static func preview(_ resources: Resources, _ maximumAge: Int) throws -> (
-    Job.Counts, String?
-  ) {
-    let found = try resources.reminders.preview(
-      resources.leads,
-      at: resources.now,
-      maximumAgeSeconds: maximumAge,
-      limit: 1000
-    )
-    for reminder in found {
-      let request = reminder.request
-      let fate = reminder.obstacle.map { "skipped: \($0)" } ?? "to be sent"
-      let dueDate = request.dueDate.instant.rfc3339
-      print("\(request.taskID) due \(dueDate), \(request.leadMinutes) minutes before: \(fate)")
-    }
-    return (["would_hand_over": found.count { $0.obstacle == nil }], nil)
   }
 }
