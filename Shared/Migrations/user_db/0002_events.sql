@@ -1,0 +1,35 @@
+-- What a user wants to be told by, and what others are to be told of the users.
+
+ALTER TABLE users
+  ADD COLUMN email_notifications boolean NOT NULL DEFAULT true,
+  ADD COLUMN push_notifications  boolean NOT NULL DEFAULT true;
+
+-- The transactional outbox: written in the transaction of the change, relayed by relay-events afterwards. Of one
+-- subject the numbers are in the order of the changes, because each change locks the subject's row.
+CREATE TABLE events (
+  number           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  type             varchar(40) COLLATE "C" NOT NULL,
+  subject          varchar(36) COLLATE "C" NOT NULL,   -- the id of what has changed
+  body             jsonb NOT NULL,
+  created_at       timestamptz NOT NULL,
+  steps_done       integer NOT NULL DEFAULT 0,         -- of the saga that follows from it
+  attempts         integer NOT NULL DEFAULT 0,
+  -- When it is to be relayed, or when whoever is doing that is taken to have died. NULL: never again.
+  next_attempt_at  timestamptz,
+  relayed_at       timestamptz,                        -- NULL though never again: given up
+  last_error       varchar(500),
+  CHECK (relayed_at IS NULL OR next_attempt_at IS NULL)
+);
+
+CREATE INDEX events_to_relay ON events (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX events_of_subject ON events (subject, number) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX events_relayed ON events (relayed_at) WHERE relayed_at IS NOT NULL;
+
+-- Whoever is there already.
+INSERT INTO events (type, subject, body, created_at, next_attempt_at)
+SELECT 'USER_SAVED', id, jsonb_build_object('email', email, 'time_zone', time_zone,
+    'email_notifications', email_notifications, 'push_notifications', push_notifications, 'version', version),
+  now(), now()
+FROM users ORDER BY id;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON events TO user_service;
