@@ -27,11 +27,15 @@ let functions: [Function] = [
   .init("DeleteTask", in: "Task"),
   .init("ListTasks", in: "Task"),
   .init("ListUserTasks", in: "Task", uses: ["ServiceClient"]),
+  .init("DeleteUserTasks", in: "Task"),
 
   .init("SendEmail", in: "Notification", uses: ["Outbox"]),
-  .init("SendTaskReminder", in: "Notification", uses: ["ServiceClient"]),
+  .init("SendTaskReminder", in: "Notification", uses: ["Notices", "ServiceClient"]),
+  .init("NotifyUser", in: "Notification", uses: ["Notices", "ServiceClient"]),
   .init("GetNotification", in: "Notification"),
   .init("ListNotifications", in: "Notification"),
+  .init("SaveContact", in: "Notification"),
+  .init("ForgetUser", in: "Notification"),
 
   .init("Health", in: "Operations"),
   .init("CheckHealth", in: "Operations"),
@@ -42,6 +46,8 @@ let functions: [Function] = [
 let jobs: [Function] = [
   .init("DispatchReminders", in: "Jobs", uses: ["Jobs"]),
   .init("DeliverNotifications", in: "Jobs", uses: ["Jobs", "Outbox"]),
+  .init("RelayEvents", in: "Jobs", uses: ["Jobs", "Sagas"]),
+  .init("PurgeExpired", in: "Jobs", uses: ["Jobs"]),
 ]
 
 // What an operator runs by hand or a script runs for them: executables that serve no requests.
@@ -156,6 +162,7 @@ let package = Package(
     shared("Delivery", "CCurl", "COpenSSL", "Values"),
     shared("Rules", "API", "Endpoint", "Values"),
     shared("Stores", "API", "Endpoint", "PostgreSQL", "Rules", "Values"),
+    shared("Notices", "API", "Endpoint", "Rules", "ServiceClient", "Stores", "Values"),
     shared("Wire", "API", "Endpoint", "JSON", "Values"),
     shared(
       "Serving",
@@ -196,6 +203,18 @@ let package = Package(
       "Telemetry",
       "Values"
     ),
+    shared(
+      "Sagas",
+      "API",
+      "Endpoint",
+      "JSON",
+      "Rules",
+      "ServiceClient",
+      "Serving",
+      "Stores",
+      "Telemetry",
+      "Values"
+    ),
 
     .testTarget(name: "ValuesTests", dependencies: ["Values"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
@@ -217,8 +236,8 @@ let package = Package(
       name: "FunctionTests",
       dependencies: (functions.map(\.name)
         + [
-          "API", "Contract", "Endpoint", "JSON", "Jobs", "Migrations", "Outbox", "Passwords",
-          "PostgreSQL", "Rules", "ServiceClient", "Serving", "Stores", "Tokens", "Values", "Wire",
+          "API", "Contract", "Endpoint", "JSON", "Jobs", "Migrations", "Notices", "Outbox",
+          "Passwords", "PostgreSQL", "Rules", "Sagas", "ServiceClient", "Serving", "Stores", "Tokens", "Values", "Wire",
         ])
         .map { .byName(name: $0) }
     ),

@@ -12,6 +12,8 @@ public enum Bounds {
   public static let typedName = 1...255
   /// Characters of a person's full name.
   public static let fullName = 0...255
+  /// Characters of the name of a time zone.
+  public static let timeZone = 1...64
   /// Characters of a task's title.
   public static let title = 1...255
   /// Characters of a task's description.
@@ -32,6 +34,10 @@ public enum Bounds {
   public static let subject = 1...255
   /// Characters of the text of an e-mail.
   public static let mailBody = 1...10_000
+  /// Characters of the text of a notice, which goes to browsers too.
+  public static let noticeBody = 1...2000
+  /// Characters of what makes two notices the same.
+  public static let notificationKey = 1...120
   /// How long before the due date a reminder may be meant to go out, in minutes: up to four weeks.
   public static let leadMinutes = 0...40_320
   /// Reminders of one task.

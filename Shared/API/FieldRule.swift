@@ -79,6 +79,9 @@ public struct FieldRule: Sendable {
   /// Is this when it is not given.
   public func defaulting(to value: String) -> FieldRule { changed { $0.defaultValue = value } }
 
+  /// Looks like this, for one.
+  public func showing(_ example: String) -> FieldRule { changed { $0.example = example } }
+
   /// Has at most so many values.
   public func atMost(_ count: Int) -> FieldRule { changed { $0.maximumItems = count } }
 

@@ -50,6 +50,45 @@ extension SendEmailRequest: RuledMessage {
   }
 }
 
+extension SentNotifications: RuledMessage {
+  /// What was written down.
+  public static var rules: [FieldRule] { [FieldRule("notifications").required] }
+}
+
+extension NotifyUserRequest: RuledMessage {
+  /// What to say to whom, and how to know it again.
+  public static var rules: [FieldRule] {
+    [
+      Shared.userID.required,
+      FieldRule("key", example: "TASK_ASSIGNED/019f8a6e-5d2b-7c3e-8f4a-1b2c3d4e5f60/1")
+        .characters(Bounds.notificationKey).required,
+      Shared.subject.required,
+      FieldRule("body", example: "It is ready.").characters(Bounds.noticeBody).required,
+      FieldRule("due_date", format: "date-time", example: "2030-01-31T16:00:00Z"),
+    ]
+  }
+}
+
+extension SaveContactRequest: RuledMessage {
+  /// How to reach whom.
+  public static var rules: [FieldRule] {
+    [
+      Shared.userID.required,
+      FieldRule("email", format: "email", example: "ada@example.com").characters(Bounds.email)
+        .required,
+      FieldRule("time_zone", format: "time-zone", example: "Europe/Berlin").required,
+      FieldRule("email_notifications", example: "true").defaulting(to: "true"),
+      FieldRule("push_notifications", example: "true").defaulting(to: "true"),
+      FieldRule("version", example: "1"),
+    ]
+  }
+}
+
+extension ForgetUserRequest: RuledMessage {
+  /// Whom to forget.
+  public static var rules: [FieldRule] { [Shared.userID.required] }
+}
+
 extension SendTaskReminderRequest: RuledMessage {
   /// Whom to remind of what.
   public static var rules: [FieldRule] {

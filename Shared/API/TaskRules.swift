@@ -16,6 +16,7 @@ private enum Shared {
     format: "date-time",
     example: "2030-01-31T17:00:00+01:00"
   )
+  static let reminders = FieldRule("reminders").range(Bounds.leadMinutes).atMost(Bounds.reminders)
 }
 
 extension TaskMessage: RuledMessage {
@@ -27,7 +28,7 @@ extension TaskMessage: RuledMessage {
       FieldRule("status", example: "PENDING").required,
       FieldRule("priority", example: "HIGH").required, Shared.userID.required,
       FieldRule("due_date", format: "date-time", example: "2030-01-31T16:00:00Z"),
-    ] + .timesAndVersion
+    ] + .timesAndVersion + [Shared.reminders]
   }
 }
 
@@ -43,7 +44,7 @@ extension CreateTaskRequest: RuledMessage {
   public static var rules: [FieldRule] {
     [
       Shared.title.required, Shared.description, Shared.status, Shared.priority, Shared.userID.rare,
-      Shared.dueDate,
+      Shared.dueDate, Shared.reminders,
     ]
   }
 }
@@ -64,9 +65,14 @@ extension UpdateTaskRequest: RuledMessage {
     [
       Shared.id.required, Shared.title.requiredToReplace, Shared.description, Shared.status,
       Shared.priority, Shared.userID.neverNull.rare,
-      Shared.dueDate,
+      Shared.dueDate, Shared.reminders,
     ]
   }
+}
+
+extension DeleteUserTasksRequest: RuledMessage {
+  /// Whose tasks.
+  public static var rules: [FieldRule] { [Shared.userID.required] }
 }
 
 extension ListTasksRequest: RuledMessage {

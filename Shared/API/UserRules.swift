@@ -11,6 +11,7 @@ private enum Shared {
   /// Its bounds are in bytes, which JSON Schema cannot count; but no byte has two characters.
   static let password = FieldRule("password", format: "password", example: "correct horse battery")
     .atMostCharacters(Bounds.passwordBytes.upperBound)
+  static let channels = ["email_notifications", "push_notifications"].map { FieldRule($0) }
 }
 
 extension UserMessage: RuledMessage {
@@ -21,7 +22,7 @@ extension UserMessage: RuledMessage {
       FieldRule("full_name", example: "Ada Lovelace"),
       FieldRule("role", example: "USER").required,
       FieldRule("time_zone", example: "Europe/Berlin").required,
-    ] + .timesAndVersion
+    ] + .timesAndVersion + Shared.channels.map { $0.required.showing("true") }
   }
 }
 
@@ -38,7 +39,7 @@ extension CreateUserRequest: RuledMessage {
     [
       Shared.username.required, Shared.email.required, Shared.password.required, Shared.fullName,
       Shared.timeZone,
-    ]
+    ] + Shared.channels.map { $0.defaulting(to: "true").rare }
   }
 }
 
@@ -61,7 +62,7 @@ extension UpdateUserRequest: RuledMessage {
       Shared.password.neverNull.rare,
       FieldRule("current_password", format: "password", example: "correct horse battery").rare,
       FieldRule("role", example: "USER").neverNull.rare,
-    ]
+    ] + Shared.channels.map { $0.defaulting(to: "true").rare }
   }
 }
 

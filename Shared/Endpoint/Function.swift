@@ -104,6 +104,21 @@ public struct Context: Sendable {
   }
 }
 
+extension Context {
+  private static let leastMilliseconds = 500
+
+  /// Does something again and again until it says that nothing is left, as far as the time allows.
+  ///
+  /// - Throws: `Problem` `UNAVAILABLE` with this cause when something is left; what `body` throws.
+  public func repeating(_ cause: String, _ body: () throws -> Bool) throws {
+    while try body() {
+      guard deadline.millisecondsLeft > Self.leastMilliseconds else {
+        throw Problem.unavailable(cause: cause)
+      }
+    }
+  }
+}
+
 /// What ties together all that happens for one request, also in other services.
 public struct Trace: Equatable, Sendable {
   /// The request's id, as in every log line about it.

@@ -8,7 +8,17 @@ public import Values
 /// The `main` of what cron starts: one run, one line in the log, an exit code.
 public struct Job {
   /// What a run did, by name, in the order of the log line.
-  public typealias Counts = KeyValuePairs<StaticString, Int>
+  public struct Counts: ExpressibleByDictionaryLiteral {
+    let all: [(name: StaticString, count: Int)]
+
+    /// Counts by name.
+    public init(_ all: [(name: StaticString, count: Int)]) { self.all = all }
+
+    /// Counts by name.
+    public init(dictionaryLiteral all: (StaticString, Int)...) {
+      self.all = all.map { (name: $0.0, count: $0.1) }
+    }
+  }
 
   /// How long a run may take on new work, in seconds: cron starts the next one after a minute.
   private static let runSeconds = 58
@@ -52,7 +62,9 @@ public struct Job {
       let resources = try resources(name)
       if arguments.isEmpty {
         let folder = resources.settings.text("BREAKER_DIR")
-        guard takeLock(folder.map { "\($0)/\(name).lock" }, waitSeconds: waitSeconds) else {
+        // Some jobs are run for more than one service.
+        let file = [resources.settings.text("SERVICE"), name].compactMap { $0 }.joined(separator: "-")
+        guard takeLock(folder.map { "\($0)/\(file).lock" }, waitSeconds: waitSeconds) else {
           resources.log.write(.info, at: resources.now, message: "the last run is still at work")
           exit(0)
         }
@@ -95,7 +107,7 @@ public struct Job {
       line.member("exit_code", exitCode)
       line.name("duration_ms")
       line.value(milliseconds: end.microseconds - start.microseconds)
-      for (name, count) in counts { line.member(name, count) }
+      for (name, count) in counts.all { line.member(name, count) }
       if let failure { line.member("error", failure) }
     }
     // For the person who has typed it, and for cron, which passes it on.

@@ -38,8 +38,6 @@ public struct ReminderDispatcher {
   private static let requestMilliseconds = 3000
   private static let failuresInARow = 5
   private static let pauseSeconds: Int64 = 30
-  private static let patienceMicroseconds: UInt32 = 100_000
-  private static let patientAttempts = 20
   fileprivate static let notTried = "its turn did not come"
 
   private let reminders: ReminderStore
@@ -88,7 +86,7 @@ public struct ReminderDispatcher {
       holdSeconds: try resources.settings.holdSeconds,
       clock: { resources.now },
       send: { request, context in
-        let _: NotificationMessage = try client.call(
+        let _: SentNotifications = try client.call(
           "notification.v1.NotificationService/SendTaskReminder",
           request,
           in: context,
@@ -169,7 +167,9 @@ public struct ReminderDispatcher {
       return .postponed(reason: Self.notTried, until: now)
     }
     do {
-      try sendWithPatience(reminder, at: now)
+      try ServiceClient.patiently(pause: pause) {
+        try send(reminder.request, context(of: reminder, at: now))
+      }
       failures = 0
       return .handedOver
     } catch let failure as CallFailure
@@ -188,18 +188,6 @@ public struct ReminderDispatcher {
 }
 
 extension ReminderDispatcher {
-  /// Beyond the gateway's rate limit: a moment later there is room again.
-  private func sendWithPatience(_ reminder: ReminderStore.Handover, at now: Instant) throws {
-    for _ in 0..<Self.patientAttempts {
-      do {
-        return try send(reminder.request, context(of: reminder, at: now))
-      } catch let failure as CallFailure where failure.status == .resourceExhausted {
-        pause(Self.patienceMicroseconds)
-      }
-    }
-    try send(reminder.request, context(of: reminder, at: now))
-  }
-
   private func context(of reminder: ReminderStore.Handover, at now: Instant) -> Context {
     Context(
       now: now,

@@ -146,6 +146,12 @@ struct Schemas {
       if isNullable { names.append(.null) }
       return typed("string", [("enum", .array(names))])
     case .message("google.protobuf.Timestamp"): return typed("string", [("format", "date-time")])
+    // A list that may be null, which a repeated field of protobuf cannot be.
+    case .message("task.v1.Reminders"):
+      let items = JSONValue.object(
+        JSONObject([("type", "integer")] + bounds(rule, ["minimum", "maximum"]))
+      )
+      return typed("array", [("items", items)] + bounds(rule, ["maxItems"]))
     case .message where isMap(field.kind):
       return ["type": "object", "additionalProperties": ["type": "string"]]
     case .message(let type): return ["$ref": "#/components/schemas/\(name(of: type))"]
@@ -154,7 +160,7 @@ struct Schemas {
   }
 
   private func bounds(_ rule: JSONObject, _ names: [String]) -> [(name: String, value: JSONValue)] {
-    let own = ["minLength": "min_length", "maxLength": "max_length"]
+    let own = ["minLength": "min_length", "maxLength": "max_length", "maxItems": "max_items"]
     return names.compactMap { name in rule[own[name] ?? name].map { (name, $0) } }
   }
 
@@ -180,7 +186,7 @@ struct Schemas {
       } else if isMap(field.kind) {
         value = [:]
       } else if case .message(let inner) = field.kind, contract.messages[inner] != nil,
-        inner != "google.protobuf.Timestamp"
+        !["google.protobuf.Timestamp", "task.v1.Reminders"].contains(inner)
       {
         value = example(inner)
       }

@@ -58,17 +58,27 @@ public struct Row {
 
   /// A `timestamptz[]` of one dimension without NULLs.
   public func instants(_ column: Int32) throws -> [Instant] {
-    guard let bytes = try bytes(column) else { throw unexpected(column) }
+    guard let numbers = try numbers(column, width: 8) else { throw unexpected(column) }
+    return numbers.map { Instant(microseconds: $0 + Self.epochOffset) }
+  }
+
+  /// An `integer[]` of one dimension without NULLs; `nil` for NULL.
+  public func optionalIntegers(_ column: Int32) throws -> [Int32]? {
+    try numbers(column, width: 4)?.map { Int32(truncatingIfNeeded: $0) }
+  }
+
+  private func numbers(_ column: Int32, width: Int) throws -> [Int64]? {
+    guard let bytes = try bytes(column) else { return nil }
     // Dimensions, a flag for NULLs, the element type; then length and lower bound; then each element
     // after its length.
     guard bytes.count >= 12 else { throw unexpected(column) }
     if bigEndian(bytes[0..<4]) == 0 { return [] }
     guard bytes.count >= 20, bigEndian(bytes[0..<4]) == 1 else { throw unexpected(column) }
     let count = Int(bigEndian(bytes[12..<16]))
-    guard bytes.count == 20 + count * 12 else { throw unexpected(column) }
+    guard bytes.count == 20 + count * (4 + width) else { throw unexpected(column) }
     return (0..<count).map { element in
-      let start = 24 + element * 12
-      return Instant(microseconds: bigEndian(bytes[start..<start + 8]) + Self.epochOffset)
+      let start = 24 + element * (4 + width)
+      return bigEndian(bytes[start..<start + width])
     }
   }
 

@@ -39,25 +39,17 @@ public struct ReminderDraft: Sendable {
     try violations.check()
   }
 
-  /// What makes two requests the same reminder.
-  public var key: String { "\(taskID)/\(dueDate.microseconds)/\(leadMinutes)" }
-
-  /// The mail's subject: one line, whatever the title has.
-  public var subject: String {
-    var line = "Reminder: "
-    for scalar in title.unicodeScalars {
-      line.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar)
-    }
-    return String(String.UnicodeScalarView(line.unicodeScalars.prefix(Bounds.subject.upperBound)))
-  }
-
-  /// The mail's text but for how long it is until then, `localTime` being the due date where the user lives.
-  public func body(localTime: String) -> String {
-    """
-    Task: \(title)
-    Due: \(localTime)
-    Priority: \(priority.name)
-    """
+  /// What the user is to be told.
+  public var notice: Notice {
+    Notice(
+      userID: userID,
+      // The same task, due date and lead time are the same reminder.
+      key: "\(taskID)/\(dueDate.microseconds)/\(leadMinutes)",
+      subject: Notice.line("Reminder: \(title)"),
+      lines: [.text("Task: \(title)"), .dueDate, .text("Priority: \(priority.name)")],
+      dueDate: dueDate,
+      countsDown: true
+    )
   }
 }
 

@@ -14,6 +14,8 @@ public struct TaskChanges: Sendable {
   public let priority: TaskPriority?
   /// When it should be done, or no longer at any time.
   public let dueDate: Instant??
+  /// How many minutes before that its owner is reminded, the longest first, or as everybody is.
+  public let reminders: [Int]??
   /// Whose task it becomes.
   public let userID: String?
   /// The version that the caller has seen.
@@ -54,6 +56,9 @@ public struct TaskChanges: Sendable {
       : .some(
         request.hasDueDate ? Instant(request.dueDate, of: "due_date", violations: &violations) : nil
       )
+    reminders =
+      !changing.contains("reminders")
+      ? nil : .some(request.hasReminders ? violations.reminders(request.reminders) : nil)
     userID =
       changing.contains("user_id")
       ? violations.userID(request.hasUserID ? request.userID : "") : nil
@@ -74,6 +79,7 @@ extension UpdateTaskRequest {
     if status != .unspecified { fields.insert("status") }
     if priority != .unspecified { fields.insert("priority") }
     if hasDueDate { fields.insert("due_date") }
+    if hasReminders { fields.insert("reminders") }
     if hasUserID { fields.insert("user_id") }
     return fields
   }

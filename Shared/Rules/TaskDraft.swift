@@ -16,6 +16,8 @@ public struct TaskDraft: Sendable {
   public let userID: String
   /// When it should be done.
   public let dueDate: Instant?
+  /// How many minutes before that its owner is reminded, the longest first; `nil`: as everybody is.
+  public let reminders: [Int]?
 
   /// Checks a request and fills in the defaults.
   ///
@@ -32,6 +34,7 @@ public struct TaskDraft: Sendable {
     dueDate =
       request.hasDueDate
       ? Instant(request.dueDate, of: "due_date", violations: &violations) : nil
+    reminders = request.hasReminders ? violations.reminders(request.reminders) : nil
     userID = request.hasUserID ? violations.userID(request.userID) : caller.userID
     try violations.check()
     guard userID == caller.userID || caller.seesEverything else {
@@ -46,6 +49,18 @@ extension Violations {
     if !value.name.isEmpty { return value }
     if value != T.allCases.first { add(field, "must be one of \(T.names.joined(separator: ", "))") }
     return nil
+  }
+
+  /// Minutes before the due date, each once, the longest first.
+  mutating func reminders(_ value: TaskReminders, _ field: String = "reminders") -> [Int] {
+    let bounds = Bounds.leadMinutes
+    if value.minutes.count > Bounds.reminders {
+      add(field, "must have at most \(Bounds.reminders) values")
+    }
+    if !value.minutes.allSatisfy({ bounds.contains(Int($0)) }) {
+      add(field, "must be minutes from \(bounds.lowerBound) to \(bounds.upperBound)")
+    }
+    return Set(value.minutes.map(Int.init)).sorted(by: >)
   }
 
   /// The id of a user, in lower case.

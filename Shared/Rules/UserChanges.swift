@@ -11,12 +11,20 @@ public struct UserChanges: Sendable {
   public let fullName: String??
   /// IANA name.
   public let timeZone: String?
+  /// Whether they are told things by e-mail.
+  public let emailNotifications: Bool?
+  /// Whether they are told things in their browsers.
+  public let pushNotifications: Bool?
   /// 8 to 72 bytes. Hash it and forget it.
   public let password: String?
   /// The password until now, when the caller must prove to know it.
   public let currentPassword: String?
   /// What the user may do from now on.
   public let role: Role?
+  /// Whether others must be told: something has changed that they keep.
+  public var concernsOthers: Bool {
+    email != nil || timeZone != nil || emailNotifications != nil || pushNotifications != nil
+  }
   /// The version that the caller has seen.
   public let expectedVersion: Int64?
 
@@ -47,6 +55,12 @@ public struct UserChanges: Sendable {
     timeZone =
       changing.contains("time_zone")
       ? violations.timeZone(request.hasTimeZone ? request.timeZone : "UTC") : nil
+    emailNotifications =
+      changing.contains("email_notifications")
+      ? !request.hasEmailNotifications || request.emailNotifications : nil
+    pushNotifications =
+      changing.contains("push_notifications")
+      ? !request.hasPushNotifications || request.pushNotifications : nil
     password = changing.contains("password") ? violations.password(request.password) : nil
     role = changing.contains("role") ? violations.named(request.role, "role") : nil
     if changing.contains("role"), role == nil { violations.add("role", "is required") }
@@ -70,6 +84,8 @@ extension UpdateUserRequest {
     if hasEmail { fields.insert("email") }
     if hasFullName { fields.insert("full_name") }
     if hasTimeZone { fields.insert("time_zone") }
+    if hasEmailNotifications { fields.insert("email_notifications") }
+    if hasPushNotifications { fields.insert("push_notifications") }
     if hasPassword { fields.insert("password") }
     if role != .unspecified { fields.insert("role") }
     return fields

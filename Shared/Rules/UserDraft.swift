@@ -13,6 +13,10 @@ public struct UserDraft: Sendable {
   public let fullName: String?
   /// IANA name.
   public let timeZone: String
+  /// Whether they are told things by e-mail.
+  public let emailNotifications: Bool
+  /// Whether they are told things in their browsers.
+  public let pushNotifications: Bool
   /// What the user may do.
   public let role: Role
 
@@ -27,6 +31,8 @@ public struct UserDraft: Sendable {
     fullName =
       request.hasFullName ? violations.text(request.fullName, "full_name", Bounds.fullName) : nil
     timeZone = request.hasTimeZone ? violations.timeZone(request.timeZone) : "UTC"
+    emailNotifications = !request.hasEmailNotifications || request.emailNotifications
+    pushNotifications = !request.hasPushNotifications || request.pushNotifications
     self.role = role
     try violations.check()
   }

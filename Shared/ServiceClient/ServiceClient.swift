@@ -11,6 +11,8 @@ public struct ServiceClient {
 
   private static let maximumAttempts = 3
   private static let firstPauseMicroseconds: UInt32 = 20_000
+  private static let patientAttempts = 20
+  private static let patienceMicroseconds: UInt32 = 100_000
 
   private let transport: any Transport
   private let breaker: CircuitBreaker
@@ -42,6 +44,23 @@ public struct ServiceClient {
 
   /// Waits.
   public static func sleep(microseconds: UInt32) { usleep(microseconds) }
+
+  /// Makes a call of somebody who has time: beyond the gateway's rate limit there is room again a moment later.
+  ///
+  /// - Throws: what `body` throws.
+  public static func patiently<T>(
+    pause: (_ microseconds: UInt32) -> Void = ServiceClient.sleep,
+    _ body: () throws -> T
+  ) throws -> T {
+    for _ in 0..<patientAttempts {
+      do {
+        return try body()
+      } catch let failure as CallFailure where failure.status == .resourceExhausted {
+        pause(patienceMicroseconds)
+      }
+    }
+    return try body()
+  }
 
   /// Calls a method such as `user.v1.UserService/GetUser`.
   ///

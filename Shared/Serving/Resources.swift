@@ -105,6 +105,8 @@ public final class Resources {
   public var reminders: ReminderStore { ReminderStore(database: database) }
   /// The notifications.
   public var notifications: NotificationStore { NotificationStore(database: database) }
+  /// What has happened and others must be told.
+  public var events: EventStore { EventStore(database: database) }
   /// How to reach the users.
   public var contacts: ContactStore { ContactStore(database: database) }
   /// The users.

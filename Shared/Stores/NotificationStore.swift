@@ -70,49 +70,56 @@ public struct NotificationStore {
     )
   }
 
-  /// Adds a reminder to a user by e-mail, to be tried from now on; when there is one of the same task, due date and
-  /// lead time, that one is it.
+  /// Adds what a user is to be told, by each channel that is on, to be tried from now on; what there is of the same key
+  /// already is it. Nothing for a user who is no more, or has no channel on.
   ///
   /// - Throws: `DatabaseError`.
   public func insert(
-    _ draft: ReminderDraft,
-    recipient: String,
+    _ notice: Notice,
     localTime: String,
-    id: ID,
+    ids: (email: ID, push: ID),
     at now: Instant
-  ) throws -> NotificationMessage {
-    // The change that changes nothing makes the row that is there already a result.
+  ) throws -> [NotificationMessage] {
+    // Whoever forgets the user waits for the lock, and removes what is written here. The change that changes nothing makes
+    // the row that is there already a result.
     let query = Query(
       """
+      WITH contact AS (
+        SELECT email, email_notifications, push_notifications FROM contacts
+        WHERE user_id = $1 AND forgotten_at IS NULL FOR SHARE),
+      channels AS (
+        SELECT $2::varchar AS id, 'EMAIL'::notification_type AS type, email AS recipient, $4::varchar AS key
+        FROM contact WHERE email_notifications
+        UNION ALL
+        SELECT $3::varchar, 'PUSH', $1, $4 || '/push' FROM contact
+        WHERE push_notifications AND EXISTS (SELECT FROM push_subscriptions WHERE user_id = $1))
       INSERT INTO notifications
         (id, type, user_id, recipient, subject, body, key, due_date, created_at, next_attempt_at)
-      VALUES ($1, 'EMAIL', $2, $3, $4, $5, $6, $7, $8, $8)
+      SELECT id, type, $1, recipient, $5, $6, key, $7, $8, $8 FROM channels
       ON CONFLICT (key) DO UPDATE SET key = notifications.key
       RETURNING
       """ + " " + Self.columns,
-      .text(id.text),
-      .text(draft.userID.text),
-      .text(recipient),
-      .text(draft.subject),
-      .text(draft.body(localTime: localTime)),
-      .text(draft.key),
-      .microseconds(draft.dueDate.microseconds),
+      .text(notice.userID.text),
+      .text(ids.email.text),
+      .text(ids.push.text),
+      .text(notice.key),
+      .text(notice.subject),
+      .text(notice.body(localTime: localTime)),
+      .microseconds(notice.countsDown ? notice.dueDate?.microseconds : nil),
       .microseconds(now.microseconds)
     )
-    let rows = try database.write(query, map: NotificationMessage.init(row:))
-    guard let row = rows.first else { throw DatabaseError.unexpectedValue("no row") }
-    return row
+    return try database.write(query, map: NotificationMessage.init(row:))
   }
 
-  /// Whether there is a reminder of the same task, due date and lead time: the one that was asked for before.
+  /// What a user was told before under the same key.
   ///
   /// - Throws: `DatabaseError`.
-  public func find(_ draft: ReminderDraft) throws -> NotificationMessage? {
+  public func find(_ notice: Notice) throws -> [NotificationMessage] {
     let query = Query(
-      "SELECT " + Self.columns + " FROM notifications WHERE key = $1",
-      .text(draft.key)
+      "SELECT " + Self.columns + " FROM notifications WHERE key = ANY ($1::varchar[]) ORDER BY key",
+      .texts([notice.key, notice.key + "/push"])
     )
-    return try database.read(query, map: NotificationMessage.init(row:)).first
+    return try database.read(query, map: NotificationMessage.init(row:))
   }
 
   /// Whether there is one whose time has come.
@@ -231,6 +238,37 @@ public struct NotificationStore {
       let oldest = now.adding(seconds: -Int64(maximumAgeSeconds))
       query.sql += " AND created_at > " + query.bind(.microseconds(oldest.microseconds))
     }
+    return try database.write(query)
+  }
+
+  /// Removes up to `limit` notifications of a user, and tells how many there were.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func deleteSome(of user: ID, limit: Int) throws -> Int {
+    let query = Query(
+      """
+      DELETE FROM notifications WHERE id IN (
+        SELECT id FROM notifications WHERE user_id = $1 ORDER BY id LIMIT $2 FOR UPDATE)
+      """,
+      .text(user.text),
+      .integer(Int64(limit))
+    )
+    return try database.write(query)
+  }
+
+  /// Removes up to `limit` that were made before an instant and are sent or given up, and tells how many there were.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func purge(madeBefore instant: Instant, limit: Int) throws -> Int {
+    let query = Query(
+      """
+      DELETE FROM notifications WHERE id IN (
+        SELECT id FROM notifications WHERE created_at < $1 AND next_attempt_at IS NULL
+        ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+      """,
+      .microseconds(instant.microseconds),
+      .integer(Int64(limit))
+    )
     return try database.write(query)
   }
 

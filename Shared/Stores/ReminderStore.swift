@@ -139,6 +139,24 @@ public struct ReminderStore {
     }
   }
 
+  /// Removes up to `limit` that are settled and were of due dates before an instant, and tells how many there were. No task
+  /// gets a new reminder of a due date that has passed.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func purge(dueBefore instant: Instant, limit: Int) throws -> Int {
+    let query = Query(
+      """
+      DELETE FROM reminders r USING (
+        SELECT task_id, due_date, lead_minutes FROM reminders
+        WHERE due_date < $1 AND settled_at IS NOT NULL ORDER BY due_date LIMIT $2 FOR UPDATE SKIP LOCKED) old
+      WHERE r.task_id = old.task_id AND r.due_date = old.due_date AND r.lead_minutes = old.lead_minutes
+      """,
+      .microseconds(instant.microseconds),
+      .integer(Int64(limit))
+    )
+    return try database.write(query)
+  }
+
   private static func recordQuery(
     _ leads: LeadTimes,
     _ now: Instant,
@@ -148,12 +166,13 @@ public struct ReminderStore {
     Query(
       """
       WITH due AS MATERIALIZED (
-        SELECT id, due_date, status IN ('PENDING', 'IN_PROGRESS') AS is_open
+        SELECT id, due_date, coalesce(reminders, $3::integer[]) AS leads,
+          status IN ('PENDING', 'IN_PROGRESS') AS is_open
         FROM tasks WHERE next_reminder_at <= $1
         ORDER BY next_reminder_at LIMIT $2 FOR UPDATE SKIP LOCKED),
       times AS (
         SELECT id, due_date, lead, due_date - lead * interval '1 minute' AS at
-        FROM due, unnest($3::integer[]) AS lead WHERE is_open),
+        FROM due, unnest(leads) AS lead WHERE is_open),
       moved AS (
         UPDATE tasks SET next_reminder_at = next.at
         FROM due LEFT JOIN (SELECT id, min(at) AS at FROM times WHERE at > $1 GROUP BY id) next USING (id)
@@ -205,9 +224,11 @@ public struct ReminderStore {
       RETURNING r.task_id, t.user_id, t.title, r.due_date, r.lead_minutes, t.priority,
         CASE WHEN t.status NOT IN ('PENDING', 'IN_PROGRESS') THEN 'the task is done or cancelled'
              WHEN t.due_date IS DISTINCT FROM r.due_date THEN 'the due date was changed'
+             WHEN r.lead_minutes <> ALL (t.reminders) THEN 'the reminders were changed'
              WHEN r.due_date - r.lead_minutes * interval '1 minute' < $1::timestamptz - $4 * interval '1 second'
                THEN 'too late' END,
         t.status NOT IN ('PENDING', 'IN_PROGRESS') OR t.due_date IS DISTINCT FROM r.due_date
+          OR coalesce(r.lead_minutes <> ALL (t.reminders), false)
       """,
       .microseconds(now.microseconds),
       .microseconds(heldUntil.microseconds),

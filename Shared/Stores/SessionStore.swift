@@ -266,9 +266,25 @@ public final class SessionStore {
     }
   }
 
+  /// Removes up to `limit` sessions that ended by themselves before an instant, and tells how many there were.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func purge(expiredBefore instant: Instant, limit: Int) throws -> Int {
+    let query = Query(
+      """
+      DELETE FROM refresh_tokens WHERE id IN (
+        SELECT id FROM refresh_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+      """,
+      .microseconds(instant.microseconds),
+      .integer(Int64(limit))
+    )
+    return try database.write(query)
+  }
+
   private static let userColumns: SQL =
     """
-    u.id, u.username, u.email, u.full_name, u.role, u.time_zone, u.created_at, u.updated_at, u.version
+    u.id, u.username, u.email, u.full_name, u.role, u.time_zone, u.email_notifications, u.push_notifications,
+    u.created_at, u.updated_at, u.version
     """
 
   private static func lock(

@@ -7,7 +7,7 @@ public import Values
 /// The tasks, in `task_db`.
 public struct TaskStore {
   private static let columns: SQL =
-    "id, title, description, status, priority, user_id, due_date, created_at, updated_at, version"
+    "id, title, description, status, priority, user_id, due_date, reminders, created_at, updated_at, version"
 
   private static let findSQL: SQL = "SELECT " + columns + " FROM tasks WHERE id = $1"
   private static let listSQL: SQL = "SELECT " + columns + " FROM tasks"
@@ -22,15 +22,17 @@ public struct TaskStore {
     firstLeadMinutes = leads.minutes.first.map(Int64.init)
   }
 
-  /// Adds a task.
+  /// Adds a task; `assigner` is who adds it for somebody else, of which an event tells.
   ///
   /// - Throws: `DatabaseError`.
-  public func insert(_ draft: TaskDraft, id: ID, at now: Instant) throws -> TaskMessage {
-    let query = Query(
+  public func insert(_ draft: TaskDraft, id: ID, assigner: String? = nil, at now: Instant) throws
+    -> TaskMessage
+  {
+    var query = Query(
       """
-      INSERT INTO tasks
-        (id, title, description, status, priority, user_id, due_date, created_at, updated_at, next_reminder_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
+      INSERT INTO tasks (id, title, description, status, priority, user_id, due_date,
+        created_at, updated_at, next_reminder_at, reminders)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)
       """,
       .text(id.text),
       .text(draft.title),
@@ -40,17 +42,25 @@ public struct TaskStore {
       .text(draft.userID),
       .microseconds(draft.dueDate?.microseconds),
       .microseconds(now.microseconds),
-      .microseconds(firstReminder(of: draft, at: now)?.microseconds)
+      .microseconds(firstReminder(of: draft, at: now)?.microseconds),
+      draft.reminders.map { .texts($0.map(String.init)) } ?? .null
     )
+    if let assigner {
+      query.sql = "WITH task AS (" + query.sql + " RETURNING id, user_id) "
+      query.sql += EventStore.insertion(.taskAssigned, at: "$8", user: "user_id", actor: "$11")
+      query.sql += " FROM task"
+      _ = query.bind(.text(assigner))
+    }
     _ = try database.write(query)
     return TaskMessage(draft, id: id, at: now)
   }
 
   /// When a new task is to be looked at for reminders. Nobody is reminded of what was due before it was written down.
   private func firstReminder(of draft: TaskDraft, at now: Instant) -> Instant? {
-    guard let dueDate = draft.dueDate, dueDate > now, draft.status.isOpen, let firstLeadMinutes
+    guard let dueDate = draft.dueDate, dueDate > now, draft.status.isOpen,
+      let minutes = draft.reminders.map({ $0.first.map(Int64.init) }) ?? firstLeadMinutes
     else { return nil }
-    return dueDate.adding(seconds: -60 * firstLeadMinutes)
+    return dueDate.adding(seconds: -60 * minutes)
   }
 
   /// One task, if there is one and it is the owner's (anybody's when `owner` is `nil`).
@@ -67,16 +77,25 @@ public struct TaskStore {
     return task
   }
 
-  /// Changes a task in one statement: every condition stands in it, so nothing can come between.
+  /// Changes a task in one statement: every condition stands in it, so nothing can come between. `assigner` is who
+  /// hands it to somebody else, of which an event tells.
   ///
   /// - Throws: `Problem` `TASK_NOT_FOUND`, `VERSION_MISMATCH`, `INVALID_TRANSITION`; `DatabaseError`.
   public func update(
     _ id: ID,
     with changes: TaskChanges,
     owner: String?,
+    assigner: String? = nil,
     at now: Instant
   ) throws -> TaskMessage {
-    let query = updateQuery(id, changes, owner, now)
+    var query = updateQuery(id, changes, owner, now)
+    if let assigner, changes.userID != nil {
+      let actor = query.bind(.text(assigner))
+      query.sql = "WITH before AS (SELECT user_id AS owner FROM tasks WHERE id = $1), task AS ("
+        + query.sql + "), event AS ("
+        + EventStore.insertion(.taskAssigned, at: "$2", user: "user_id", actor: actor)
+        + " FROM task, before WHERE user_id <> owner) SELECT " + Self.columns + " FROM task"
+    }
     for _ in 0..<3 {
       if let task = try database.write(query, map: TaskMessage.init(row:)).first { return task }
       // Nothing matched: find out why.
@@ -123,11 +142,18 @@ public struct TaskStore {
       dueDate = query.bind(.microseconds(new?.microseconds)) + "::timestamptz"
       query.sql += ", due_date = " + dueDate
     }
-    if changes.status != nil || changes.dueDate != nil, let firstLeadMinutes {
+    var reminders: SQL = "reminders"
+    if let new = changes.reminders {
+      reminders = query.bind(new.map { .texts($0.map(String.init)) } ?? .null) + "::integer[]"
+      query.sql += ", reminders = " + reminders
+    }
+    if changes.status != nil || changes.dueDate != nil || changes.reminders != nil {
       // As for a new task. What has gone out already is known to the reminders.
+      let usual = query.bind(firstLeadMinutes.map(SQLValue.integer) ?? .null)
       query.sql += ", next_reminder_at = CASE WHEN " + dueDate + " > $2 AND " + status
-      query.sql += " IN ('PENDING', 'IN_PROGRESS') THEN " + dueDate + " - "
-      query.sql += query.bind(.integer(firstLeadMinutes)) + " * interval '1 minute' END"
+      query.sql += " IN ('PENDING', 'IN_PROGRESS') THEN " + dueDate + " - CASE WHEN " + reminders
+      query.sql += " IS NULL THEN " + usual + "::integer ELSE (SELECT max(minutes) FROM unnest("
+      query.sql += reminders + ") AS minutes) END * interval '1 minute' END"
     }
     if let userID = changes.userID { query.sql += ", user_id = " + query.bind(.text(userID)) }
     query.sql += " WHERE id = $1"
@@ -154,6 +180,43 @@ public struct TaskStore {
     }
     guard try database.write(query) == 0 else { return }
     throw Problem.changed("task", since: try find(id, owner: owner).version)
+  }
+
+  /// Removes up to `limit` tasks of a user, and tells how many there were.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func deleteSome(of user: ID, limit: Int) throws -> Int {
+    let query = Query(
+      """
+      DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE user_id = $1 ORDER BY id LIMIT $2 FOR UPDATE)
+      """,
+      .text(user.text),
+      .integer(Int64(limit))
+    )
+    return try database.write(query)
+  }
+
+  /// Cancels a task that was assigned to a user who does not exist, as long as it is that user's and not done. An event
+  /// tells who has assigned it.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func cancelAssignment(of id: String, to user: String, by assigner: String, at now: Instant)
+    throws
+  {
+    var query = Query(
+      """
+      WITH task AS (
+        UPDATE tasks SET status = 'CANCELLED', version = version + 1, updated_at = $2, next_reminder_at = NULL
+        WHERE id = $1 AND user_id = $3 AND status IN ('PENDING', 'IN_PROGRESS') RETURNING id, user_id)
+      """,
+      .text(id),
+      .microseconds(now.microseconds),
+      .text(user),
+      .text(assigner)
+    )
+    query.sql += " " + EventStore.insertion(.assignmentFailed, at: "$2", user: "user_id", actor: "$4")
+    query.sql += " FROM task"
+    _ = try database.write(query)
   }
 
   /// One page of tasks.
@@ -234,9 +297,10 @@ extension TaskMessage {
     priority = TaskPriority(name: try row.text(4)) ?? .unspecified
     userID = try row.text(5)
     if let dueDate = try row.optionalInstant(6) { self.dueDate = Timestamp(dueDate) }
-    createdAt = Timestamp(try row.instant(7))
-    updatedAt = Timestamp(try row.instant(8))
-    version = try row.integer(9)
+    if let minutes = try row.optionalIntegers(7) { reminders.minutes = minutes }
+    createdAt = Timestamp(try row.instant(8))
+    updatedAt = Timestamp(try row.instant(9))
+    version = try row.integer(10)
   }
 
   /// What a draft becomes.
@@ -249,6 +313,7 @@ extension TaskMessage {
     priority = draft.priority
     userID = draft.userID
     if let dueDate = draft.dueDate { self.dueDate = Timestamp(dueDate) }
+    if let minutes = draft.reminders { reminders.minutes = minutes.map(Int32.init) }
     createdAt = Timestamp(now)
     updatedAt = Timestamp(now)
     version = 1

@@ -7,7 +7,9 @@ public import Values
 /// The users, in `user_db`.
 public struct UserStore {
   static let columns: SQL =
-    "id, username, email, full_name, role, time_zone, created_at, updated_at, version"
+    """
+    id, username, email, full_name, role, time_zone, email_notifications, push_notifications, created_at, updated_at, version
+    """
 
   private let database: Database
 
@@ -49,10 +51,13 @@ public struct UserStore {
   ) throws -> UserMessage {
     let query = Query(
       """
-      INSERT INTO users (id, username, email, password, full_name, role, time_zone, created_at, updated_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
-      RETURNING
-      """ + " " + Self.columns,
+      WITH saved AS (
+        INSERT INTO users (id, username, email, password, full_name, role, time_zone, created_at, updated_at,
+          email_notifications, push_notifications)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10) RETURNING
+      """ + " " + Self.columns + "), event AS ("
+        + EventStore.insertion(.userSaved, at: "$8") + " FROM saved) SELECT " + Self.columns
+        + " FROM saved",
       .text(id.text),
       .text(draft.username),
       .text(draft.email),
@@ -60,7 +65,9 @@ public struct UserStore {
       .optionalText(draft.fullName),
       .text(draft.role.name),
       .text(draft.timeZone),
-      .microseconds(now.microseconds)
+      .microseconds(now.microseconds),
+      .bool(draft.emailNotifications),
+      .bool(draft.pushNotifications)
     )
     let rows = try database.write(query) { try UserMessage(row: $0) }
     return try rows.first ?? find(id)
@@ -96,7 +103,7 @@ public struct UserStore {
           .text(email)
         )
       }
-    return try database.read(query) { (try UserMessage(row: $0), try $0.text(9)) }.first
+    return try database.read(query) { (try UserMessage(row: $0), try $0.text(11)) }.first
   }
 
   /// The hash of a user's password.
@@ -193,6 +200,12 @@ public struct UserStore {
     if let timeZone = changes.timeZone {
       query.sql += ", time_zone = " + query.bind(.text(timeZone))
     }
+    if let isOn = changes.emailNotifications {
+      query.sql += ", email_notifications = " + query.bind(.bool(isOn))
+    }
+    if let isOn = changes.pushNotifications {
+      query.sql += ", push_notifications = " + query.bind(.bool(isOn))
+    }
     if let role = changes.role { query.sql += ", role = " + query.bind(.text(role.name)) }
     if let passwordHash { query.sql += ", password = " + query.bind(.text(passwordHash)) }
     query.sql += " WHERE id = $1"
@@ -201,17 +214,27 @@ public struct UserStore {
     }
     if let verifiedHash { query.sql += " AND password = " + query.bind(.text(verifiedHash)) }
     query.sql += " RETURNING " + columns
+    if changes.concernsOthers {
+      query.sql = "WITH saved AS (" + query.sql + "), event AS ("
+        + EventStore.insertion(.userSaved, at: "$2") + " FROM saved) SELECT " + columns
+        + " FROM saved"
+    }
     return query
   }
 
-  /// Removes a user; the sessions go with it.
+  /// Removes a user; the sessions go with it, and an event has all else removed.
   ///
   /// - Throws: `Problem` `USER_NOT_FOUND`, `VERSION_MISMATCH`; `DatabaseError`.
-  public func delete(_ id: ID, expectedVersion: Int64?) throws {
-    var query = Query("DELETE FROM users WHERE id = $1", .text(id.text))
+  public func delete(_ id: ID, expectedVersion: Int64?, at now: Instant) throws {
+    var query = Query(
+      "WITH gone AS (DELETE FROM users WHERE id = $1",
+      .text(id.text),
+      .microseconds(now.microseconds)
+    )
     if let expectedVersion {
       query.sql += " AND version = " + query.bind(.integer(expectedVersion))
     }
+    query.sql += " RETURNING id) " + EventStore.insertion(.userDeleted, at: "$2") + " FROM gone"
     guard try database.write(query) == 0 else { return }
     throw Problem.changed("user", since: try find(id).version)
   }
@@ -247,8 +270,10 @@ extension UserMessage {
     if let fullName = try row.optionalText(first + 3) { self.fullName = fullName }
     role = Role(name: try row.text(first + 4)) ?? .unspecified
     timeZone = try row.text(first + 5)
-    createdAt = Timestamp(try row.instant(first + 6))
-    updatedAt = Timestamp(try row.instant(first + 7))
-    version = try row.integer(first + 8)
+    emailNotifications = try row.bool(first + 6)
+    pushNotifications = try row.bool(first + 7)
+    createdAt = Timestamp(try row.instant(first + 8))
+    updatedAt = Timestamp(try row.instant(first + 9))
+    version = try row.integer(first + 10)
   }
 }

@@ -128,6 +128,37 @@ public struct Fields {
     return small
   }
 
+  /// A whole number of 64 bits.
+  public mutating func longInteger(_ name: String) -> Int64? {
+    switch single(name) {
+    case nil: return nil
+    case .json(let json) where json.integer != nil: return json.integer
+    case .texts(let texts) where Self.integer(texts[0]) != nil: return Self.integer(texts[0])
+    case .json, .texts:
+      violations.add(name, "must be a whole number")
+      return nil
+    }
+  }
+
+  /// Whole numbers of 32 bits, at most so many: a JSON array.
+  public mutating func integers(_ name: String, atMost maximumCount: Int) -> [Int32]? {
+    guard let value = take(name) else { return nil }
+    guard case .json(.array(let elements)) = value else {
+      violations.add(name, "must be an array of whole numbers")
+      return nil
+    }
+    guard elements.count <= maximumCount else {
+      violations.add(name, "must have at most \(maximumCount) values")
+      return nil
+    }
+    let numbers = elements.compactMap { $0.integer.flatMap { Int32(exactly: $0) } }
+    guard numbers.count == elements.count else {
+      violations.add(name, "must be an array of whole numbers")
+      return nil
+    }
+    return numbers
+  }
+
   /// The version that the caller has seen, where it is a field.
   public mutating func expectedVersion() -> Int64? {
     guard mode == .message else { return nil }

@@ -149,6 +149,13 @@ extension MessageEncoder: Visitor {
     try delimited(fieldNumber) { try value.traverse(visitor: &$0) }
   }
 
+  /// Numbers without a tag for each, as proto3 has them. Other types of numbers come one by one, which is as right.
+  mutating func visitPackedInt32Field(value: [Int32], fieldNumber: Int) {
+    delimited(fieldNumber) { encoder in
+      for number in value { encoder.put(varint: UInt64(bitPattern: Int64(number))) }
+    }
+  }
+
   mutating func visitMapField<KeyType, ValueType: MapValueType>(
     fieldType: _ProtobufMap<KeyType, ValueType>.Type,
     value: _ProtobufMap<KeyType, ValueType>.BaseType,

@@ -33,6 +33,52 @@ extension SendTaskReminderRequest: RequestMessage {
   }
 }
 
+extension NotifyUserRequest: RequestMessage {
+  /// What must be there.
+  public var required: KeyValuePairs<String, String> {
+    ["user_id": userID, "key": key, "subject": subject, "body": body]
+  }
+
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    userID = fields.requiredString("user_id")
+    key = fields.requiredString("key")
+    subject = fields.requiredString("subject")
+    body = fields.requiredString("body")
+    if let dueDate = fields.timestamp("due_date") { self.dueDate = dueDate }
+  }
+}
+
+extension SaveContactRequest: RequestMessage {
+  /// What must be there.
+  public var required: KeyValuePairs<String, String> {
+    ["user_id": userID, "email": email, "time_zone": timeZone]
+  }
+
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    userID = fields.requiredString("user_id")
+    email = fields.requiredString("email")
+    timeZone = fields.requiredString("time_zone")
+    if let isOn = fields.bool("email_notifications") { emailNotifications = isOn }
+    if let isOn = fields.bool("push_notifications") { pushNotifications = isOn }
+    version = fields.longInteger("version") ?? 0
+  }
+}
+
+extension ForgetUserRequest: RequestMessage {
+  /// What must be there.
+  public var required: KeyValuePairs<String, String> { ["user_id": userID] }
+
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    userID = fields.requiredString("user_id")
+  }
+}
+
 extension GetNotificationRequest: RequestMessage {
   /// What must be there.
   public var required: KeyValuePairs<String, String> { ["id": id] }

@@ -56,6 +56,8 @@ extension TaskMessage: ResponseMessage {
     json.member("created_at", createdAt)
     json.member("updated_at", updatedAt)
     json.member("version", version)
+    json.name("reminders")
+    if hasReminders { json.value(reminders.minutes) } else { json.null() }
     json.endObject()
   }
 
@@ -95,6 +97,8 @@ extension UserMessage: ResponseMessage {
     json.member("created_at", createdAt)
     json.member("updated_at", updatedAt)
     json.member("version", version)
+    json.member("email_notifications", !hasEmailNotifications || emailNotifications)
+    json.member("push_notifications", !hasPushNotifications || pushNotifications)
     json.endObject()
   }
 
@@ -163,6 +167,18 @@ extension ListNotificationsResponse: ResponseMessage {
   public var followingPageToken: String { nextPageToken }
 }
 
+extension SentNotifications: ResponseMessage {
+  /// Writes what was written down.
+  public func write(to json: inout JSONWriter) {
+    json.beginObject()
+    json.name("notifications")
+    json.beginArray()
+    for notification in notifications { notification.write(to: &json) }
+    json.endArray()
+    json.endObject()
+  }
+}
+
 extension TokenResponse: ResponseMessage {
   /// Writes the pair of tokens.
   public func write(to json: inout JSONWriter) {
@@ -211,6 +227,13 @@ extension ProbeResponse: ResponseMessage {
 }
 
 extension JSONWriter {
+  /// Writes an array of whole numbers.
+  mutating func value(_ numbers: [Int32]) {
+    beginArray()
+    for number in numbers { value(number) }
+    endArray()
+  }
+
   /// Writes a member that is an RFC 3339 timestamp, or null.
   mutating func member(_ name: StaticString, _ timestamp: Timestamp?) {
     self.name(name)

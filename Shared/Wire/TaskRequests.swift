@@ -14,6 +14,7 @@ extension CreateTaskRequest: RequestMessage {
     priority = fields.named("priority") ?? .unspecified
     if let userID = fields.string("user_id") { self.userID = userID }
     if let dueDate = fields.timestamp("due_date") { self.dueDate = dueDate }
+    if let reminders = fields.reminders() { self.reminders = reminders }
   }
 }
 
@@ -62,11 +63,23 @@ extension UpdateTaskRequest: RequestMessage {
     priority = fields.named("priority") ?? .unspecified
     if let userID = fields.string("user_id") { self.userID = userID }
     if let dueDate = fields.timestamp("due_date") { self.dueDate = dueDate }
+    if let reminders = fields.reminders() { self.reminders = reminders }
   }
 
   /// The version of `If-Match`.
   public mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations) {
     if let version = request.expectedVersion(&violations) { expectedVersion = version }
+  }
+}
+
+extension DeleteUserTasksRequest: RequestMessage {
+  /// What must be there.
+  public var required: KeyValuePairs<String, String> { ["user_id": userID] }
+
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    userID = fields.requiredString("user_id")
   }
 }
 
@@ -106,6 +119,13 @@ extension ListUserTasksRequest: RequestMessage {
 }
 
 extension Fields {
+  /// When the owner of a task is reminded. By gRPC it is a message, so that none is told from nothing said.
+  mutating func reminders() -> TaskReminders? {
+    integers("reminders", atMost: Bounds.reminders).map { minutes in
+      TaskReminders.with { $0.minutes = minutes }
+    }
+  }
+
   /// The names of the fields that an update changes: every replaceable one when the whole is replaced,
   /// else those that are given; the others only when given.
   func mask(replaceable: [String], others: [String]) -> [String] {

@@ -17,6 +17,8 @@ extension CreateUserRequest: RequestMessage {
     password = fields.requiredString("password")
     if let fullName = fields.string("full_name") { self.fullName = fullName }
     if let timeZone = fields.string("time_zone") { self.timeZone = timeZone }
+    if let isOn = fields.bool("email_notifications") { emailNotifications = isOn }
+    if let isOn = fields.bool("push_notifications") { pushNotifications = isOn }
   }
 }
 
@@ -62,6 +64,8 @@ extension UpdateUserRequest: RequestMessage {
     if let email = fields.string("email") { self.email = email }
     if let fullName = fields.string("full_name") { self.fullName = fullName }
     if let timeZone = fields.string("time_zone") { self.timeZone = timeZone }
+    if let isOn = fields.bool("email_notifications") { emailNotifications = isOn }
+    if let isOn = fields.bool("push_notifications") { pushNotifications = isOn }
     if let password = fields.string("password") { self.password = password }
     if let currentPassword = fields.string("current_password") {
       self.currentPassword = currentPassword

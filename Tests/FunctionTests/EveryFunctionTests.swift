@@ -79,6 +79,8 @@ struct EveryFunctionTests {
       Function(fixture.createTask),
       Function(fixture.getTask), Function(fixture.updateTask), Function(fixture.deleteTask),
       Function(fixture.listTasks), Function(fixture.listUserTasks),
+      Function(fixture.deleteUserTasks), Function(fixture.notifyUser),
+      Function(fixture.saveContact), Function(fixture.forgetUser),
       Function(try fixture.sendEmail), Function(fixture.sendTaskReminder),
       Function(fixture.getNotification), Function(fixture.listNotifications),
       Function(fixture.health),
@@ -124,7 +126,7 @@ struct EveryFunctionTests {
   }
 
   @Test func `without a token it is unauthenticated`() throws {
-    #expect(guarded.count == 14)
+    #expect(guarded.count == 18)
     for function in guarded {
       let answer = try function.send(Request(json: function.hasBody ? "{}" : nil))
       #expect(answer.code == .unauthenticated, "\(function.name)")

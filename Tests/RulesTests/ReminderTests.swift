@@ -48,20 +48,20 @@ struct `A reminder` {
     let draft = try ReminderDraft(request)
     var other = request
     other.title = "Call again"
-    #expect(try ReminderDraft(other).key == draft.key)
+    #expect(try ReminderDraft(other).notice.key == draft.notice.key)
     other.leadMinutes = 59
-    #expect(try ReminderDraft(other).key != draft.key)
+    #expect(try ReminderDraft(other).notice.key != draft.notice.key)
     other = request
     other.dueDate = Timestamp(now.adding(seconds: 1))
-    #expect(try ReminderDraft(other).key != draft.key)
-    #expect(draft.key.utf8.count <= 120)
+    #expect(try ReminderDraft(other).notice.key != draft.notice.key)
+    #expect(draft.notice.key.utf8.count <= 120)
   }
 
   @Test func `has a subject of one line, however long and strange the title`() throws {
-    #expect(try ReminderDraft(request).subject == "Reminder: Call  Bcc: all@example.com")
+    #expect(try ReminderDraft(request).notice.subject == "Reminder: Call  Bcc: all@example.com")
     var long = request
     long.title = text(255, of: "é")
-    #expect(try ReminderDraft(long).subject.unicodeScalars.count == 255)
+    #expect(try ReminderDraft(long).notice.subject.unicodeScalars.count == 255)
   }
 
   @Test func `that is not sound is refused, all fields at once`() throws {

@@ -378,9 +378,21 @@ struct `A REST request` {
     #expect(decoded.message.hasUpdateMask)
     #expect(
       decoded.message.updateMask.names == [
-        "title", "description", "status", "priority", "due_date",
+        "title", "description", "status", "priority", "due_date", "reminders",
       ]
     )
+  }
+
+  @Test func `of reminders takes a list of minutes, an empty one, or none`() throws {
+    #expect(try create(#"{"title":"t","reminders":[60,0]}"#).message.reminders.minutes == [60, 0])
+    #expect(try create(#"{"title":"t","reminders":[]}"#).message.hasReminders)
+    #expect(try !create(#"{"title":"t","reminders":null}"#).message.hasReminders)
+    #expect(try !create(#"{"title":"t"}"#).message.hasReminders)
+    let eleven = Array(repeating: "1", count: 11).joined(separator: ",")
+    for bad in ["60", "\"60\"", "[\"60\"]", "[1.5]", "[null]", "[99999999999]", "[\(eleven)]"] {
+      let refused = try create("{\"title\":\"t\",\"reminders\":\(bad)}").violations.reasons
+      #expect(refused.keys.sorted() == ["reminders"], "\(bad)")
+    }
   }
 
   @Test func `of PUT hands a task on only when it says so`() throws {
@@ -405,7 +417,13 @@ struct `A REST request` {
   }
 
   @Test(arguments: [
-    ("PUT", ["email", "full_name", "time_zone", "username"]), ("PATCH", ["full_name"]),
+    (
+      "PUT",
+      [
+        "email", "email_notifications", "full_name", "push_notifications", "time_zone", "username",
+      ]
+    ),
+    ("PATCH", ["full_name"]),
   ])
   func `about a user leaves password and role alone unless they are given`(
     method: String,

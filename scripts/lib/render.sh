@@ -5,8 +5,10 @@
 function_settings=(JWT_ISSUER JWT_AUDIENCE ACCESS_TOKEN_SECONDS REFRESH_TOKEN_SECONDS REFRESH_GRACE_SECONDS
   BCRYPT_COST SIGN_UP REQUEST_DEADLINE_MS LOG_LEVEL LOG_MAX_BYTES MAX_REQUESTS)
 # The same, of one service each.
-reminder_settings=(REMINDER_LEAD_TIMES REMINDER_MAX_AGE_SECONDS HOLD_SECONDS)
-mail_settings=(MAIL_CA_FILE MAIL_TLS HOLD_SECONDS DELIVERY_WORKERS DELIVERY_MAX_ATTEMPTS DELIVERY_MAX_AGE_SECONDS)
+event_settings=(EVENT_MAX_AGE_SECONDS EVENT_KEEP_DAYS)
+reminder_settings=(REMINDER_LEAD_TIMES REMINDER_MAX_AGE_SECONDS REMINDER_KEEP_DAYS HOLD_SECONDS)
+mail_settings=(MAIL_CA_FILE MAIL_TLS HOLD_SECONDS DELIVERY_WORKERS DELIVERY_MAX_ATTEMPTS DELIVERY_MAX_AGE_SECONDS
+  NOTIFICATION_KEEP_DAYS)
 
 read_settings() {
   local offset=${PORT_OFFSET:-0}
@@ -95,14 +97,16 @@ service_environment() {
   [[ $1 == health ]] || printf 'JWT_KEYS_FILE=%s\n' "$keys_file"
   if [[ $1 == task || $1 == notification ]]; then
     printf 'USER_SERVICE_URL=%s\n' "${USER_SERVICE_URL:-http://$grpc_host:$port_grpc_user}"
-    printf 'BREAKER_DIR=%s\n' "$state/breakers"
   fi
+  if [[ $1 == user || $1 == task ]]; then
+    printf 'NOTIFICATION_SERVICE_URL=%s\n' \
+      "${NOTIFICATION_SERVICE_URL:-http://$grpc_host:$port_grpc_notification}"
+    settings+=("${event_settings[@]}")
+  fi
+  [[ $1 == health ]] || printf 'BREAKER_DIR=%s\n' "$state/breakers"
   case $1 in
-    task)
-      printf 'NOTIFICATION_SERVICE_URL=%s\n' \
-        "${NOTIFICATION_SERVICE_URL:-http://$grpc_host:$port_grpc_notification}"
-      settings+=("${reminder_settings[@]}")
-      ;;
+    user) printf 'TASK_SERVICE_URL=%s\n' "${TASK_SERVICE_URL:-http://$grpc_host:$port_grpc_task}" ;;
+    task) settings+=("${reminder_settings[@]}") ;;
     notification)
       # It may hold a password, so no other service has it.
       printf 'SMTP_URL=%s\n' "$smtp_url"

@@ -9,7 +9,8 @@ import Values
 /// `POST /api/v1/tasks`, gRPC `task.v1.TaskService/CreateTask`: adds a task.
 ///
 /// A task for somebody else needs an admin or a service, else `PERMISSION_DENIED`, and somebody whom the User
-/// service knows, else `USER_NOT_FOUND`; while that does not answer, the task is accepted. Fields that are
+/// service knows, else `USER_NOT_FOUND`; while that does not answer, the task is accepted, and
+/// cancelled later should there be nobody. Fields that are
 /// not sound are an `INVALID_ARGUMENT`.
 @main
 struct CreateTask: Function {
@@ -31,12 +32,16 @@ struct CreateTask: Function {
 
   func respond(to request: CreateTaskRequest, in context: Context) throws -> TaskMessage {
     let draft = try TaskDraft(request, caller: context.caller)
-    if draft.userID != context.caller.userID,
-      users.answer(about: ID(stored: draft.userID), in: context) == .unknown
-    {
+    let isForAnother = draft.userID != context.caller.userID
+    if isForAnother, users.answer(about: ID(stored: draft.userID), in: context) == .unknown {
       throw Problem.userNotFound
     }
-    return try tasks.insert(draft, id: context.newID(), at: context.now)
+    return try tasks.insert(
+      draft,
+      id: context.newID(),
+      assigner: isForAnother ? context.caller.userID : nil,
+      at: context.now
+    )
   }
 
   static func main() {

@@ -33,7 +33,8 @@ struct UpdateTask: Function {
     guard let id = ID(request.id) else { throw Problem.taskNotFound }
     let changes = try TaskChanges(request, caller: context.caller)
     let owner = context.caller.role == .admin ? nil : context.caller.userID
-    return try tasks.update(id, with: changes, owner: owner, at: context.now)
+    let assigner = changes.userID == context.caller.userID ? nil : context.caller.userID
+    return try tasks.update(id, with: changes, owner: owner, assigner: assigner, at: context.now)
   }
 
   static func main() { Serving.run { UpdateTask(tasks: $0.tasks) } }

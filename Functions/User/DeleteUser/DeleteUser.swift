@@ -6,6 +6,7 @@ import Values
 
 /// `DELETE /api/v1/users/{id}`, gRPC `user.v1.UserService/DeleteUser`: removes a user and every session.
 ///
+/// What other services have of the user (tasks, notifications, browsers) is removed a moment later.
 /// For that user and for admins; for other users it is a `USER_NOT_FOUND`. `VERSION_MISMATCH` when it
 /// has changed since the version that the caller names.
 @main
@@ -26,7 +27,8 @@ struct DeleteUser: Function {
     }
     try users.delete(
       id,
-      expectedVersion: request.hasExpectedVersion ? request.expectedVersion : nil
+      expectedVersion: request.hasExpectedVersion ? request.expectedVersion : nil,
+      at: context.now
     )
     return .nothing
   }

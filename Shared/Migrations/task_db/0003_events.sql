@@ -8,7 +8,8 @@ CREATE TABLE events (
   number           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   type             varchar(40) COLLATE "C" NOT NULL,
   subject          varchar(36) COLLATE "C" NOT NULL,   -- the id of what has changed
-  body             jsonb NOT NULL,
+  user_id          varchar(36) COLLATE "C",            -- whom it concerns, when that is not the subject
+  actor_id         varchar(36) COLLATE "C",            -- who did it, when that matters
   created_at       timestamptz NOT NULL,
   steps_done       integer NOT NULL DEFAULT 0,         -- of the saga that follows from it
   attempts         integer NOT NULL DEFAULT 0,

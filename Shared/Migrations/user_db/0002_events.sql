@@ -10,7 +10,8 @@ CREATE TABLE events (
   number           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   type             varchar(40) COLLATE "C" NOT NULL,
   subject          varchar(36) COLLATE "C" NOT NULL,   -- the id of what has changed
-  body             jsonb NOT NULL,
+  user_id          varchar(36) COLLATE "C",            -- whom it concerns, when that is not the subject
+  actor_id         varchar(36) COLLATE "C",            -- who did it, when that matters
   created_at       timestamptz NOT NULL,
   steps_done       integer NOT NULL DEFAULT 0,         -- of the saga that follows from it
   attempts         integer NOT NULL DEFAULT 0,
@@ -26,10 +27,7 @@ CREATE INDEX events_of_subject ON events (subject, number) WHERE next_attempt_at
 CREATE INDEX events_relayed ON events (relayed_at) WHERE relayed_at IS NOT NULL;
 
 -- Whoever is there already.
-INSERT INTO events (type, subject, body, created_at, next_attempt_at)
-SELECT 'USER_SAVED', id, jsonb_build_object('email', email, 'time_zone', time_zone,
-    'email_notifications', email_notifications, 'push_notifications', push_notifications, 'version', version),
-  now(), now()
-FROM users ORDER BY id;
+INSERT INTO events (type, subject, created_at, next_attempt_at)
+SELECT 'USER_SAVED', id, now(), now() FROM users ORDER BY id;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON events TO user_service;

@@ -176,6 +176,58 @@ struct ReminderDispatcherTests {
     #expect(try run().handedOver == 0)
   }
 
+  @Test func `a task's own reminders go out in the place of everybody's`() throws {
+    let task = try task(dueIn: 3 * Self.hour) { $0.reminders.minutes = [10, 120, 10] }
+    #expect(task.reminders.minutes == [120, 10])
+    #expect(try run() == .init())
+    fixture.clock.advance(seconds: Self.hour)
+    try run()
+    fixture.clock.advance(seconds: Self.hour)
+    #expect(try run() == .init())
+    fixture.clock.advance(seconds: 50 * 60)
+    try run()
+    #expect(try ledger(task) == ["120 HANDED_OVER", "10 HANDED_OVER"])
+  }
+
+  @Test func `of a task with an empty list of reminders nobody is reminded`() throws {
+    let task = try task(dueIn: 600) { $0.reminders = TaskReminders() }
+    #expect(try run() == .init())
+    fixture.clock.advance(seconds: 700)
+    #expect(try run() == .init())
+    #expect(try ledger(task) == [])
+  }
+
+  @Test func `other reminders of a task drop those that have not gone out, and null is everybody's`()
+    throws
+  {
+    let task = try task(dueIn: 20 * Self.hour)
+    receiver.failure = CallFailure(.unavailable, "nobody is there")
+    #expect(try run().postponed == 1)
+    receiver.failure = nil
+    func change(_ reminders: TaskReminders?) throws -> TaskMessage {
+      try fixture.updateTask(
+        .with {
+          $0.id = task.id
+          $0.updateMask.names = ["reminders"]
+          if let reminders { $0.reminders = reminders }
+        },
+        as: ada.caller
+      )
+    }
+    #expect(try change(.with { $0.minutes = [30] }).reminders.minutes == [30])
+    fixture.clock.advance(seconds: 31)
+    #expect(try run().skipped == 1)
+    #expect(receiver.requests.isEmpty)
+    #expect(try ledger(task) == ["1440 SKIPPED: the reminders were changed"])
+
+    #expect(try !change(nil).hasReminders)
+    // As late as it is by then, the day's reminder comes back.
+    #expect(try run().handedOver == 1)
+    fixture.clock.advance(seconds: 19 * Self.hour)
+    #expect(try run().handedOver == 1)
+    #expect(receiver.requests.map(\.leadMinutes) == [1440, 60])
+  }
+
   @Test func `of what was put back to be done in time somebody is reminded after all`() throws {
     let task = try task(dueIn: 1200)
     receiver.failure = CallFailure(.unavailable, "down")

@@ -38,7 +38,8 @@ struct NotificationTests {
       $0.title = "Paint"
       $0.dueDate = Timestamp(fixture.clock.now.adding(seconds: 3600))
     }
-    return try fixture.sendTaskReminder(request, as: Caller(userID: "", role: .service))
+    let service = Caller(userID: "", role: .service)
+    return try #require(try fixture.sendTaskReminder(request, as: service).notifications.first)
   }
 
   func read(_ id: String) throws -> NotificationMessage {

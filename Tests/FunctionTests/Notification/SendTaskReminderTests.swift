@@ -1,6 +1,8 @@
 import API
 import Endpoint
+import PostgreSQL
 import ServiceClient
+import Serving
 import Testing
 import Values
 
@@ -29,23 +31,80 @@ struct SendTaskReminderTests {
     return request
   }
 
-  func know(_ zone: String, email: String = "ada@example.com") {
-    let id = ada.text
-    fixture.directory = UserDirectory { _, _ in
-      .known(
-        .with {
-          $0.id = id
-          $0.email = email
-          $0.timeZone = zone
-        }
+  func know(
+    _ zone: String,
+    email: String = "ada@example.com",
+    _ change: (inout UserMessage) -> Void = { _ in }
+  ) {
+    var user = UserMessage()
+    user.id = ada.text
+    user.email = email
+    user.timeZone = zone
+    change(&user)
+    fixture.directory = UserDirectory { [user] _, _ in .known(user) }
+  }
+
+  /// The one notification that it comes to.
+  func send(_ request: SendTaskReminderRequest) throws -> NotificationMessage {
+    let sent = try fixture.sendTaskReminder(request, as: service).notifications
+    try #require(sent.count == 1)
+    return sent[0]
+  }
+
+  /// A browser of Ada's.
+  func subscribe() throws {
+    fixture.notificationService.allowDatabase(milliseconds: 4000)
+    let id = fixture.id().text
+    _ = try fixture.notificationService.database.write(
+      Query(
+        """
+        INSERT INTO push_subscriptions (id, user_id, endpoint, origin, p256dh, auth, created_at)
+        VALUES ($1::varchar, $2, 'https://push.example.com/' || $1::varchar, 'https://push.example.com', 'p', 'a', now())
+        """,
+        .text(id),
+        .text(ada.text)
       )
+    )
+  }
+
+  @Test func `it is written down for each channel that is on`() throws {
+    know("UTC")
+    try subscribe()
+    let both = try fixture.sendTaskReminder(request(), as: service).notifications
+    #expect(both.map(\.type) == [.email, .push])
+    #expect(both.map(\.recipient) == ["ada@example.com", ada.text])
+
+    know("UTC") { $0.emailNotifications = false }
+    #expect(try send(request()).type == .push)
+    know("UTC") { $0.pushNotifications = false }
+    #expect(try send(request()).type == .email)
+  }
+
+  @Test func `who has all channels off is not reminded`() throws {
+    know("UTC") {
+      $0.emailNotifications = false
+      $0.pushNotifications = false
     }
+    try subscribe()
+    #expect(try fixture.sendTaskReminder(request(), as: service) == SentNotifications())
+  }
+
+  @Test func `of a user who is no more nothing is written down, whatever the User service said before`()
+    throws
+  {
+    know("UTC")
+    _ = try send(request())
+    try fixture.forgetUser(.with { $0.userID = ada.text }, as: service)
+    #expect(fixture.sendTaskReminder.refusal(request(), as: service)?.code == .userNotFound)
+    fixture.directory = UserDirectory { _, _ in .silence }
+    #expect(fixture.sendTaskReminder.refusal(request(), as: service)?.code == .userNotFound)
   }
 
   @Test func `it is written down for the user's address, to be sent at once`() throws {
     know("Europe/Berlin")
-    let sent = try fixture.sendTaskReminder(request(), as: service)
+    let sent = try send(request())
 
+    #expect(sent.type == .email)
     #expect(sent.recipient == "ada@example.com")
     #expect(sent.userID == ada.text)
     #expect(sent.subject == "Reminder: Paint")
@@ -71,20 +130,18 @@ struct SendTaskReminderTests {
   ) throws {
     know(zone)
     let dueDate = Timestamp(try Instant(rfc3339: dueDate))
-    let sent = try fixture.sendTaskReminder(request { $0.dueDate = dueDate }, as: service)
+    let sent = try send(request { $0.dueDate = dueDate })
     #expect(sent.body == "Task: Paint\nDue: \(local)\nPriority: MEDIUM")
   }
 
   @Test func `asked for again it is the same one, whatever the user is by then`() throws {
     know("UTC")
     let asked = request()
-    let first = try fixture.sendTaskReminder(asked, as: service)
+    let first = try send(asked)
     know("UTC", email: "new@example.com")
     fixture.clock.advance(seconds: 60)
-    #expect(try fixture.sendTaskReminder(asked, as: service) == first)
-    #expect(
-      try fixture.sendTaskReminder(request { $0.leadMinutes = 0 }, as: service).id != first.id
-    )
+    #expect(try send(asked) == first)
+    #expect(try send(request { $0.leadMinutes = 0 }).id != first.id)
   }
 
   @Test func `asked for by many at once it is one`() throws {
@@ -102,7 +159,7 @@ struct SendTaskReminderTests {
           }
         )
       }
-      return try other.sendTaskReminder(asked, as: caller).id
+      return try other.sendTaskReminder(asked, as: caller).notifications.map(\.id)
     }.map { try $0.get() }
     #expect(Set(ids).count == 1)
   }
@@ -111,7 +168,7 @@ struct SendTaskReminderTests {
     know("Europe/Berlin")
     _ = try fixture.sendTaskReminder(request(), as: service)
     fixture.directory = UserDirectory { _, _ in .silence }
-    #expect(try fixture.sendTaskReminder(request(), as: service).recipient == "ada@example.com")
+    #expect(try send(request()).recipient == "ada@example.com")
   }
 
   @Test func `of somebody of whom nothing is known it is tried later`() throws {

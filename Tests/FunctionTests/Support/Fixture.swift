@@ -2,6 +2,7 @@ import API
 import Contract
 import Endpoint
 import Foundation
+import Notices
 import Outbox
 import Passwords
 import PostgreSQL
@@ -18,6 +19,8 @@ import Values
 @testable import CreateUser
 @testable import DeleteTask
 @testable import DeleteUser
+@testable import DeleteUserTasks
+@testable import ForgetUser
 @testable import GetNotification
 @testable import GetTask
 @testable import GetUser
@@ -28,8 +31,10 @@ import Values
 @testable import ListUsers
 @testable import Login
 @testable import Logout
+@testable import NotifyUser
 @testable import ReflectServer
 @testable import RefreshToken
+@testable import SaveContact
 @testable import SendEmail
 @testable import SendTaskReminder
 @testable import UpdateTask
@@ -167,6 +172,9 @@ final class Fixture {
   }
   var getTask: Door<GetTask> { Door(GetTask(tasks: taskService.tasks), taskService) }
   var updateTask: Door<UpdateTask> { Door(UpdateTask(tasks: taskService.tasks), taskService) }
+  var deleteUserTasks: Door<DeleteUserTasks> {
+    Door(DeleteUserTasks(tasks: taskService.tasks), taskService)
+  }
   var deleteTask: Door<DeleteTask> { Door(DeleteTask(tasks: taskService.tasks), taskService) }
   var listTasks: Door<ListTasks> {
     Door(ListTasks(tasks: taskService.tasks, pages: taskService.pages), taskService)
@@ -191,12 +199,28 @@ final class Fixture {
   }
   var sendTaskReminder: Door<SendTaskReminder> {
     Door(
-      SendTaskReminder(
-        notifications: notificationService.notifications,
+      SendTaskReminder(notices: notices),
+      notificationService
+    )
+  }
+  var notifyUser: Door<NotifyUser> { Door(NotifyUser(notices: notices), notificationService) }
+  var saveContact: Door<SaveContact> {
+    Door(SaveContact(contacts: notificationService.contacts), notificationService)
+  }
+  var forgetUser: Door<ForgetUser> {
+    Door(
+      ForgetUser(
         contacts: notificationService.contacts,
-        users: directory
+        notifications: notificationService.notifications
       ),
       notificationService
+    )
+  }
+  private var notices: UserNotices {
+    UserNotices(
+      notifications: notificationService.notifications,
+      contacts: notificationService.contacts,
+      users: directory
     )
   }
   var getNotification: Door<GetNotification> {

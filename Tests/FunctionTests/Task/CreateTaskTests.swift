@@ -57,7 +57,7 @@ struct CreateTaskTests {
     #expect(
       answer.names == [
         "id", "title", "description", "status", "priority", "user_id", "due_date", "created_at",
-        "updated_at", "version",
+        "updated_at", "version", "reminders",
       ]
     )
     #expect(answer.text("description") == "")

@@ -70,7 +70,7 @@ struct CreateUserTests {
     #expect(
       answer.names == [
         "id", "username", "email", "full_name", "role", "time_zone", "created_at", "updated_at",
-        "version",
+        "version", "email_notifications", "push_notifications",
       ]
     )
     #expect(answer.text("full_name") == "Ada \"L\" ü")

@@ -1,0 +1,24 @@
+import Jobs
+import Serving
+
+/// `purge-expired`, by cron, for each service: removes what is over and nobody asks for any more, a little at a time.
+@main
+struct PurgeExpired {
+  private static let usage = """
+    purge-expired: removes what has expired from a service's database
+
+    Usage: purge-expired
+    Settings come from the environment: DATABASE_URL, SERVICE (user, auth, task or notification), EVENT_KEEP_DAYS,
+    NOTIFICATION_KEEP_DAYS, REMINDER_KEEP_DAYS; see the README.
+    """
+
+  static func main() {
+    Job.run("purge-expired", usage: usage) { job in
+      guard job.arguments.isEmpty else {
+        throw Settings.Invalid(message: "unknown argument \(job.arguments[0]); try --help")
+      }
+      let purge = try Purge(job.resources)
+      return (try purge.run(isOver: { Job.isOver(job.deadline) }, extend: job.allowDatabase), nil)
+    }
+  }
+}

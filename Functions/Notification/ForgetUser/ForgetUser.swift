@@ -1,0 +1,39 @@
+import API
+import Endpoint
+import Rules
+import Serving
+import Stores
+import Values
+
+/// gRPC `notification.v1.NotificationService/ForgetUser`: forgets a user who is no more.
+///
+/// For services. First what is still to be sent, the browsers and the address, at once and for good; then what has been
+/// sent, as far as the time allows (`UNAVAILABLE`: again, please).
+@main
+struct ForgetUser: Function {
+  static let route = Route(rpc: "notification.v1.NotificationService/ForgetUser")
+  static let access = Access.roles([.service])
+  static let problems: [Problem.Code] = []
+
+  private static let deletedAtOnce = 1000
+
+  let contacts: ContactStore
+  let notifications: NotificationStore
+
+  static func validate(_ request: ForgetUserRequest, in context: Context) throws {
+    _ = try UserReference(request.userID)
+  }
+
+  func respond(to request: ForgetUserRequest, in context: Context) throws -> Empty {
+    let user = try UserReference(request.userID).id
+    try contacts.forget(user, at: context.now)
+    try context.repeating("notifications of the user are left") {
+      try notifications.deleteSome(of: user, limit: Self.deletedAtOnce) == Self.deletedAtOnce
+    }
+    return .nothing
+  }
+
+  static func main() {
+    Serving.run { ForgetUser(contacts: $0.contacts, notifications: $0.notifications) }
+  }
+}

@@ -1,0 +1,37 @@
+import API
+import Endpoint
+import Notices
+import Rules
+import ServiceClient
+import Serving
+
+/// gRPC `notification.v1.NotificationService/NotifyUser`: tells a user something.
+///
+/// For services. It is written down for each channel that the user has on, and sent by `deliver-notifications`. With a
+/// key that was used before it gives what it gave then. `USER_NOT_FOUND` when there is no such user, `CONTACT_UNKNOWN`
+/// while the User service does not answer and never has said anything of the user.
+@main
+struct NotifyUser: Function {
+  static let route = Route(rpc: "notification.v1.NotificationService/NotifyUser")
+  static let access = Access.roles([.service])
+  static let problems: [Problem.Code] = [.userNotFound, .contactUnknown]
+
+  let notices: UserNotices
+
+  static func validate(_ request: NotifyUserRequest, in context: Context) throws {
+    _ = try Notice(request)
+  }
+
+  func respond(to request: NotifyUserRequest, in context: Context) throws -> SentNotifications {
+    try notices.tell(try Notice(request), in: context)
+  }
+
+  static func main() {
+    Serving.run {
+      let users = UserDirectory(try $0.access(to: "user"))
+      return NotifyUser(
+        notices: UserNotices(notifications: $0.notifications, contacts: $0.contacts, users: users)
+      )
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import API
+import Endpoint
+import Rules
+import Serving
+import Stores
+import Values
+
+/// gRPC `task.v1.TaskService/DeleteUserTasks`: removes all tasks of a user who is no more.
+///
+/// For services. As many as the time allows; when some are left it is an `UNAVAILABLE`: again, please.
+@main
+struct DeleteUserTasks: Function {
+  static let route = Route(rpc: "task.v1.TaskService/DeleteUserTasks")
+  static let access = Access.roles([.service])
+  static let problems: [Problem.Code] = []
+
+  private static let deletedAtOnce = 500
+
+  let tasks: TaskStore
+
+  static func validate(_ request: DeleteUserTasksRequest, in context: Context) throws {
+    _ = try UserReference(request.userID)
+  }
+
+  func respond(to request: DeleteUserTasksRequest, in context: Context) throws -> Empty {
+    let user = try UserReference(request.userID).id
+    try context.repeating("tasks of the user are left") {
+      try tasks.deleteSome(of: user, limit: Self.deletedAtOnce) == Self.deletedAtOnce
+    }
+    return .nothing
+  }
+
+  static func main() { Serving.run { DeleteUserTasks(tasks: $0.tasks) } }
+}

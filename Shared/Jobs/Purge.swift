@@ -1,0 +1,90 @@
+public import Serving
+import Stores
+import Values
+
+/// Removes what has expired from one service's database, in small pieces: no lock is held for long.
+public struct Purge {
+  private static let removedAtOnce = 500
+  private static let secondsOfDay: Int64 = 86_400
+  /// Days that a session is kept after its end, so that its token is told to have expired and not to be unknown.
+  private static let sessionDays = 7
+  /// Days for which what is on its way to a user who is no more is stopped.
+  private static let forgottenDays = 30
+
+  /// One kind of what is removed.
+  private struct Kind {
+    let name: StaticString
+    let days: Int
+    let removeSome: (_ before: Instant, _ limit: Int) throws -> Int
+  }
+
+  private let kinds: [Kind]
+  private let clock: () -> Instant
+
+  /// The purge of a service's job, by the settings `SERVICE`, `EVENT_KEEP_DAYS`, `REMINDER_KEEP_DAYS` and
+  /// `NOTIFICATION_KEEP_DAYS`.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  public init(_ resources: Resources) throws {
+    let settings = resources.settings
+    func days(_ name: String, _ usual: Int) throws -> Int {
+      try settings.integer(name, default: usual, in: 1...3650)
+    }
+    let (events, sessions) = (resources.events, resources.sessions)
+    let (reminders, notifications) = (resources.reminders, resources.notifications)
+    let contacts = resources.contacts
+    let relayed = Kind(name: "events", days: try days("EVENT_KEEP_DAYS", 7)) {
+      try events.purge(relayedBefore: $0, limit: $1)
+    }
+    clock = { resources.now }
+    switch try settings.choice(
+      "SERVICE",
+      ["user", "auth", "task", "notification"],
+      default: settings.required("SERVICE")
+    ) {
+    case "user": kinds = [relayed]
+    case "auth":
+      kinds = [
+        Kind(name: "sessions", days: Self.sessionDays) {
+          try sessions.purge(expiredBefore: $0, limit: $1)
+        }
+      ]
+    case "task":
+      kinds = [
+        relayed,
+        Kind(name: "reminders", days: try days("REMINDER_KEEP_DAYS", 90)) {
+          try reminders.purge(dueBefore: $0, limit: $1)
+        },
+      ]
+    default:
+      kinds = [
+        Kind(name: "notifications", days: try days("NOTIFICATION_KEEP_DAYS", 90)) {
+          try notifications.purge(madeBefore: $0, limit: $1)
+        },
+        Kind(name: "forgotten_users", days: Self.forgottenDays) {
+          try contacts.purge(forgottenBefore: $0, limit: $1)
+        },
+      ]
+    }
+  }
+
+  /// Removes what there is to remove, until `isOver` says so; `extend` gives the statements that follow their time. How many
+  /// of each kind.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func run(isOver: () -> Bool, extend: () -> Void = {}) throws -> Job.Counts {
+    let now = clock()
+    let counts = try kinds.map { kind -> (name: StaticString, count: Int) in
+      var count = 0
+      while !isOver() {
+        extend()
+        let before = now.adding(seconds: -Int64(kind.days) * Self.secondsOfDay)
+        let removed = try kind.removeSome(before, Self.removedAtOnce)
+        count += removed
+        if removed < Self.removedAtOnce { break }
+      }
+      return (kind.name, count)
+    }
+    return Job.Counts(counts)
+  }
+}
