@@ -13,6 +13,7 @@ let functions: [Function] = [
   .init("UpdateUser", in: "User", uses: ["Passwords"]),
   .init("DeleteUser", in: "User"),
   .init("ListUsers", in: "User"),
+  .init("Unsubscribe", in: "User"),
 
   .init("Login", in: "Auth", uses: ["Passwords", "Tokens"]),
   .init("ValidateToken", in: "Auth", uses: ["Tokens"]),

@@ -11,6 +11,7 @@ public typealias GetUserRequest = User_V1_GetUserRequest
 public typealias UpdateUserRequest = User_V1_UpdateUserRequest
 public typealias DeleteUserRequest = User_V1_DeleteUserRequest
 public typealias ListUsersRequest = User_V1_ListUsersRequest
+public typealias UnsubscribeRequest = User_V1_UnsubscribeRequest
 public typealias ListUsersResponse = User_V1_ListUsersResponse
 
 public typealias LoginRequest = Auth_V1_LoginRequest

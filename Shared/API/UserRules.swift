@@ -66,6 +66,11 @@ extension UpdateUserRequest: RuledMessage {
   }
 }
 
+extension UnsubscribeRequest: RuledMessage {
+  /// Whose mail.
+  public static var rules: [FieldRule] { [FieldRule("token").notEmpty.required] }
+}
+
 extension ListUsersRequest: RuledMessage {
   /// Which page.
   public static var rules: [FieldRule] { .page }

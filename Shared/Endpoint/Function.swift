@@ -39,7 +39,7 @@ extension Function {
     var codes =
       problems + [.payloadTooLarge, .rateLimited, .internal, .unavailable, .deadlineExceeded]
     if route.rpc != nil || !route.methods.isEmpty { codes.append(.invalidArgument) }
-    if route.methods.contains(where: \.hasBody) {
+    if route.readsBody, route.methods.contains(where: \.hasBody) {
       codes += [.malformedJSON, .unsupportedMediaType]
     }
     if route.rpc != nil { codes += [.malformedMessage, .unsupportedEncoding] }

@@ -20,15 +20,24 @@ public struct Route: Sendable {
   public let rpc: String?
   /// Whether the gRPC method takes a stream of questions and answers each by itself.
   public let streams: Bool
+  /// Whether a body has fields of the request; else it may be anything, and nobody reads it.
+  public let readsBody: Bool
   /// Where to find what was made, as a path with `{id}`; `nil` when nothing is made.
   public let creates: String?
 
   /// A route.
-  public init(_ methods: Method..., path: String, rpc: String?, creates: String? = nil) {
+  public init(
+    _ methods: Method...,
+    path: String,
+    rpc: String?,
+    creates: String? = nil,
+    readsBody: Bool = true
+  ) {
     self.methods = methods
     self.path = path
     self.rpc = rpc
     self.creates = creates
+    self.readsBody = readsBody
     streams = false
   }
 
@@ -38,6 +47,7 @@ public struct Route: Sendable {
     path = ""
     self.rpc = rpc
     creates = nil
+    readsBody = false
     self.streams = streams
   }
 

@@ -20,10 +20,15 @@ public enum JSONValue: Equatable, Sendable {
     }
   }
 
-  /// The number as an integer: digits with an optional minus sign, no fraction, no exponent.
+  /// The number as an integer: digits with an optional minus sign, no exponent, and no fraction but zeros, which many
+  /// programs write behind every number. Source: JSON Schema 2020-12 Validation §6.1.1.
   public var integer: Int64? {
     guard case .number(let text) = self else { return nil }
-    return Int64(text)
+    if let number = Int64(text) { return number }
+    guard let point = text.firstIndex(of: "."),
+      text[text.index(after: point)...].utf8.allSatisfy({ $0 == UInt8(ascii: "0") })
+    else { return nil }
+    return Int64(text[..<point])
   }
 
   /// The string, if it is one.

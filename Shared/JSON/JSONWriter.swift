@@ -106,8 +106,19 @@ public struct JSONWriter: ~Copyable {
   /// Writes a member that is a string or null.
   public mutating func member(_ name: StaticString, _ text: String?) {
     if let text { return member(name, text) }
-    self.name(name)
-    null()
+    nullMember(name)
+  }
+
+  /// Writes a member that is null, in one piece.
+  public mutating func nullMember(_ name: StaticString) {
+    separate()
+    let length = name.utf8CodeUnitCount
+    let place = extend(by: length + 7)
+    place[0] = UInt8(ascii: "\"")
+    (place + 1).update(from: name.utf8Start, count: length)
+    let rest: StaticString = "\":null"
+    (place + 1 + length).update(from: rest.utf8Start, count: 6)
+    needsComma = true
   }
 
   /// Writes a member that is an integer.

@@ -86,7 +86,7 @@ extension Document {
       switch refusal.code {
       // These belong to gRPC, or to a body.
       case "MALFORMED_MESSAGE", "UNSUPPORTED_ENCODING": false
-      case "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE": Self.hasBody(method)
+      case "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE": Self.hasBody(function, method)
       default: true
       }
     }

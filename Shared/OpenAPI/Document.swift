@@ -104,7 +104,7 @@ public struct Document {
       if !components.contains(where: { $0.name == name }) { components.append((name, schema)) }
     }
     for function in functions {
-      for method in function.methods where Self.hasBody(method) {
+      for method in function.methods where Self.hasBody(function, method) {
         let purpose: Schemas.Purpose =
           switch method {
           case "PUT": .replace

@@ -29,6 +29,8 @@ public struct FunctionDescription {
   let creates: Bool
   /// Whether what it makes may still have to be done when it answers.
   let maybePending: Bool
+  /// Whether a body has fields of the request.
+  let readsBody: Bool
   let rpc: String?
   /// `anyone`, `anyone-known-or-not`, `signed-in`, or `nil` when some roles may call.
   let access: String?
@@ -57,6 +59,7 @@ public struct FunctionDescription {
     methods = object["methods"].texts
     creates = object["creates"]?.string != nil
     maybePending = object["maybe_pending"] == .bool(true)
+    readsBody = object["reads_body"] != .bool(false)
     rpc = object["rpc"]?.string
     access = object["access"]?.string
     roles = object["access"].texts

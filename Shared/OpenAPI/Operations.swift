@@ -26,13 +26,15 @@ extension Document {
     ]
     let parameters = parameters(function, method)
     if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
-    if Self.hasBody(method) { members.append(("requestBody", body(function, method))) }
+    if Self.hasBody(function, method) { members.append(("requestBody", body(function, method))) }
     members.append(("responses", responses(function, method)))
     members.append(("security", security(function)))
     return .object(JSONObject(members))
   }
 
-  static func hasBody(_ method: String) -> Bool { method != "GET" && method != "DELETE" }
+  static func hasBody(_ function: FunctionDescription, _ method: String) -> Bool {
+    function.readsBody && method != "GET" && method != "DELETE"
+  }
 
   func operationID(_ function: FunctionDescription, _ method: String) -> String {
     guard let name = function.rpc?.split(separator: "/").last else { return "checkHealth" }

@@ -19,25 +19,18 @@ public struct Cursor: Equatable, Sendable {
 /// Makes and reads page tokens: a cursor under a seal that also covers the filters, so that a token that
 /// was tampered with, or that belongs to another list, is recognised.
 public struct PageTokens {
-  /// Seals a message with 16 bytes.
-  public typealias Seal = (_ message: [UInt8]) throws -> [UInt8]
-  /// Whether a seal is right for a message.
-  public typealias Check = (_ message: [UInt8], _ seal: [UInt8]) throws -> Bool
-
-  private static let sealLength = 16
+  private static let sealLength = Seals.length
   private static let maximumLength = Bounds.pageToken.upperBound
 
-  private let seal: Seal
-  private let check: Check
+  private let seals: Seals
 
-  /// Page tokens under a seal.
-  public init(seal: @escaping Seal, check: @escaping Check) {
-    self.seal = seal
-    self.check = check
-  }
+  /// Page tokens under seals.
+  public init(_ seals: Seals) { self.seals = seals }
 
   /// Page tokens for checking what does not depend on them: none is right.
-  public static var none: PageTokens { PageTokens(seal: { _ in [] }, check: { _, _ in false }) }
+  public static var none: PageTokens {
+    PageTokens(Seals(seal: { _ in [] }, check: { _, _ in false }))
+  }
 
   /// The token for the page after `cursor`; empty without one.
   ///
@@ -45,7 +38,7 @@ public struct PageTokens {
   public func token(after cursor: Cursor?, filters: String) throws -> String {
     guard let cursor else { return "" }
     let position = Array("\(cursor.id)\(cursor.key)".utf8)
-    return Base64URL.encode(try seal(message(position, filters)) + position)
+    return Base64URL.encode(try seals.seal(message(position, filters)) + position)
   }
 
   /// The cursor in a token; `nil` for the empty one.
@@ -62,7 +55,7 @@ public struct PageTokens {
       bytes.count > Self.sealLength + 36
     else { throw invalid }
     let position = Array(bytes[Self.sealLength...])
-    guard try check(message(position, filters), Array(bytes[..<Self.sealLength])) else {
+    guard try seals.check(message(position, filters), Array(bytes[..<Self.sealLength])) else {
       throw invalid
     }
     return Cursor(
@@ -73,6 +66,26 @@ public struct PageTokens {
 
   private func message(_ position: [UInt8], _ filters: String) -> [UInt8] {
     position + [0] + Array(filters.utf8)
+  }
+}
+
+/// What shows that something was made by us.
+public struct Seals {
+  /// Bytes of a seal.
+  static let length = 16
+
+  /// Seals a message with 16 bytes.
+  public typealias Seal = (_ message: [UInt8]) throws -> [UInt8]
+  /// Whether a seal is right for a message.
+  public typealias Check = (_ message: [UInt8], _ seal: [UInt8]) throws -> Bool
+
+  let seal: Seal
+  let check: Check
+
+  /// Seals.
+  public init(seal: @escaping Seal, check: @escaping Check) {
+    self.seal = seal
+    self.check = check
   }
 }
 

@@ -17,6 +17,7 @@ enum Description {
     json.member("path", F.route.path)
     json.member("creates", F.route.creates)
     json.member("maybe_pending", F.Response.maybePending)
+    json.member("reads_body", F.route.readsBody)
     json.member("rpc", F.route.rpc)
     json.member("streams", F.route.streams)
     json.name("access")

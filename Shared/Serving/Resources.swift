@@ -114,10 +114,14 @@ public final class Resources {
   /// The sessions.
   public var sessions: SessionStore { SessionStore(database: database) }
   /// The page tokens.
-  public var pages: PageTokens {
+  public var pages: PageTokens { PageTokens(seals) }
+  /// The tokens by which users switch their mail off.
+  public var unsubscribeTokens: UnsubscribeTokens { UnsubscribeTokens(seals) }
+
+  private var seals: Seals {
     let keyRing = keyRing
     let clock = clock
-    return PageTokens(
+    return Seals(
       seal: { try keyRing.current(at: clock()).pageSeal($0) },
       check: { message, seal in
         let now = clock()

@@ -222,6 +222,23 @@ public struct UserStore {
     return query
   }
 
+  /// Switches a user's mail off, if there is such a user and it is on.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func switchMailOff(_ id: ID, at now: Instant) throws {
+    var query = Query(
+      """
+      WITH saved AS (
+        UPDATE users SET email_notifications = false, version = version + 1, updated_at = $2
+        WHERE id = $1 AND email_notifications RETURNING id)
+      """,
+      .text(id.text),
+      .microseconds(now.microseconds)
+    )
+    query.sql += " " + EventStore.insertion(.userSaved, at: "$2") + " FROM saved"
+    _ = try database.write(query)
+  }
+
   /// Removes a user; the sessions go with it, and an event has all else removed.
   ///
   /// - Throws: `Problem` `USER_NOT_FOUND`, `VERSION_MISMATCH`; `DatabaseError`.

@@ -24,7 +24,7 @@ public enum RESTDecoder {
       throw Problem(.methodNotAllowed, "\(request.method.prefix(16)) is not possible here")
     }
     var fields = Fields(mode: request.method == "PATCH" ? .partial : .whole)
-    if let body = try body(of: request) { fields.add(body) }
+    if route.readsBody, let body = try body(of: request) { fields.add(body) }
     for parameter in parameters { fields.add(parameter.name, text: parameter.value) }
     try addQuery(of: request, to: &fields)
     var message = Request(&fields)

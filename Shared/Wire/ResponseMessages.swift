@@ -56,8 +56,12 @@ extension TaskMessage: ResponseMessage {
     json.member("created_at", createdAt)
     json.member("updated_at", updatedAt)
     json.member("version", version)
-    json.name("reminders")
-    if hasReminders { json.value(reminders.minutes) } else { json.null() }
+    if hasReminders {
+      json.name("reminders")
+      json.value(reminders.minutes)
+    } else {
+      json.nullMember("reminders")
+    }
     json.endObject()
   }
 
@@ -236,6 +240,7 @@ extension JSONWriter {
 
   /// Writes a member that is an RFC 3339 timestamp, or null.
   mutating func member(_ name: StaticString, _ timestamp: Timestamp?) {
+    guard let timestamp else { return nullMember(name) }
     self.name(name)
     value(timestamp)
   }

@@ -79,6 +79,17 @@ extension UpdateUserRequest: RequestMessage {
   }
 }
 
+extension UnsubscribeRequest: RequestMessage {
+  /// What must be there.
+  public var required: KeyValuePairs<String, String> { ["token": token] }
+
+  /// Takes the fields of the message.
+  public init(_ fields: inout Fields) {
+    self.init()
+    token = fields.requiredString("token")
+  }
+}
+
 extension ListUsersRequest: RequestMessage {
   /// Takes the fields of the message.
   public init(_ fields: inout Fields) {

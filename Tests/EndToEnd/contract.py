@@ -17,6 +17,7 @@ ENDPOINTS = {
     "update-user": Endpoint("PATCH", "/users/{id}", "user", True, "user.v1.UserService/UpdateUser"),
     "delete-user": Endpoint("DELETE", "/users/{id}", "user", True, "user.v1.UserService/DeleteUser"),
     "list-users": Endpoint("GET", "/users", "user", True, "user.v1.UserService/ListUsers"),
+    "unsubscribe": Endpoint("POST", "/unsubscribe/{id}", "user", False, "user.v1.UserService/Unsubscribe"),
     "login": Endpoint("POST", "/auth/login", "auth", False, "auth.v1.AuthService/Login"),
     "validate-token": Endpoint("POST", "/auth/validate", "auth", False, "auth.v1.AuthService/ValidateToken"),
     "refresh-token": Endpoint("POST", "/auth/refresh", "auth", False, "auth.v1.AuthService/RefreshToken"),
@@ -37,14 +38,24 @@ ENDPOINTS = {
 ASKED_BY_NGINX = ["verify-token", "check-session"]
 #: Reached by gRPC alone; what the last two answer is defined by gRPC.
 GRPC_ONLY = {
+    "delete-user-tasks": "task.v1.TaskService/DeleteUserTasks",
     "send-task-reminder": "notification.v1.NotificationService/SendTaskReminder",
+    "notify-user": "notification.v1.NotificationService/NotifyUser",
+    "save-contact": "notification.v1.NotificationService/SaveContact",
+    "forget-user": "notification.v1.NotificationService/ForgetUser",
     "check-health": "grpc.health.v1.Health/Check",
     "reflect-server": "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 }
 #: Stands in the contract and is UNIMPLEMENTED.
 NOT_BUILT_YET = "notification.v1.NotificationService/SendPushNotification"
 FUNCTIONS = [*ENDPOINTS, "health", *ASKED_BY_NGINX, *GRPC_ONLY]
-JOBS = ["dispatch-reminders", "deliver-notifications"]
+#: What cron starts, and for which services.
+JOBS = {
+    "relay-events": ["user", "task"],
+    "dispatch-reminders": ["task"],
+    "deliver-notifications": ["notification"],
+    "purge-expired": ["user", "auth", "task", "notification"],
+}
 OPERATOR_TOOLS = ["migrate", "create-admin", "describe-endpoints"]
 
 GATEWAY_PORT = 8080
@@ -54,11 +65,11 @@ GRPC_SERVICE_PORTS = {"user": 50051, "auth": 50052, "task": 50053, "notification
 
 USER_FIELDS = {
     "id", "username", "email", "full_name", "role", "time_zone",
-    "created_at", "updated_at", "version",
+    "created_at", "updated_at", "version", "email_notifications", "push_notifications",
 }
 TASK_FIELDS = {
     "id", "title", "description", "status", "priority", "user_id", "due_date",
-    "created_at", "updated_at", "version",
+    "created_at", "updated_at", "version", "reminders",
 }
 NOTIFICATION_FIELDS = {
     "id", "type", "recipient", "subject", "body", "sent", "created_at", "user_id", "sent_at",

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import time
 
-SERVICES = {"dispatch-reminders": "task", "deliver-notifications": "notification"}
+from contract import JOBS
+
+#: What a reminder takes.
+SENDING = ["dispatch-reminders", "deliver-notifications"]
 
 
-def start(system, job, *arguments, **settings):
+def start(system, job, *arguments, service=None, **settings):
     """Starts a job as cron does, perhaps with other settings. Without a BREAKER_DIR it is as on a host of its own: nobody
     else has its lock and its circuits."""
-    service = SERVICES[job]
+    service = service or JOBS[job][0]
     name = f"task-functions-{service}"
     who = {}
     if os.getuid() == 0:
@@ -23,13 +26,13 @@ def start(system, job, *arguments, **settings):
         ["bash", "-c", 'set -a; . "$0"; set +a; for pair in $SETTINGS; do export "$pair"; done; exec "$@"',
          system.state_dir.resolve() / "env" / f"{service}.env", system.state_dir.resolve() / "functions" / job, *arguments],
         cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, **who,
-        env={"PATH": "/usr/bin:/bin", "SETTINGS": " ".join(f"{key}={value}" for key, value in settings.items()),
+        env={"PATH": "/usr/bin:/bin", "SETTINGS": " ".join(f"{key}={value}" for key, value in settings.items()), "SERVICE": service,
              "LOG_FILE": str(system.state_dir.resolve() / "logs" / service / f"{job}.log")})
 
 
-def run(system, job, *arguments, limit_seconds=70, **settings):
+def run(system, job, *arguments, limit_seconds=70, **more):
     """Runs a job to its end; what it printed. Fails when the job does."""
-    process = start(system, job, *arguments, **settings)
+    process = start(system, job, *arguments, **more)
     out, error = process.communicate(timeout=limit_seconds)
     assert process.returncode == 0, f"{job}: {process.returncode} {out.decode()} {error.decode()}"
     return out.decode()
@@ -39,6 +42,12 @@ def remind(system):
     """All that is due goes out: the reminders are found, and the mail is sent."""
     run(system, "dispatch-reminders")
     run(system, "deliver-notifications", "--drain")
+
+
+def relay(system, *services):
+    """All that has happened is told: one run of relay-events for each service that has events."""
+    for service in services or JOBS["relay-events"]:
+        run(system, "relay-events", "--drain", service=service)
 
 
 def kill(process):

@@ -193,10 +193,10 @@ class System:
     def logs(self):
         return [path for path in (self.state_dir / "logs").rglob("*") if path.is_file()]
 
-    def log_entries(self, function):
-        """What a function has written to its log so far."""
+    def log_entries(self, function, service="*"):
+        """What a function, or a job of a service, has written to its log so far."""
         time.sleep(0.15)    # its last lines may wait for each other for a moment
-        [path] = (self.state_dir / "logs").glob(f"*/{function}.log")
+        [path] = (self.state_dir / "logs").glob(f"{service}/{function}.log")
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     def log_entry(self, function, request_id):

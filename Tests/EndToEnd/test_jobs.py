@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 from conftest import PORT_OFFSET
+from contract import JOBS
 from system import REPOSITORY, System, _await as wait_for
 
 LIBRARY = REPOSITORY / "scripts/lib"
 USER = getpass.getuser()
 MAIL_PORT = 8025
-JOBS = {"dispatch-reminders": "task", "deliver-notifications": "notification"}
+EACH_JOB = [(job, service) for job, services in JOBS.items() for service in services]
 
 
 def debian_python(script, *arguments):
@@ -267,8 +268,9 @@ def test_the_crontab_has_each_job_as_its_services_user(system):
     text = (system.state_dir / "crontab").read_text()
     assert "@" not in text.split("# minute hour")[1]
     place = system.state_dir.resolve()
-    for job, service in JOBS.items():
-        assert f"* * * * * {user_of(service)} exec {place}/run-job {service} {job}\n" in text
+    for job, service in EACH_JOB:
+        times = r"\d+ \* \* \* \*" if job == "purge-expired" else r"\* \* \* \* \*"
+        assert re.search(f"^{times} {user_of(service)} exec {place}/run-job {service} {job}$", text, re.MULTILINE)
 
 
 def test_the_crontab_can_go_to_etc_cron_d(system):
@@ -297,7 +299,11 @@ def test_only_a_service_reads_its_settings(system, service):
             assert readable == (other == service), f"{service} and {other}"
 
 
-@pytest.mark.parametrize("job, service", JOBS.items())
+#: A function of each service.
+SOME_FUNCTION = {"user": "get-user", "auth": "validate-token", "task": "get-task", "notification": "get-notification"}
+
+
+@pytest.mark.parametrize("job, service", EACH_JOB)
 def test_a_job_has_its_services_settings_and_a_log_of_its_own(system, tmp_path, job, service):
     """The wrapper, with a program of the test's in the job's place."""
     tmp_path.chmod(0o755)
@@ -310,20 +316,24 @@ def test_a_job_has_its_services_settings_and_a_log_of_its_own(system, tmp_path, 
     (place / "functions" / job).chmod(0o755)
     (place / "run-job").write_text((LIBRARY / "run-job").read_text())
     (place / "run-job").chmod(0o755)
-    identity = system.identity_of("get-task" if service == "task" else "get-notification")
+    identity = system.identity_of(SOME_FUNCTION[service])
     done = subprocess.run([place / "run-job", service, job], capture_output=True, text=True, cwd="/",
                           env={"PATH": "/usr/bin:/bin"}, timeout=20, **identity)
     assert done.returncode == 0, done.stderr
     given = dict(line.split("=", 1) for line in done.stdout.splitlines())
     assert given["LOG_FILE"] == str(place / "logs" / service / f"{job}.log")
-    wanted = system.environment_of("get-task" if service == "task" else "get-notification")
-    for name in ("DATABASE_URL", "JWT_KEYS_FILE", "USER_SERVICE_URL", "BREAKER_DIR"):
+    assert given["SERVICE"] == service
+    wanted = system.environment_of(SOME_FUNCTION[service])
+    for name in ("DATABASE_URL", "JWT_KEYS_FILE", "BREAKER_DIR"):
         assert given[name] == wanted[name]
 
 
 def test_the_services_that_speak_to_others_know_where_they_are(system):
     task, notification = (system.environment_of(name) for name in ("get-task", "get-notification"))
     assert task["NOTIFICATION_SERVICE_URL"] == f"http://127.0.0.1:{system.grpc_port('notification')}"
+    user = system.environment_of("get-user")
+    assert user["TASK_SERVICE_URL"] == f"http://127.0.0.1:{system.grpc_port('task')}"
+    assert user["NOTIFICATION_SERVICE_URL"] == task["NOTIFICATION_SERVICE_URL"]
     assert notification["USER_SERVICE_URL"] == task["USER_SERVICE_URL"] == f"http://127.0.0.1:{system.grpc_port('user')}"
     assert notification["SMTP_URL"] == f"smtp://127.0.0.1:{MAIL_PORT + system.port_offset}"
     assert notification["MAIL_FROM"] == "Task Management <tasks@localhost.localdomain>"

@@ -15,6 +15,7 @@ from google.protobuf import json_format
 import jobs
 from client import expect, sign_up
 from conftest import PORT_OFFSET
+from contract import JOBS
 from grpc_client import Services, notification_pb2, refusal
 from smtp_sink import SMTPSink
 from system import System
@@ -99,11 +100,42 @@ def test_it_is_the_same_by_both_of_its_doors(clockwork, ada, change, code, bad):
             assert by_hand["code"] == code
             assert set(refused.fields) == set(by_hand.get("details", {})) == bad
         else:
-            by_grpc = json_format.MessageToDict(call(request), preserving_proto_field_name=True)
+            [by_hand] = by_hand["notifications"]
+            [by_grpc] = json_format.MessageToDict(call(request), preserving_proto_field_name=True)["notifications"]
             assert {name: by_hand[name] for name in by_grpc if not name.endswith("_at")} == {
                 name: value for name, value in by_grpc.items() if not name.endswith("_at")}
     with Services(clockwork, ada.token) as services:
         refusal(services.notifications.SendTaskReminder, request, "PERMISSION_DENIED")
+
+
+@pytest.mark.parametrize("due, local", [
+    ("2027-03-28T00:59:00Z", "Sunday, 28 March 2027, 01:59"), ("2027-03-28T01:00:00Z", "Sunday, 28 March 2027, 03:00"),
+    ("2027-10-31T00:59:00Z", "Sunday, 31 October 2027, 02:59"), ("2027-10-31T01:00:00Z", "Sunday, 31 October 2027, 02:00")])
+def test_the_due_time_is_right_on_both_sides_of_a_change_of_the_clocks(clockwork, sink, ada, due, local):
+    """Between creation and due date the clocks of Berlin are changed; the mail has the time that they will show."""
+    with Services(clockwork, mint(clockwork, ada, role="SERVICE")) as services:
+        request = notification_pb2.SendTaskReminderRequest(task_id=str(uuid.uuid4()), user_id=ada.id, title="clocks", lead_minutes=60)
+        request.due_date.FromJsonString(due)
+        services.notifications.SendTaskReminder(request)
+    jobs.run(clockwork, "deliver-notifications", "--drain")
+    [message] = sink.messages
+    assert f"Due: {local} (Europe/Berlin)" in body(message)
+
+
+@pytest.mark.parametrize("reminders, minutes, sent", [
+    ([30, 10], 29, True), ([30, 10], 31, False), ([], 5, False), (None, 59, True)])
+def test_a_tasks_own_reminders_count(clockwork, sink, ada, reminders, minutes, sent):
+    task = ada.new_task("own", due_date=in_minutes(minutes), reminders=reminders)
+    assert task["reminders"] == reminders
+    jobs.remind(clockwork)
+    assert bool(sink.messages) == sent
+    changed = expect(ada.patch(f"/tasks/{task['id']}", {"reminders": [minutes + 2]}), 200)
+    assert changed["reminders"] == [minutes + 2]
+    sink.clear()
+    jobs.remind(clockwork)
+    assert len(sink.messages) == 1
+    refused = expect(ada.patch(f"/tasks/{task['id']}", {"reminders": [-1, 50000]}), 400, "INVALID_ARGUMENT")
+    assert set(refused["details"]) == {"reminders"}
 
 
 def test_a_late_reminder_says_so(clockwork, sink, ada):
@@ -200,7 +232,7 @@ def test_while_the_user_service_is_away_reminders_go_to_the_address_it_last_gave
 def test_a_run_beside_one_that_is_still_at_work_does_nothing(clockwork, sink, ada):
     ada.new_task("waits", due_date=in_minutes(20))
     jobs.run(clockwork, "dispatch-reminders")
-    with open(clockwork.state_dir / "breakers/dispatch-reminders.lock") as lock:
+    with open(clockwork.state_dir / "breakers/task-dispatch-reminders.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         jobs.run(clockwork, "dispatch-reminders")
         assert clockwork.log_entries("dispatch-reminders")[-1]["message"] == "the last run is still at work"
@@ -257,19 +289,20 @@ def test_whatever_is_killed_every_reminder_arrives_and_none_twice(clockwork, sin
     assert twice <= kills, f"{twice} mails came twice, and {kills} senders were killed"
 
 
-@pytest.mark.parametrize("job", jobs.SERVICES)
-def test_each_run_has_its_line_in_the_log_whatever_becomes_of_it(clockwork, job):
-    jobs.run(clockwork, job, "--dry-run" if job == "dispatch-reminders" else "--drain")
-    assert clockwork.log_entries(job)[-1]["exit_code"] == 0
+@pytest.mark.parametrize("job, service", [(job, service) for job, services in JOBS.items() for service in services])
+def test_each_run_has_its_line_in_the_log_whatever_becomes_of_it(clockwork, job, service):
+    arguments = {"dispatch-reminders": ["--dry-run"], "purge-expired": []}.get(job, ["--drain"])
+    jobs.run(clockwork, job, *arguments, service=service)
+    assert clockwork.log_entries(job, service)[-1]["exit_code"] == 0
 
-    wrong = jobs.start(clockwork, job, "--nonsense")
+    wrong = jobs.start(clockwork, job, "--nonsense", service=service)
     _, said = wrong.communicate(timeout=10)
     assert wrong.returncode == 78 and b"unknown argument --nonsense; try --help" in said
-    assert clockwork.log_entries(job)[-1]["exit_code"] == 78
+    assert clockwork.log_entries(job, service)[-1]["exit_code"] == 78
 
     with clockwork.postgres.away():
-        lost = jobs.start(clockwork, job)
+        lost = jobs.start(clockwork, job, service=service)
         lost.communicate(timeout=30)
-    entry = clockwork.log_entries(job)[-1]
+    entry = clockwork.log_entries(job, service)[-1]
     assert lost.returncode == 1 and entry["exit_code"] == 1 and "database unreachable" in entry["error"]
     assert "password" not in entry["error"] and entry["level"] == "error"

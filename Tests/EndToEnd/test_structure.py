@@ -22,7 +22,7 @@ def folders():
     return {path.parent.name for path in (REPOSITORY / "Functions").glob("*/*/*.swift")}
 
 
-@pytest.mark.parametrize("function", FUNCTIONS + JOBS)
+@pytest.mark.parametrize("function", FUNCTIONS + [*JOBS])
 def test_every_function_is_in_the_manifest(function):
     manifest = (REPOSITORY / "Package.swift").read_text()
     assert re.search(rf'"({function}|{type_name(function)})"', manifest), f"{function} is not in Package.swift"
@@ -87,7 +87,7 @@ def test_every_endpoint_is_in_the_readme(function):
     assert function in readme, f"{function} is not in README.md"
 
 
-@pytest.mark.parametrize("function", FUNCTIONS + JOBS + OPERATOR_TOOLS)
+@pytest.mark.parametrize("function", FUNCTIONS + [*JOBS] + OPERATOR_TOOLS)
 def test_everything_is_built(function):
     assert (REPOSITORY / ".build/functions" / function).is_file(), f"{function} was not built"
 
@@ -97,7 +97,7 @@ def test_nothing_has_a_pool_that_is_no_function():
 
 
 def test_nothing_stands_in_functions_that_is_not_known():
-    assert folders() - {type_name(name) for name in JOBS + OPERATOR_TOOLS} == {type_name(name) for name in FUNCTIONS}
+    assert folders() - {type_name(name) for name in [*JOBS] + OPERATOR_TOOLS} == {type_name(name) for name in FUNCTIONS}
 
 
 def test_the_top_level_is_what_was_agreed():

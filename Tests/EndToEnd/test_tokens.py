@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import hmac
 import json
 import os
 import secrets
@@ -57,6 +58,13 @@ def mint(system, account, kid=None, key=None, algorithm="HS256", headers=None, w
         del content[name]
     return jwt.encode(content, key if key is not None else own_key, algorithm=algorithm,
                       headers={"kid": kid or own_kid, **(headers or {})})
+
+
+def unsubscribe_token(system, user_id):
+    """The token of the link in a user's mails: 16 bytes of an HMAC, and the user's id."""
+    _, key = signing_key(system)
+    seal = hmac.digest(hmac.digest(key, b"page-token", "sha256"), b"unsubscribe " + user_id.encode(), "sha256")[:16]
+    return encoded(seal + user_id.encode())
 
 
 def by_hand(system, account, header=None, payload=None, **header_fields):

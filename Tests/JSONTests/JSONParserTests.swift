@@ -267,13 +267,14 @@ struct `A JSON value` {
   @Test(
     arguments: [
       ("0", 0), ("-1", -1), ("9223372036854775807", Int64.max), ("-9223372036854775808", Int64.min),
+      ("1.0", 1), ("-7.000", -7),
     ] as [(String, Int64)]
   )
   func `is an integer when it is written as one`(text: String, integer: Int64) throws {
     #expect(try parsed(text).integer == integer)
   }
 
-  @Test(arguments: ["1.0", "1e2", "1.5", "9223372036854775808", "\"1\"", "true", "null", "[1]"])
+  @Test(arguments: ["1e2", "1.5", "0.01", "1.0e1", "9223372036854775808", "\"1\"", "true", "null", "[1]"])
   func `is no integer otherwise`(text: String) throws { #expect(try parsed(text).integer == nil) }
 
   @Test func `gives members by name`() throws {

@@ -13,7 +13,7 @@ private func pages(key: UInt8 = 1) -> PageTokens {
     }
     return seal
   }
-  return PageTokens(seal: seal, check: { $1 == seal($0) })
+  return PageTokens(Seals(seal: seal, check: { $1 == seal($0) }))
 }
 
 private let cursor = Cursor(
@@ -84,7 +84,9 @@ struct `A page token` {
 
   @Test func `hands on what the seal throws`() throws {
     struct NoKeys: Error {}
-    let broken = PageTokens(seal: { _ in throw NoKeys() }, check: { _, _ in throw NoKeys() })
+    let broken = PageTokens(
+      Seals(seal: { _ in throw NoKeys() }, check: { _, _ in throw NoKeys() })
+    )
     let token = try pages().token(after: cursor, filters: "all")
     #expect(throws: NoKeys.self) { try broken.token(after: cursor, filters: "all") }
     #expect(throws: NoKeys.self) { try broken.cursor(in: token, filters: "all") }

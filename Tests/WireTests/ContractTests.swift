@@ -17,7 +17,7 @@ struct `The contract` {
     ProbeRequest.self, CreateTaskRequest.self, CreateUserRequest.self, DeleteTaskRequest.self,
     DeleteUserRequest.self,
     GetTaskRequest.self, GetUserRequest.self, ListTasksRequest.self, ListUserTasksRequest.self,
-    ListUsersRequest.self,
+    ListUsersRequest.self, UnsubscribeRequest.self,
     LoginRequest.self, LogoutRequest.self, RefreshTokenRequest.self, UpdateTaskRequest.self,
     UpdateUserRequest.self,
     ValidateTokenRequest.self, SessionQuestion.self, SendEmailRequest.self,

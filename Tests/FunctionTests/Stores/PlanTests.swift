@@ -166,7 +166,7 @@ extension SQLValue {
 extension PageTokens {
   /// Page tokens that anybody can make.
   fileprivate static var unsealed: PageTokens {
-    PageTokens(seal: { _ in [UInt8](repeating: 0, count: 16) }, check: { _, _ in true })
+    PageTokens(Seals(seal: { _ in [UInt8](repeating: 0, count: 16) }, check: { _, _ in true }))
   }
 }
 

@@ -37,6 +37,7 @@ import Values
 @testable import SaveContact
 @testable import SendEmail
 @testable import SendTaskReminder
+@testable import Unsubscribe
 @testable import UpdateTask
 @testable import UpdateUser
 @testable import ValidateToken
@@ -121,6 +122,13 @@ final class Fixture {
   var deleteUser: Door<DeleteUser> { Door(DeleteUser(users: userService.users), userService) }
   var listUsers: Door<ListUsers> {
     Door(ListUsers(users: userService.users, pages: userService.pages), userService)
+  }
+
+  var unsubscribe: Door<Unsubscribe> {
+    Door(
+      Unsubscribe(users: userService.users, tokens: userService.unsubscribeTokens),
+      userService
+    )
   }
 
   var login: Door<Login> {

@@ -304,7 +304,7 @@ static void make_id(char text[37], int64_t now) {
 
 static PGconn *tasks, *users;
 
-#define COLUMNS "id, title, description, status, priority, user_id, due_date, created_at, updated_at, version"
+#define COLUMNS "id, title, description, status, priority, user_id, due_date, created_at, updated_at, version, reminders"
 
 static PGconn *connect_to(const char *role, const char *database) {
   const char *names[] = {"user", "dbname", NULL}, *values[] = {role, database, NULL};
@@ -382,6 +382,23 @@ static void put_time(int64_t microseconds) {
   PUT(&body, "\"");
 }
 
+// An integer[]: dimensions, a flag for NULLs, the type, length, lower bound; then each number after its length.
+static void put_integers(const PGresult *result, int row, int column) {
+  if (PQgetisnull(result, row, column)) {
+    PUT(&body, "null");
+    return;
+  }
+  const char *bytes = PQgetvalue(result, row, column);
+  int count = (PQgetlength(result, row, column) - 20) / 8;
+  PUT(&body, "[");
+  for (int index = 0; index < count; index++) {
+    uint32_t number;
+    memcpy(&number, bytes + 24 + 8 * index, 4);
+    put_format(&body, index ? ",%d" : "%d", (int32_t)be32toh(number));
+  }
+  PUT(&body, "]");
+}
+
 static void put_task(const PGresult *result, int row) {
   static const char *const names[] = {"{\"id\":",         ",\"title\":",    ",\"description\":",
                                       ",\"status\":",     ",\"priority\":", ",\"user_id\":",
@@ -391,7 +408,9 @@ static void put_task(const PGresult *result, int row) {
     if (column < 6 || PQgetisnull(result, row, column)) put_field(result, row, column);
     else put_time(time_at(result, row, column));
   }
-  put_format(&body, ",\"version\":%lld}", (long long)integer_at(result, row, 9));
+  put_format(&body, ",\"version\":%lld,\"reminders\":", (long long)integer_at(result, row, 9));
+  put_integers(result, row, 10);
+  PUT(&body, "}");
 }
 
 static bool succeeded(PGconn *connection, const PGresult *result, ExecStatusType expected) {
@@ -544,7 +563,7 @@ static void create_task(const cJSON *object, const Caller *caller) {
                fields.priority, caller->id);
     if (fields.due_date) put_time(time_at(result, 0, 0));
     else PUT(&body, "null");
-    put_format(&body, ",\"created_at\":\"%s\",\"updated_at\":\"%s\",\"version\":1}", time, time);
+    put_format(&body, ",\"created_at\":\"%s\",\"updated_at\":\"%s\",\"version\":1,\"reminders\":null}", time, time);
     snprintf(header, sizeof header, "Location: /api/v1/tasks/%s\r\n", id);
     answer("201 Created", header);
   }

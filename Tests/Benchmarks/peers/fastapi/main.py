@@ -35,7 +35,7 @@ ACCESS_SECONDS = 86400
 REFRESH_SECONDS = 2592000
 PAGE_SIZE = 50
 
-COLUMNS = "id, title, description, status, priority, user_id, due_date, created_at, updated_at, version"
+COLUMNS = "id, title, description, status, priority, user_id, due_date, created_at, updated_at, version, reminders"
 
 app = FastAPI(openapi_url=None)
 
@@ -299,6 +299,7 @@ async def create_task(draft: TaskDraft, caller: Caller = Depends(signed_in)):
         "created_at": time,
         "updated_at": time,
         "version": 1,
+        "reminders": None,
     }
     await tasks.execute(
         "INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at,"

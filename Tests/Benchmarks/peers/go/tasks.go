@@ -9,11 +9,13 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/lib/pq"
 )
 
 const pageSize = 50
 
-const columns = "id, title, description, status, priority, user_id, due_date, created_at, updated_at, version"
+const columns = "id, title, description, status, priority, user_id, due_date, created_at, updated_at, version, reminders"
 
 type task struct {
 	id, title            string
@@ -23,11 +25,12 @@ type task struct {
 	dueDate              sql.NullTime
 	createdAt, updatedAt time.Time
 	version              int64
+	reminders            []int64 // nil: NULL
 }
 
 func (t *task) scan(row interface{ Scan(...any) error }) error {
 	return row.Scan(&t.id, &t.title, &t.description, &t.status, &t.priority, &t.userID, &t.dueDate,
-		&t.createdAt, &t.updatedAt, &t.version)
+		&t.createdAt, &t.updatedAt, &t.version, pq.Array(&t.reminders))
 }
 
 // --- what a body says ---
@@ -276,7 +279,18 @@ func appendTask(b []byte, t *task) []byte {
 	b = appendTime(b, t.updatedAt)
 	b = append(b, `,"version":`...)
 	b = strconv.AppendInt(b, t.version, 10)
-	return append(b, '}')
+	b = append(b, `,"reminders":`...)
+	if t.reminders == nil {
+		return append(b, "null}"...)
+	}
+	b = append(b, '[')
+	for i, minutes := range t.reminders {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, minutes, 10)
+	}
+	return append(b, "]}"...)
 }
 
 func appendTime(b []byte, t time.Time) []byte {

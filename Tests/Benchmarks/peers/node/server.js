@@ -104,7 +104,7 @@ function newID(milliseconds) {
 
 // --- the database ---
 
-const COLUMNS = 'id, title, description, status, priority, user_id, due_date, created_at, updated_at, version';
+const COLUMNS = 'id, title, description, status, priority, user_id, due_date, created_at, updated_at, version, reminders';
 
 // A row is sent on as it is: its times as RFC 3339 (a Date would lose their microseconds), its version as a number.
 const { builtins, setTypeParser } = pg.types;
@@ -215,11 +215,12 @@ async function createTask(fields, caller) {
     created_at: time,
     updated_at: time,
     version: 1,
+    reminders: null,
   };
   await rows(
     'create',
     `INSERT INTO tasks (${COLUMNS}, next_reminder_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $7::timestamptz - interval '1 day')`,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $7::timestamptz - interval '1 day')`,
     Object.values(task),
   );
   return task;

@@ -13,7 +13,7 @@ const PAGE_SIZE = 50;
 const JSON = JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR;
 const TIME = 'Y-m-d\TH:i:s.u\Z';
 
-const COLUMNS = 'id, title, description, status, priority, user_id, due_date, created_at, updated_at, version';
+const COLUMNS = 'id, title, description, status, priority, user_id, due_date, created_at, updated_at, version, reminders';
 
 // From which statuses each can be reached, as PostgreSQL writes arrays.
 const SOURCES = [
@@ -163,6 +163,8 @@ function task(array $row): array
     $row['due_date'] = $row['due_date'] === null ? null : shownTime($row['due_date']);
     $row['created_at'] = shownTime($row['created_at']);
     $row['updated_at'] = shownTime($row['updated_at']);
+    // PostgreSQL's `{1440,60}`, which is JSON but for the brackets.
+    $row['reminders'] = $row['reminders'] === null ? null : json_decode(strtr($row['reminders'], '{}', '[]'));
     return $row;
 }
 
@@ -222,7 +224,7 @@ function createTask(array $caller): void
         [...array_values($task), $task['due_date']],
     );
     header('Location: /api/v1/tasks/' . $task['id']);
-    answer(201, $task + ['version' => 1]);
+    answer(201, $task + ['version' => 1, 'reminders' => null]);
 }
 
 function updateTask(string $id, array $caller): void

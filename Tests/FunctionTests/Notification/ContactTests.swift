@@ -1,0 +1,101 @@
+import API
+import Endpoint
+import Serving
+import Stores
+import Testing
+import Values
+
+/// `SaveContact` and `ForgetUser`: what is known of how to reach a user.
+struct ContactTests {
+  let fixture: Fixture
+  let service: Caller
+  let ada: ID
+
+  init() throws {
+    fixture = try Fixture()
+    service = try fixture.stranger(.service).caller
+    ada = fixture.id()
+  }
+
+  func save(_ change: (inout SaveContactRequest) -> Void = { _ in }) throws {
+    var request = SaveContactRequest()
+    request.userID = ada.text
+    request.email = "ada@example.com"
+    request.timeZone = "Europe/Berlin"
+    request.version = 3
+    change(&request)
+    try fixture.saveContact(request, as: service)
+  }
+
+  func contact() throws -> ContactStore.Contact? {
+    fixture.notificationService.allowDatabase(milliseconds: 4000)
+    return try fixture.notificationService.contacts.find(ada, localTimeOf: Instant(seconds: 0))
+  }
+
+  @Test func `what is newer replaces what is older, never the other way round`() throws {
+    try save()
+    #expect(try contact()?.email == "ada@example.com")
+    #expect(try contact()?.localTime == "Thursday, 1 January 1970, 01:00 (Europe/Berlin)")
+    try save {
+      $0.email = "old@example.com"
+      $0.version = 2
+    }
+    #expect(try contact()?.email == "ada@example.com")
+    try save {
+      $0.email = "new@example.com"
+      $0.version = 4
+    }
+    #expect(try contact()?.email == "new@example.com")
+  }
+
+  @Test func `who has all channels off wants nothing, and a version that does not know of them wants all`()
+    throws
+  {
+    try save()
+    #expect(try contact()?.wantsAnything == true)
+    try save {
+      $0.emailNotifications = false
+      $0.pushNotifications = false
+    }
+    #expect(try contact()?.wantsAnything == false)
+  }
+
+  @Test func `a zone that the database does not know is taken for UTC`() throws {
+    try save { $0.timeZone = "Mars/Phobos" }
+    #expect(try contact()?.localTime == "Thursday, 1 January 1970, 00:00 (UTC)")
+  }
+
+  @Test func `every bad field is named`() throws {
+    let refusal = fixture.saveContact.refusal(
+      .with {
+        $0.userID = "me"
+        $0.email = "nowhere"
+        $0.timeZone = String(repeating: "z", count: 65)
+      },
+      as: service
+    )
+    #expect(refusal?.details.keys.sorted() == ["email", "time_zone", "user_id"])
+    #expect(fixture.forgetUser.refusal(.with { $0.userID = "me" }, as: service)?.code == .invalidArgument)
+  }
+
+  @Test func `who is forgotten stays so, twice as well as once, known before or not`() throws {
+    try save()
+    for _ in 0..<2 { try fixture.forgetUser(.with { $0.userID = ada.text }, as: service) }
+    #expect(try contact() == nil)
+    try save { $0.version = 9 }
+    #expect(try contact() == nil)
+
+    let bob = fixture.id()
+    try fixture.forgetUser(.with { $0.userID = bob.text }, as: service)
+    fixture.notificationService.allowDatabase(milliseconds: 4000)
+    #expect(try fixture.notificationService.contacts.isForgotten(bob))
+  }
+
+  @Test func `neither is for users, not even for admins`() throws {
+    for role in [Role.user, .admin] {
+      let token = try fixture.stranger(role).token
+      #expect(try fixture.forgetUser.rpc([.with { $0.userID = ada.text }], token: token).code == .permissionDenied)
+      #expect(try fixture.saveContact.rpc([.with { $0.userID = ada.text }], token: token).code == .permissionDenied)
+    }
+  }
+}

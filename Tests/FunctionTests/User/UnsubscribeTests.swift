@@ -1,0 +1,54 @@
+import API
+import Endpoint
+import Rules
+import Serving
+import Testing
+import Values
+
+struct UnsubscribeTests {
+  let fixture: Fixture
+  let ada: Person
+
+  init() throws {
+    fixture = try Fixture()
+    ada = try fixture.user()
+  }
+
+  func user() throws -> UserMessage {
+    try fixture.getUser(.with { $0.id = ada.id.text }, as: ada.caller)
+  }
+
+  @Test func `the link of a mail switches its reader's mail off, and nothing else`() throws {
+    let token = try fixture.notificationService.unsubscribeTokens.token(of: ada.id.text)
+    for _ in 0..<2 {
+      // As mail programs do it. Source: RFC 8058 §3.2.
+      let answer = try fixture.unsubscribe.rest(
+        "POST",
+        "/api/v1/unsubscribe/\(token)",
+        json: "List-Unsubscribe=One-Click",
+        headers: ["CONTENT_TYPE": "application/x-www-form-urlencoded"]
+      )
+      #expect(answer.status == 204)
+    }
+    let now = try user()
+    #expect(!now.emailNotifications && now.pushNotifications)
+    #expect(now.version == 2)
+  }
+
+  @Test func `a token that is none of ours does nothing`() throws {
+    let other = try fixture.notificationService.unsubscribeTokens.token(of: fixture.id().text)
+    let token = try fixture.notificationService.unsubscribeTokens.token(of: ada.id.text)
+    // Somebody else's seal before Ada's id.
+    let forged = other.prefix(21) + token.dropFirst(21)
+    for bad in ["x", String(forged), token + "A", String(token.dropLast()), ada.id.text] {
+      let answer = try fixture.unsubscribe.rest("POST", "/api/v1/unsubscribe/\(bad)")
+      #expect(answer.code == .notFound, "\(bad)")
+    }
+    #expect(try user().emailNotifications)
+  }
+
+  @Test func `of somebody who is gone it says the same`() throws {
+    let token = try fixture.notificationService.unsubscribeTokens.token(of: fixture.id().text)
+    #expect(fixture.unsubscribe.refusal(.with { $0.token = token }) == nil)
+  }
+}
