@@ -24,7 +24,7 @@ let functions: [Function] = [
 
   .init("CreateTask", in: "Task", uses: ["ServiceClient"]),
   .init("GetTask", in: "Task"),
-  .init("UpdateTask", in: "Task"),
+  .init("UpdateTask", in: "Task", uses: ["ServiceClient"]),
   .init("DeleteTask", in: "Task"),
   .init("ListTasks", in: "Task"),
   .init("ListUserTasks", in: "Task", uses: ["ServiceClient"]),

@@ -33,6 +33,7 @@ public typealias ListUserTasksRequest = Task_V1_ListUserTasksRequest
 public typealias ListTasksResponse = Task_V1_ListTasksResponse
 public typealias TaskReminders = Task_V1_Reminders
 public typealias DeleteUserTasksRequest = Task_V1_DeleteUserTasksRequest
+public typealias DeleteUserTasksResponse = Task_V1_DeleteUserTasksResponse
 
 public typealias SessionQuestion = Gateway_V1_SessionQuestion
 public typealias ProbeRequest = Gateway_V1_ProbeRequest
@@ -63,3 +64,4 @@ public typealias ListPushSubscriptionsResponse = Notification_V1_ListPushSubscri
 public typealias DeletePushSubscriptionRequest = Notification_V1_DeletePushSubscriptionRequest
 public typealias SaveContactRequest = Notification_V1_SaveContactRequest
 public typealias ForgetUserRequest = Notification_V1_ForgetUserRequest
+public typealias ForgetUserResponse = Notification_V1_ForgetUserResponse

@@ -89,6 +89,11 @@ extension ForgetUserRequest: RuledMessage {
   public static var rules: [FieldRule] { [Shared.userID.required] }
 }
 
+extension ForgetUserResponse: RuledMessage {
+  /// Whether it is to be asked for again.
+  public static var rules: [FieldRule] { [FieldRule("more", example: "false").required] }
+}
+
 extension SendTaskReminderRequest: RuledMessage {
   /// Whom to remind of what.
   public static var rules: [FieldRule] {

@@ -75,6 +75,11 @@ extension DeleteUserTasksRequest: RuledMessage {
   public static var rules: [FieldRule] { [Shared.userID.required] }
 }
 
+extension DeleteUserTasksResponse: RuledMessage {
+  /// Whether it is to be asked for again.
+  public static var rules: [FieldRule] { [FieldRule("more", example: "false").required] }
+}
+
 extension ListTasksRequest: RuledMessage {
   /// Which tasks, in what order, from where on.
   public static var rules: [FieldRule] { .listing + [Shared.userID.rare] }

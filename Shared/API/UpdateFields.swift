@@ -9,9 +9,8 @@ extension UpdateTaskRequest {
 
 extension UpdateUserRequest {
   /// The fields that replacing a user (PUT) sets; those that are not given take their default.
-  public static let replaceableFields = [
-    "username", "email", "full_name", "time_zone", "email_notifications", "push_notifications",
-  ]
-  /// The fields that change only when they are given: they have no default.
-  public static let otherFields = ["password", "role"]
+  public static let replaceableFields = ["username", "email", "full_name", "time_zone"]
+  /// The fields that change only when they are given: they have no default, or somebody has chosen them elsewhere (by
+  /// the link in a mail, for one).
+  public static let otherFields = ["password", "role", "email_notifications", "push_notifications"]
 }

@@ -107,15 +107,14 @@ public struct Context: Sendable {
 extension Context {
   private static let leastMilliseconds = 500
 
-  /// Does something again and again until it says that nothing is left, as far as the time allows.
+  /// Does something again while it says that something is left, as far as the time allows; whether something still is.
   ///
-  /// - Throws: `Problem` `UNAVAILABLE` with this cause when something is left; what `body` throws.
-  public func repeating(_ cause: String, _ body: () throws -> Bool) throws {
+  /// - Throws: what `body` throws.
+  public func repeating(_ body: () throws -> Bool) rethrows -> Bool {
     while try body() {
-      guard deadline.millisecondsLeft > Self.leastMilliseconds else {
-        throw Problem.unavailable(cause: cause)
-      }
+      if deadline.millisecondsLeft <= Self.leastMilliseconds { return true }
     }
+    return false
   }
 }
 

@@ -86,7 +86,8 @@ public struct ReminderDispatcher {
       holdSeconds: try resources.settings.holdSeconds,
       clock: { resources.now },
       send: { request, context in
-        let _: SentNotifications = try client.call(
+        // Nobody looks at the answer, so it is read as nothing.
+        let _: Empty = try client.call(
           "notification.v1.NotificationService/SendTaskReminder",
           request,
           in: context,
@@ -140,6 +141,7 @@ public struct ReminderDispatcher {
       let held = Deadline(millisecondsFromNow: holdSeconds * 300)
       let taken = try reminders.take(
         Self.handedOverAtOnce,
+        leads,
         at: now,
         heldUntil: now.adding(seconds: Int64(holdSeconds)),
         maximumAgeSeconds: maximumAgeSeconds

@@ -38,9 +38,8 @@ public final class EventRelay {
   private static let idleMicroseconds: UInt32 = 1_000_000
   /// How soon a service that does not work is asked again.
   private static let outageSeconds: Int64 = 5
+  /// After so many in a row a service is not asked for the rest of what was taken.
   private static let outagesInARow = 3
-  private static let outages: [RPCStatus] = [.unavailable, .deadlineExceeded, .resourceExhausted]
-  private static let maximumAttempts = 50
 
   private let events: EventStore
   private let makeParties: (_ context: Context) -> Parties
@@ -65,17 +64,19 @@ public final class EventRelay {
     makeParties = parties
   }
 
-  /// The relay of a service's job, by the settings `TASK_SERVICE_URL`, `NOTIFICATION_SERVICE_URL` and
+  /// The relay of a service's job, by the settings `SERVICE`, `TASK_SERVICE_URL`, `NOTIFICATION_SERVICE_URL` and
   /// `EVENT_MAX_AGE_SECONDS`.
   ///
   /// - Throws: `Settings.Invalid`.
   public convenience init(_ resources: Resources) throws {
-    let task = try resources.access(to: "task")
-    let notification = try resources.access(to: "notification")
-    let clients = (task: ServiceClient(task), notification: ServiceClient(notification))
+    let settings = resources.settings
+    _ = try settings.required("NOTIFICATION_SERVICE_URL")
+    if settings.text("SERVICE") == "user" { _ = try settings.required("TASK_SERVICE_URL") }
+    let task = ServiceClient(try resources.access(to: "task"))
+    let notification = ServiceClient(try resources.access(to: "notification"))
     self.init(
       events: resources.events,
-      maximumAgeSeconds: try resources.settings.integer(
+      maximumAgeSeconds: try settings.integer(
         "EVENT_MAX_AGE_SECONDS",
         default: 604_800,
         in: 60...31_536_000
@@ -91,14 +92,14 @@ public final class EventRelay {
         context in
         let client =
           switch service {
-          case .task: clients.task
-          case .notification: clients.notification
+          case .task: task
+          case .notification: notification
           }
         guard let client else {
           throw Settings.Invalid(message: "\(service.rawValue.uppercased())_SERVICE_URL is not set")
         }
-        // Nobody looks at the answers, so they are all read as nothing.
-        let _: Empty = try ServiceClient.patiently {
+        // Whatever is in the answer is kept for whoever reads it.
+        let answer: Empty = try ServiceClient.patiently {
           try client.call(
             rpc,
             request,
@@ -107,6 +108,7 @@ public final class EventRelay {
             isRepeatable: true
           )
         }
+        return try answer.serializedBytes()
       }
     }
   }
@@ -141,49 +143,99 @@ public final class EventRelay {
       at: now,
       heldUntil: now.adding(seconds: Self.holdSeconds)
     )
-    var outages = 0
+    var outages: [Parties.Service: Int] = [:]
+    var hasMore = false
     for event in taken {
-      if begin.hasPassed || isOver() || outages >= Self.outagesInARow {
-        let back = EventStore.Outcome.postponed(
-          reason: "its turn did not come",
-          until: clock(),
-          counts: false
-        )
-        try events.settle(event, back, stepsDone: event.stepsDone, at: clock())
-        continue
-      }
-      let (outcome, stepsDone, isOutage) = relay(event)
-      outages = isOutage ? outages + 1 : 0
+      let result =
+        begin.hasPassed || isOver()
+        ? .waiting(for: "its turn", until: clock(), event, stepsDone: event.stepsDone)
+        : relay(event, &outages)
       extend()
-      try events.settle(event, outcome, stepsDone: stepsDone, at: clock())
-      report.add(outcome)
+      try events.settle(event, result.outcome, stepsDone: result.stepsDone, at: clock())
+      report.add(result)
+      hasMore = hasMore || result.goesOn
     }
-    return !taken.isEmpty && outages < Self.outagesInARow
+    return hasMore
   }
 
-  private func relay(_ event: EventStore.Event) -> (
-    outcome: EventStore.Outcome, stepsDone: Int, isOutage: Bool
-  ) {
+  /// What has become of one event.
+  fileprivate struct Result {
+    let outcome: EventStore.Outcome
+    let stepsDone: Int
+    /// Whether it is as it should be that it waits.
+    var isPlanned = false
+
+    init(_ outcome: EventStore.Outcome, _ event: EventStore.Event, stepsDone: Int? = nil) {
+      self.outcome = outcome
+      self.stepsDone = stepsDone ?? event.stepsDone
+    }
+
+    /// One that is to be gone on with later, with nothing wrong about it.
+    static func waiting(
+      for what: String,
+      until: Instant,
+      _ event: EventStore.Event,
+      stepsDone: Int
+    ) -> Result {
+      let outcome = EventStore.Outcome.postponed(
+        reason: "waiting for \(what)",
+        until: until,
+        counts: false
+      )
+      var result = Result(outcome, event, stepsDone: stepsDone)
+      result.isPlanned = true
+      return result
+    }
+
+    /// Whether what follows, of this event or of the next one, can be done at once.
+    var goesOn: Bool {
+      switch outcome {
+      case .relayed, .dead: true
+      case .postponed: isPlanned
+      }
+    }
+  }
+
+  private func relay(_ event: EventStore.Event, _ outages: inout [Parties.Service: Int]) -> Result {
     guard let kind = event.kind else {
       // A version that knows it may come.
-      return (retry(event, "this version knows no such event"), event.stepsDone, false)
+      return Result(retry(event, "this version knows no such event"), event)
     }
     var stepsDone = event.stepsDone
-    do {
-      for step in Saga.after(kind).steps.dropFirst(stepsDone) {
+    for step in Saga.after(kind).steps.dropFirst(stepsDone) {
+      let due = event.createdAt.adding(seconds: step.delaySeconds)
+      if due > clock() {
+        return .waiting(for: "its next step", until: due, event, stepsDone: stepsDone)
+      }
+      if outages[step.service, default: 0] >= Self.outagesInARow {
+        let reason = "the \(step.service.rawValue) service does not answer"
+        return Result(wait(event, reason), event, stepsDone: stepsDone)
+      }
+      do {
         extend()
         try step.run(event, makeParties(context(of: event)))
+        outages[step.service] = 0
         stepsDone += 1
+      } catch is Saga.Unfinished {
+        return .waiting(for: "what is left of a step", until: clock(), event, stepsDone: stepsDone)
+      } catch {
+        if let failure = error as? CallFailure, failure.isNobodyThere {
+          outages[step.service, default: 0] += 1
+        }
+        return Result(outcome(of: error, event), event, stepsDone: stepsDone)
       }
-      return (.relayed, stepsDone, false)
-    } catch let failure as CallFailure where failure.status == .invalidArgument {
-      return (.dead(reason: failure.message), stepsDone, false)
-    } catch let failure as CallFailure where Self.outages.contains(failure.status) {
-      return (wait(event, failure.message), stepsDone, true)
-    } catch let failure as CallFailure {
-      return (retry(event, failure.message), stepsDone, false)
-    } catch {
-      return (retry(event, Serving.reason(of: error)), stepsDone, false)
+    }
+    return Result(.relayed, event, stepsDone: stepsDone)
+  }
+
+  /// What becomes of an event of which a step came to nothing.
+  private func outcome(of error: any Error, _ event: EventStore.Event) -> EventStore.Outcome {
+    switch error {
+    case let failure as CallFailure where failure.status == .invalidArgument:
+      .dead(reason: failure.message)
+    case let failure as CallFailure where failure.isNobodyThere: wait(event, failure.message)
+    case let failure as CallFailure: retry(event, failure.message)
+    default: retry(event, Serving.reason(of: error))
     }
   }
 
@@ -216,9 +268,9 @@ public final class EventRelay {
       line.member("attempt", event.attempt)
       line.member("message", reason)
     }
-    guard event.attempt < Self.maximumAttempts,
-      event.createdAt.adding(seconds: maximumAgeSeconds) > now
-    else { return .dead(reason: reason) }
+    guard event.createdAt.adding(seconds: maximumAgeSeconds) > now else {
+      return .dead(reason: reason)
+    }
     var random = SystemRandomNumberGenerator()
     let next = Retries.next(afterAttempts: event.attempt, at: now, random: &random)
     return .postponed(reason: reason, until: next, counts: true)
@@ -233,10 +285,18 @@ public final class EventRelay {
   }
 }
 
+extension CallFailure {
+  /// Whether the service, or the gateway before it, could not take the call.
+  fileprivate var isNobodyThere: Bool {
+    [.unavailable, .deadlineExceeded, .resourceExhausted].contains(status)
+  }
+}
+
 extension EventRelay.Report {
-  fileprivate mutating func add(_ outcome: EventStore.Outcome) {
-    switch outcome {
+  fileprivate mutating func add(_ result: EventRelay.Result) {
+    switch result.outcome {
     case .relayed: relayed += 1
+    case .postponed where result.isPlanned: break
     case .postponed(let reason, _, _):
       postponed += 1
       failure = failure ?? reason

@@ -10,22 +10,33 @@ import Values
 struct Saga: Sendable {
   typealias Action = @Sendable (_ event: EventStore.Event, _ parties: Parties) throws -> Void
 
-  /// One thing to be done, by one service.
+  /// A step that has done a part of what it does, and is to be gone on with.
+  struct Unfinished: Error {}
+
+  /// One thing to be done, by another service.
   struct Step: Sendable {
-    /// A sentence, for the log.
-    let name: String
+    /// Who does it.
+    let service: Parties.Service
+    /// How long after the event, in seconds, at the earliest.
+    let delaySeconds: Int64
     private let action: Action
     private let compensation: Action?
 
-    init(_ name: String, _ action: @escaping Action, insteadWhenNotFound: Action? = nil) {
-      self.name = name
+    init(
+      _ service: Parties.Service,
+      afterSeconds delaySeconds: Int64 = 0,
+      _ action: @escaping Action,
+      insteadWhenNotFound: Action? = nil
+    ) {
+      self.service = service
+      self.delaySeconds = delaySeconds
       self.action = action
       compensation = insteadWhenNotFound
     }
 
     /// Does it; or what makes up for it when there is no such thing as it needs.
     ///
-    /// - Throws: `CallFailure`; `DatabaseError`; `Settings.Invalid`.
+    /// - Throws: `CallFailure`; `Unfinished`; `DatabaseError`; `Settings.Invalid`.
     func run(_ event: EventStore.Event, _ parties: Parties) throws {
       do {
         try action(event, parties)
@@ -56,9 +67,9 @@ struct Parties {
     }
   }
 
-  /// Makes a call.
+  /// Makes a call; the bytes of the answer.
   typealias Call = (_ service: Service, _ rpc: String, _ request: any Message, _ context: Context)
-    throws -> Void
+    throws -> [UInt8]
 
   /// The users, of the User service's own database.
   let users: UserStore
@@ -71,8 +82,32 @@ struct Parties {
   /// Calls a method of another service that can be called again.
   ///
   /// - Throws: `CallFailure`; `Settings.Invalid`.
-  func call(_ service: Service, _ method: String, _ request: some Message) throws {
-    try send(service, service.rpc(method), request, context)
+  @discardableResult
+  func call<Response: Message>(
+    _ service: Service,
+    _ method: String,
+    _ request: some Message,
+    as response: Response.Type = Empty.self
+  ) throws -> Response {
+    let answer = try send(service, service.rpc(method), request, context)
+    guard let response = try? Response(serializedBytes: answer) else {
+      throw CallFailure(.internal, "the answer of \(method) cannot be read")
+    }
+    return response
+  }
+
+  /// Has the Task service remove a user's tasks.
+  ///
+  /// - Throws: `CallFailure`; `Unfinished`; `Settings.Invalid`.
+  func deleteTasks(of user: String) throws {
+    let request = DeleteUserTasksRequest.with { $0.userID = user }
+    let answer = try call(
+      .task,
+      "DeleteUserTasks",
+      request,
+      as: DeleteUserTasksResponse.self
+    )
+    if answer.more { throw Saga.Unfinished() }
   }
 
   /// A user, unless gone.
@@ -97,20 +132,23 @@ struct Parties {
     }
   }
 
-  /// What somebody is to be told about an event, once.
-  func notice(
+  /// Tells somebody about an event, once.
+  ///
+  /// - Throws: `CallFailure`; `Settings.Invalid`.
+  func tell(
+    _ user: String,
     about event: EventStore.Event,
-    to user: String,
+    _ task: TaskMessage,
     subject: String,
-    body: String,
-    dueDate: Timestamp?
-  ) -> NotifyUserRequest {
-    NotifyUserRequest.with {
+    _ sentence: String
+  ) throws {
+    let request = NotifyUserRequest.with {
       $0.userID = user
       $0.key = event.key
       $0.subject = Notice.line(subject)
-      $0.body = body
-      if let dueDate { $0.dueDate = dueDate }
+      $0.body = "\(sentence)\n\nTask: \(task.title)\nPriority: \(task.priority.name)"
+      if task.hasDueDate { $0.dueDate = task.dueDate }
     }
+    try call(.notification, "NotifyUser", request)
   }
 }

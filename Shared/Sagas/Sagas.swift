@@ -10,6 +10,9 @@ import Values
 /// A step may be done more than once, and each leaves the same then as after the first time. Each service sees only its
 /// own events, and reaches the others' data by their methods.
 extension Saga {
+  private static let secondsOfMinute: Int64 = 60
+  private static let secondsOfDay: Int64 = 86_400
+
   static func after(_ event: EventStore.Kind) -> Saga {
     switch event {
     case .userSaved: userSaved
@@ -23,22 +26,35 @@ extension Saga {
 
   /// Somebody signed up, or changed what others keep: so reminders go out while the User service is down.
   private static let userSaved = Saga([
-    Step("the Notification service keeps how to reach the user") { event, parties in
+    // The Notification service keeps how to reach the user.
+    Step(.notification) { event, parties in
       guard let user = try parties.user(event.subject) else { return }
       try parties.call(.notification, "SaveContact", SaveContactRequest(user))
     }
   ])
 
-  /// A user is no more, so nothing of theirs is. The tasks first: they would make new reminders.
+  /// A user is no more, so nothing of theirs is.
   private static let userDeleted = Saga([
-    Step("the Task service removes their tasks") { event, parties in
-      let request = DeleteUserTasksRequest.with { $0.userID = event.subject }
-      try parties.call(.task, "DeleteUserTasks", request)
-    },
-    Step("the Notification service drops what is to be sent, the browsers, and the address") {
-      event, parties in
+    // The tasks first: they would make new reminders.
+    Step(.task) { event, parties in try parties.deleteTasks(of: event.subject) },
+    // What is to be sent, the browsers, the address; for good.
+    Step(.notification) { event, parties in
       let request = ForgetUserRequest.with { $0.userID = event.subject }
-      try parties.call(.notification, "ForgetUser", request)
+      let answer = try parties.call(
+        .notification,
+        "ForgetUser",
+        request,
+        as: ForgetUserResponse.self
+      )
+      if answer.more { throw Unfinished() }
+    },
+    // A request that had just been let through may have made a task since.
+    Step(.task, afterSeconds: secondsOfMinute) { event, parties in
+      try parties.deleteTasks(of: event.subject)
+    },
+    // While the Auth service is down, an access token opens the door for as long as it lives.
+    Step(.task, afterSeconds: secondsOfDay) { event, parties in
+      try parties.deleteTasks(of: event.subject)
     },
   ])
 
@@ -46,20 +62,16 @@ extension Saga {
 
   /// Somebody was given a task by somebody else. Whether that user exists may not have been known then.
   private static let taskAssigned = Saga([
-    Step("the new owner is told") { event, parties in
+    // The new owner is told.
+    Step(.notification) { event, parties in
       guard let user = event.userID, let task = try parties.task(event.subject),
         task.userID == user, task.status.isOpen
       else { return }
-      let request = parties.notice(
-        about: event,
-        to: user,
-        subject: "New task: \(task.title)",
-        body: "A task has been assigned to you.\n\nTask: \(task.title)\nPriority: \(task.priority.name)",
-        dueDate: task.hasDueDate ? task.dueDate : nil
-      )
-      try parties.call(.notification, "NotifyUser", request)
+      let subject = "New task: \(task.title)"
+      let sentence = "A task has been assigned to you."
+      try parties.tell(user, about: event, task, subject: subject, sentence)
     } insteadWhenNotFound: { event, parties in
-      // The compensation: nobody would ever do it.
+      // The compensation: it is cancelled, for nobody would ever do it.
       guard let user = event.userID, let assigner = event.actorID else { return }
       try parties.tasks.cancelAssignment(
         of: event.subject,
@@ -72,21 +84,13 @@ extension Saga {
 
   /// A task was cancelled, because the user whom it was given to does not exist.
   private static let assignmentFailed = Saga([
-    Step("who has assigned it is told") { event, parties in
+    // Who has assigned it is told.
+    Step(.notification) { event, parties in
       guard let assigner = event.actorID, let task = try parties.task(event.subject) else { return }
-      let request = parties.notice(
-        about: event,
-        to: assigner,
-        subject: "Task cancelled: \(task.title)",
-        body: """
-          A task that you have assigned was cancelled, because the user whom you gave it to does not exist.
-
-          Task: \(task.title)
-          Priority: \(task.priority.name)
-          """,
-        dueDate: task.hasDueDate ? task.dueDate : nil
-      )
-      try parties.call(.notification, "NotifyUser", request)
+      let subject = "Task cancelled: \(task.title)"
+      let sentence =
+        "A task that you have assigned was cancelled: the user whom you gave it to does not exist."
+      try parties.tell(assigner, about: event, task, subject: subject, sentence)
     } insteadWhenNotFound: { _, _ in
       // A service, or somebody who is gone too: there is nobody to tell.
     }

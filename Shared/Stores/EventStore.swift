@@ -45,6 +45,8 @@ public struct EventStore {
     public let stepsDone: Int
     /// Which attempt this is, from 1.
     public let attempt: Int
+    /// Until when nobody else takes it.
+    public let heldUntil: Instant
 
     /// What makes it the same event, wherever it arrives and however often.
     public var key: String { "\(kind?.rawValue ?? "")/\(subject)/\(createdAt.microseconds)" }
@@ -58,7 +60,8 @@ public struct EventStore {
       actorID: String? = nil,
       createdAt: Instant,
       stepsDone: Int = 0,
-      attempt: Int = 1
+      attempt: Int = 1,
+      heldUntil: Instant
     ) {
       self.number = number
       self.kind = kind
@@ -68,6 +71,7 @@ public struct EventStore {
       self.createdAt = createdAt
       self.stepsDone = stepsDone
       self.attempt = attempt
+      self.heldUntil = heldUntil
     }
   }
 
@@ -108,7 +112,7 @@ public struct EventStore {
         ORDER BY next_attempt_at, number LIMIT $3 FOR UPDATE SKIP LOCKED)
       UPDATE events e SET attempts = attempts + 1, next_attempt_at = $2
       FROM due WHERE e.number = due.number
-      RETURNING e.number, type, subject, user_id, actor_id, created_at, steps_done, attempts
+      RETURNING e.number, type, subject, user_id, actor_id, created_at, steps_done, attempts, e.next_attempt_at
       """,
       .microseconds(now.microseconds),
       .microseconds(heldUntil.microseconds),
@@ -124,7 +128,7 @@ public struct EventStore {
     var query = Query(
       "UPDATE events SET steps_done = $3, ",
       .integer(event.number),
-      .integer(Int64(event.attempt)),
+      .microseconds(event.heldUntil.microseconds),
       .integer(Int64(stepsDone))
     )
     switch outcome {
@@ -138,7 +142,7 @@ public struct EventStore {
     case .dead(let reason):
       query.sql += "next_attempt_at = NULL, last_error = " + query.bind(.text(Self.cut(reason)))
     }
-    query.sql += " WHERE number = $1 AND attempts = $2 AND next_attempt_at IS NOT NULL"
+    query.sql += " WHERE number = $1 AND next_attempt_at = $2"
     _ = try database.write(query)
   }
 
@@ -186,7 +190,8 @@ extension EventStore.Event {
       actorID: try row.optionalText(4),
       createdAt: try row.instant(5),
       stepsDone: Int(try row.integer(6)),
-      attempt: Int(try row.integer(7))
+      attempt: Int(try row.integer(7)),
+      heldUntil: try row.instant(8)
     )
   }
 }

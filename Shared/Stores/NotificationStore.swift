@@ -241,19 +241,25 @@ public struct NotificationStore {
     return try database.write(query)
   }
 
-  /// Removes up to `limit` notifications of a user, and tells how many there were.
+  /// Removes up to `limit` notifications of a user, and tells whether there are more.
   ///
   /// - Throws: `DatabaseError`.
-  public func deleteSome(of user: ID, limit: Int) throws -> Int {
+  public func deleteSome(of user: ID, limit: Int) throws -> Bool {
     let query = Query(
       """
       DELETE FROM notifications WHERE id IN (
-        SELECT id FROM notifications WHERE user_id = $1 ORDER BY id LIMIT $2 FOR UPDATE)
+        SELECT id FROM notifications WHERE user_id = $1 ORDER BY created_at, id LIMIT $2 FOR UPDATE)
       """,
       .text(user.text),
       .integer(Int64(limit))
     )
-    return try database.write(query)
+    if try database.write(query) == limit { return true }
+    // Fewer were found when somebody else removes them at the same time.
+    let rest = Query(
+      "SELECT EXISTS (SELECT FROM notifications WHERE user_id = $1)",
+      .text(user.text)
+    )
+    return try database.read(rest) { try $0.bool(0) }.first ?? false
   }
 
   /// Removes up to `limit` that were made before an instant and are sent or given up, and tells how many there were.

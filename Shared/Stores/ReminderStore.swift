@@ -61,12 +61,13 @@ public struct ReminderStore {
   /// - Throws: `DatabaseError`.
   public func take(
     _ limit: Int,
+    _ leads: LeadTimes,
     at now: Instant,
     heldUntil: Instant,
     maximumAgeSeconds: Int
   ) throws -> [Handover] {
     try database.write(
-      Self.takeQuery(limit, now, heldUntil, maximumAgeSeconds),
+      Self.takeQuery(limit, leads, now, heldUntil, maximumAgeSeconds),
       map: Handover.init(row:)
     )
   }
@@ -130,7 +131,7 @@ public struct ReminderStore {
     do {
       try database.transaction { transaction in
         _ = try transaction.run(Self.recordQuery(leads, now, maximumAgeSeconds, limit)) { _ in }
-        let query = Self.takeQuery(limit, now, now.adding(seconds: 1), maximumAgeSeconds)
+        let query = Self.takeQuery(limit, leads, now, now.adding(seconds: 1), maximumAgeSeconds)
         throw Undo(found: try transaction.run(query, map: Handover.init(row:)))
       }
       return []
@@ -209,6 +210,7 @@ public struct ReminderStore {
 
   private static func takeQuery(
     _ limit: Int,
+    _ leads: LeadTimes,
     _ now: Instant,
     _ heldUntil: Instant,
     _ maximumAgeSeconds: Int
@@ -224,16 +226,17 @@ public struct ReminderStore {
       RETURNING r.task_id, t.user_id, t.title, r.due_date, r.lead_minutes, t.priority,
         CASE WHEN t.status NOT IN ('PENDING', 'IN_PROGRESS') THEN 'the task is done or cancelled'
              WHEN t.due_date IS DISTINCT FROM r.due_date THEN 'the due date was changed'
-             WHEN r.lead_minutes <> ALL (t.reminders) THEN 'the reminders were changed'
+             WHEN r.lead_minutes <> ALL (coalesce(t.reminders, $5::integer[])) THEN 'the reminders were changed'
              WHEN r.due_date - r.lead_minutes * interval '1 minute' < $1::timestamptz - $4 * interval '1 second'
                THEN 'too late' END,
         t.status NOT IN ('PENDING', 'IN_PROGRESS') OR t.due_date IS DISTINCT FROM r.due_date
-          OR coalesce(r.lead_minutes <> ALL (t.reminders), false)
+          OR r.lead_minutes <> ALL (coalesce(t.reminders, $5::integer[]))
       """,
       .microseconds(now.microseconds),
       .microseconds(heldUntil.microseconds),
       .integer(Int64(limit)),
-      .integer(Int64(maximumAgeSeconds))
+      .integer(Int64(maximumAgeSeconds)),
+      .texts(leads.minutes.map(String.init))
     )
   }
 }

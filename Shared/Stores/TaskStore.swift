@@ -88,10 +88,12 @@ public struct TaskStore {
     assigner: String? = nil,
     at now: Instant
   ) throws -> TaskMessage {
-    var query = updateQuery(id, changes, owner, now)
-    if let assigner, changes.userID != nil {
+    let isHandedOn = assigner != nil && changes.userID != nil
+    var query = updateQuery(id, changes, owner, now, isHandedOn: isHandedOn)
+    if let assigner, isHandedOn {
       let actor = query.bind(.text(assigner))
-      query.sql = "WITH before AS (SELECT user_id AS owner FROM tasks WHERE id = $1), task AS ("
+      // Whose it was is read under the lock that the change needs anyway.
+      query.sql = "WITH before AS (SELECT id AS task_id, user_id AS owner FROM tasks WHERE id = $1 FOR UPDATE), task AS ("
         + query.sql + "), event AS ("
         + EventStore.insertion(.taskAssigned, at: "$2", user: "user_id", actor: actor)
         + " FROM task, before WHERE user_id <> owner) SELECT " + Self.columns + " FROM task"
@@ -119,7 +121,8 @@ public struct TaskStore {
     _ id: ID,
     _ changes: TaskChanges,
     _ owner: String?,
-    _ now: Instant
+    _ now: Instant,
+    isHandedOn: Bool
   ) -> Query {
     var query = Query(
       "UPDATE tasks SET version = version + 1, updated_at = $2",
@@ -156,7 +159,7 @@ public struct TaskStore {
       query.sql += reminders + ") AS minutes) END * interval '1 minute' END"
     }
     if let userID = changes.userID { query.sql += ", user_id = " + query.bind(.text(userID)) }
-    query.sql += " WHERE id = $1"
+    query.sql += isHandedOn ? " FROM before WHERE id = task_id" : " WHERE id = $1"
     if let owner { query.sql += " AND user_id = " + query.bind(.text(owner)) }
     if let version = changes.expectedVersion {
       query.sql += " AND version = " + query.bind(.integer(version))
@@ -182,18 +185,22 @@ public struct TaskStore {
     throw Problem.changed("task", since: try find(id, owner: owner).version)
   }
 
-  /// Removes up to `limit` tasks of a user, and tells how many there were.
+  /// Removes up to `limit` tasks of a user, and tells whether there are more.
   ///
   /// - Throws: `DatabaseError`.
-  public func deleteSome(of user: ID, limit: Int) throws -> Int {
+  public func deleteSome(of user: ID, limit: Int) throws -> Bool {
     let query = Query(
       """
-      DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE user_id = $1 ORDER BY id LIMIT $2 FOR UPDATE)
+      DELETE FROM tasks WHERE id IN (
+        SELECT id FROM tasks WHERE user_id = $1 ORDER BY created_at, id LIMIT $2 FOR UPDATE)
       """,
       .text(user.text),
       .integer(Int64(limit))
     )
-    return try database.write(query)
+    if try database.write(query) == limit { return true }
+    // Fewer were found when somebody else removes them at the same time.
+    let rest = Query("SELECT EXISTS (SELECT FROM tasks WHERE user_id = $1)", .text(user.text))
+    return try database.read(rest) { try $0.bool(0) }.first ?? false
   }
 
   /// Cancels a task that was assigned to a user who does not exist, as long as it is that user's and not done. An event

@@ -171,6 +171,24 @@ extension ListNotificationsResponse: ResponseMessage {
   public var followingPageToken: String { nextPageToken }
 }
 
+extension DeleteUserTasksResponse: ResponseMessage {
+  /// Writes whether some are left.
+  public func write(to json: inout JSONWriter) {
+    json.beginObject()
+    json.member("more", more)
+    json.endObject()
+  }
+}
+
+extension ForgetUserResponse: ResponseMessage {
+  /// Writes whether some are left.
+  public func write(to json: inout JSONWriter) {
+    json.beginObject()
+    json.member("more", more)
+    json.endObject()
+  }
+}
+
 extension SentNotifications: ResponseMessage {
   /// Writes what was written down.
   public func write(to json: inout JSONWriter) {

@@ -11,6 +11,7 @@ struct `The contract` {
     ProbeResponse.self, Empty.self, ListTasksResponse.self, ListUsersResponse.self,
     ListNotificationsResponse.self, NotificationMessage.self, TaskMessage.self, TokenResponse.self,
     UserMessage.self, ValidateTokenResponse.self, SentNotifications.self,
+    DeleteUserTasksResponse.self, ForgetUserResponse.self,
   ]
 
   private static let requests: [any RequestMessage.Type] = [

@@ -8,7 +8,7 @@ import Values
 /// gRPC `notification.v1.NotificationService/ForgetUser`: forgets a user who is no more.
 ///
 /// For services. First what is still to be sent, the browsers and the address, at once and for good; then what has been
-/// sent, as far as the time allows (`UNAVAILABLE`: again, please).
+/// sent, as far as the time allows; the answer tells whether some of it is left.
 @main
 struct ForgetUser: Function {
   static let route = Route(rpc: "notification.v1.NotificationService/ForgetUser")
@@ -24,13 +24,14 @@ struct ForgetUser: Function {
     _ = try UserReference(request.userID)
   }
 
-  func respond(to request: ForgetUserRequest, in context: Context) throws -> Empty {
+  func respond(to request: ForgetUserRequest, in context: Context) throws -> ForgetUserResponse {
     let user = try UserReference(request.userID).id
     try contacts.forget(user, at: context.now)
-    try context.repeating("notifications of the user are left") {
-      try notifications.deleteSome(of: user, limit: Self.deletedAtOnce) == Self.deletedAtOnce
+    var response = ForgetUserResponse()
+    response.more = try context.repeating {
+      try notifications.deleteSome(of: user, limit: Self.deletedAtOnce)
     }
-    return .nothing
+    return response
   }
 
   static func main() {

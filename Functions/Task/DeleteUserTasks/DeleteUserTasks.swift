@@ -7,7 +7,7 @@ import Values
 
 /// gRPC `task.v1.TaskService/DeleteUserTasks`: removes all tasks of a user who is no more.
 ///
-/// For services. As many as the time allows; when some are left it is an `UNAVAILABLE`: again, please.
+/// For services. As many as the time allows; the answer tells whether some are left.
 @main
 struct DeleteUserTasks: Function {
   static let route = Route(rpc: "task.v1.TaskService/DeleteUserTasks")
@@ -22,12 +22,15 @@ struct DeleteUserTasks: Function {
     _ = try UserReference(request.userID)
   }
 
-  func respond(to request: DeleteUserTasksRequest, in context: Context) throws -> Empty {
+  func respond(to request: DeleteUserTasksRequest, in context: Context) throws
+    -> DeleteUserTasksResponse
+  {
     let user = try UserReference(request.userID).id
-    try context.repeating("tasks of the user are left") {
-      try tasks.deleteSome(of: user, limit: Self.deletedAtOnce) == Self.deletedAtOnce
+    var response = DeleteUserTasksResponse()
+    response.more = try context.repeating {
+      try tasks.deleteSome(of: user, limit: Self.deletedAtOnce)
     }
-    return .nothing
+    return response
   }
 
   static func main() { Serving.run { DeleteUserTasks(tasks: $0.tasks) } }

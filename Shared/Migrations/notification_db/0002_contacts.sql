@@ -10,9 +10,6 @@ ALTER TABLE contacts
 CREATE INDEX contacts_forgotten ON contacts (forgotten_at) WHERE forgotten_at IS NOT NULL;
 
 -- `/push` behind the key of what goes to browsers as well.
-ALTER TABLE notifications ALTER COLUMN key TYPE varchar(125);
-
--- purge-expired
-CREATE INDEX notifications_settled ON notifications (created_at) WHERE next_attempt_at IS NULL;
+ALTER TABLE notifications ALTER COLUMN key TYPE varchar(125) COLLATE "C";
 
 GRANT DELETE ON notifications TO notification_service;

@@ -20,12 +20,9 @@ CREATE TABLE events (
   CHECK (relayed_at IS NULL OR next_attempt_at IS NULL)
 );
 
-CREATE INDEX events_to_relay ON events (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX events_to_relay ON events (next_attempt_at, number) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX events_of_subject ON events (subject, number) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX events_relayed ON events (relayed_at) WHERE relayed_at IS NOT NULL;
-
--- purge-expired
-CREATE INDEX reminders_settled ON reminders (due_date) WHERE settled_at IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON events TO task_service;
 GRANT DELETE ON reminders TO task_service;

@@ -22,12 +22,8 @@ CREATE TABLE events (
   CHECK (relayed_at IS NULL OR next_attempt_at IS NULL)
 );
 
-CREATE INDEX events_to_relay ON events (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX events_to_relay ON events (next_attempt_at, number) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX events_of_subject ON events (subject, number) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX events_relayed ON events (relayed_at) WHERE relayed_at IS NOT NULL;
-
--- Whoever is there already.
-INSERT INTO events (type, subject, created_at, next_attempt_at)
-SELECT 'USER_SAVED', id, now(), now() FROM users ORDER BY id;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON events TO user_service;

@@ -179,7 +179,9 @@ final class Fixture {
     Door(CreateTask(tasks: taskService.tasks, users: directory), taskService)
   }
   var getTask: Door<GetTask> { Door(GetTask(tasks: taskService.tasks), taskService) }
-  var updateTask: Door<UpdateTask> { Door(UpdateTask(tasks: taskService.tasks), taskService) }
+  var updateTask: Door<UpdateTask> {
+    Door(UpdateTask(tasks: taskService.tasks, users: directory), taskService)
+  }
   var deleteUserTasks: Door<DeleteUserTasks> {
     Door(DeleteUserTasks(tasks: taskService.tasks), taskService)
   }
