@@ -32,6 +32,14 @@ public enum Bounds {
   public static let subject = 1...255
   /// Characters of the text of an e-mail.
   public static let mailBody = 1...10_000
+  /// Characters of the text of a push message.
+  public static let pushBody = 0...2000
+  /// Browsers of one user that take push messages.
+  public static let subscriptions = 20
+  /// Characters of the URL that a push service has given a browser.
+  public static let endpoint = 1...2048
+  /// When a subscription ends, in milliseconds since 1970: up to the year 9999.
+  public static let expirationTime = 0...253_402_300_799_999
   /// How long before the due date a reminder may be meant to go out, in minutes: up to four weeks.
   public static let leadMinutes = 0...40_320
   /// Reminders of one task.

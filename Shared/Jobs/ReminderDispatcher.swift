@@ -88,7 +88,7 @@ public struct ReminderDispatcher {
       holdSeconds: try resources.settings.holdSeconds,
       clock: { resources.now },
       send: { request, context in
-        let _: NotificationMessage = try client.call(
+        let _: SentNotifications = try client.call(
           "notification.v1.NotificationService/SendTaskReminder",
           request,
           in: context,

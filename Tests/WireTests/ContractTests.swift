@@ -11,6 +11,8 @@ struct `The contract` {
     ProbeResponse.self, Empty.self, ListTasksResponse.self, ListUsersResponse.self,
     ListNotificationsResponse.self, NotificationMessage.self, TaskMessage.self, TokenResponse.self,
     UserMessage.self, ValidateTokenResponse.self,
+    PushKeyMessage.self, PushSubscriptionMessage.self, ListPushSubscriptionsResponse.self,
+    SentNotifications.self,
   ]
 
   private static let requests: [any RequestMessage.Type] = [
@@ -22,6 +24,8 @@ struct `The contract` {
     UpdateUserRequest.self,
     ValidateTokenRequest.self, SessionQuestion.self, SendEmailRequest.self,
     SendTaskReminderRequest.self, GetNotificationRequest.self, ListNotificationsRequest.self,
+    SendPushNotificationRequest.self, GetPushKeyRequest.self, RegisterPushSubscriptionRequest.self,
+    ListPushSubscriptionsRequest.self, DeletePushSubscriptionRequest.self,
   ]
 
   private let contract = Contract()
@@ -75,7 +79,8 @@ struct `The contract` {
     arguments: [
       TaskMessage.self, UserMessage.self, ListTasksResponse.self, ListUsersResponse.self,
       NotificationMessage.self, ListNotificationsResponse.self, TokenResponse.self,
-      ProbeResponse.self,
+      ProbeResponse.self, PushKeyMessage.self, PushSubscriptionMessage.self,
+      ListPushSubscriptionsResponse.self, SentNotifications.self,
     ] as [any ResponseMessage.Type]
   )
   func `is kept when nothing is set: every field is there all the same`(

@@ -26,20 +26,21 @@ struct SendTaskReminder: Function {
   }
 
   func respond(to request: SendTaskReminderRequest, in context: Context) throws
-    -> NotificationMessage
+    -> SentNotifications
   {
     let draft = try ReminderDraft(request)
-    if let known = try notifications.find(draft) { return known }
+    if let known = try notifications.find(draft) { return .with { $0.notifications = [known] } }
     guard let contact = try contact(for: draft, in: context) else {
       throw Problem(.contactUnknown, "how to reach the user is not known yet")
     }
-    return try notifications.insert(
+    let made = try notifications.insert(
       draft,
       recipient: contact.email,
       localTime: contact.localTime,
       id: context.newID(),
       at: context.now
     )
+    return .with { $0.notifications = [made] }
   }
 
   private func contact(for draft: ReminderDraft, in context: Context) throws -> ContactStore

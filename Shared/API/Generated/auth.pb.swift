@@ -54,37 +54,49 @@ public nonisolated struct Auth_V1_LoginRequest: Sendable {
   fileprivate var _email: String? = nil
 }
 
-public nonisolated struct Auth_V1_TokenResponse: Sendable {
+public nonisolated struct Auth_V1_TokenResponse: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// JWT, for "Authorization: Bearer"
-  public var accessToken: String = String()
+  public var accessToken: String {
+    get {_storage._accessToken}
+    set {_uniqueStorage()._accessToken = newValue}
+  }
 
   /// opaque; every use gives a new one
-  public var refreshToken: String = String()
+  public var refreshToken: String {
+    get {_storage._refreshToken}
+    set {_uniqueStorage()._refreshToken = newValue}
+  }
 
   /// "Bearer"
-  public var tokenType: String = String()
+  public var tokenType: String {
+    get {_storage._tokenType}
+    set {_uniqueStorage()._tokenType = newValue}
+  }
 
   /// seconds that access_token lives
-  public var expiresIn: Int32 = 0
+  public var expiresIn: Int32 {
+    get {_storage._expiresIn}
+    set {_uniqueStorage()._expiresIn = newValue}
+  }
 
   public var user: User_V1_User {
-    get {_user ?? User_V1_User()}
-    set {_user = newValue}
+    get {_storage._user ?? User_V1_User()}
+    set {_uniqueStorage()._user = newValue}
   }
   /// Returns true if `user` has been explicitly set.
-  public var hasUser: Bool {self._user != nil}
+  public var hasUser: Bool {_storage._user != nil}
   /// Clears the value of `user`. Subsequent reads from it will return its default value.
-  public mutating func clearUser() {self._user = nil}
+  public mutating func clearUser() {_uniqueStorage()._user = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _user: User_V1_User? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct Auth_V1_ValidateTokenRequest: Sendable {
@@ -235,51 +247,95 @@ nonisolated extension Auth_V1_TokenResponse: SwiftProtobuf.Message, SwiftProtobu
   public static let protoMessageName: String = _protobuf_package + ".TokenResponse"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}access_token\0\u{3}refresh_token\0\u{3}token_type\0\u{3}expires_in\0\u{1}user\0")
 
+  fileprivate class _StorageClass {
+    var _accessToken: String = String()
+    var _refreshToken: String = String()
+    var _tokenType: String = String()
+    var _expiresIn: Int32 = 0
+    var _user: User_V1_User? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _accessToken = source._accessToken
+      _refreshToken = source._refreshToken
+      _tokenType = source._tokenType
+      _expiresIn = source._expiresIn
+      _user = source._user
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.accessToken) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.refreshToken) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.tokenType) }()
-      case 4: try { try decoder.decodeSingularInt32Field(value: &self.expiresIn) }()
-      case 5: try { try decoder.decodeSingularMessageField(value: &self._user) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._accessToken) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._refreshToken) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._tokenType) }()
+        case 4: try { try decoder.decodeSingularInt32Field(value: &_storage._expiresIn) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._user) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.accessToken.isEmpty {
-      try visitor.visitSingularStringField(value: self.accessToken, fieldNumber: 1)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._accessToken.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._accessToken, fieldNumber: 1)
+      }
+      if !_storage._refreshToken.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._refreshToken, fieldNumber: 2)
+      }
+      if !_storage._tokenType.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._tokenType, fieldNumber: 3)
+      }
+      if _storage._expiresIn != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._expiresIn, fieldNumber: 4)
+      }
+      try { if let v = _storage._user {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
     }
-    if !self.refreshToken.isEmpty {
-      try visitor.visitSingularStringField(value: self.refreshToken, fieldNumber: 2)
-    }
-    if !self.tokenType.isEmpty {
-      try visitor.visitSingularStringField(value: self.tokenType, fieldNumber: 3)
-    }
-    if self.expiresIn != 0 {
-      try visitor.visitSingularInt32Field(value: self.expiresIn, fieldNumber: 4)
-    }
-    try { if let v = self._user {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
-    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Auth_V1_TokenResponse, rhs: Auth_V1_TokenResponse) -> Bool {
-    if lhs.accessToken != rhs.accessToken {return false}
-    if lhs.refreshToken != rhs.refreshToken {return false}
-    if lhs.tokenType != rhs.tokenType {return false}
-    if lhs.expiresIn != rhs.expiresIn {return false}
-    if lhs._user != rhs._user {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._accessToken != rhs_storage._accessToken {return false}
+        if _storage._refreshToken != rhs_storage._refreshToken {return false}
+        if _storage._tokenType != rhs_storage._tokenType {return false}
+        if _storage._expiresIn != rhs_storage._expiresIn {return false}
+        if _storage._user != rhs_storage._user {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

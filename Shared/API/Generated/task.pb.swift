@@ -172,6 +172,16 @@ public nonisolated struct Task_V1_Task: Sendable {
   /// 1 at creation, one more with every change
   public var version: Int64 = 0
 
+  /// not set: as everybody's
+  public var reminders: Task_V1_Reminders {
+    get {_reminders ?? Task_V1_Reminders()}
+    set {_reminders = newValue}
+  }
+  /// Returns true if `reminders` has been explicitly set.
+  public var hasReminders: Bool {self._reminders != nil}
+  /// Clears the value of `reminders`. Subsequent reads from it will return its default value.
+  public mutating func clearReminders() {self._reminders = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -180,6 +190,21 @@ public nonisolated struct Task_V1_Task: Sendable {
   fileprivate var _dueDate: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
   fileprivate var _createdAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
   fileprivate var _updatedAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _reminders: Task_V1_Reminders? = nil
+}
+
+/// When the owner of a task is reminded. By REST it is the list of minutes itself: [1440, 60].
+public nonisolated struct Task_V1_Reminders: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// before the due date, each 0-40,320; at most 10; none: never
+  public var minutes: [Int32] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 public nonisolated struct Task_V1_CreateTaskRequest: Sendable {
@@ -223,6 +248,16 @@ public nonisolated struct Task_V1_CreateTaskRequest: Sendable {
   /// Clears the value of `dueDate`. Subsequent reads from it will return its default value.
   public mutating func clearDueDate() {self._dueDate = nil}
 
+  /// default as everybody's
+  public var reminders: Task_V1_Reminders {
+    get {_reminders ?? Task_V1_Reminders()}
+    set {_reminders = newValue}
+  }
+  /// Returns true if `reminders` has been explicitly set.
+  public var hasReminders: Bool {self._reminders != nil}
+  /// Clears the value of `reminders`. Subsequent reads from it will return its default value.
+  public mutating func clearReminders() {self._reminders = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -230,6 +265,7 @@ public nonisolated struct Task_V1_CreateTaskRequest: Sendable {
   fileprivate var _description_p: String? = nil
   fileprivate var _userID: String? = nil
   fileprivate var _dueDate: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _reminders: Task_V1_Reminders? = nil
 }
 
 public nonisolated struct Task_V1_GetTaskRequest: Sendable {
@@ -292,6 +328,15 @@ public nonisolated struct Task_V1_UpdateTaskRequest: Sendable {
   /// Clears the value of `dueDate`. Subsequent reads from it will return its default value.
   public mutating func clearDueDate() {self._dueDate = nil}
 
+  public var reminders: Task_V1_Reminders {
+    get {_reminders ?? Task_V1_Reminders()}
+    set {_reminders = newValue}
+  }
+  /// Returns true if `reminders` has been explicitly set.
+  public var hasReminders: Bool {self._reminders != nil}
+  /// Clears the value of `reminders`. Subsequent reads from it will return its default value.
+  public mutating func clearReminders() {self._reminders = nil}
+
   /// The fields to change, by name; one that is named here and not set is cleared.
   /// Without a mask the fields that are set are changed.
   public var updateMask: SwiftProtobuf.Google_Protobuf_FieldMask {
@@ -321,6 +366,7 @@ public nonisolated struct Task_V1_UpdateTaskRequest: Sendable {
   fileprivate var _description_p: String? = nil
   fileprivate var _userID: String? = nil
   fileprivate var _dueDate: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _reminders: Task_V1_Reminders? = nil
   fileprivate var _updateMask: SwiftProtobuf.Google_Protobuf_FieldMask? = nil
   fileprivate var _expectedVersion: Int64? = nil
 }
@@ -488,6 +534,18 @@ public nonisolated struct Task_V1_ListTasksResponse: Sendable {
   public init() {}
 }
 
+public nonisolated struct Task_V1_DeleteUserTasksRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var userID: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "task.v1"
@@ -502,7 +560,7 @@ nonisolated extension Task_V1_Priority: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension Task_V1_Task: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Task"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}title\0\u{1}description\0\u{1}status\0\u{1}priority\0\u{3}user_id\0\u{3}due_date\0\u{3}created_at\0\u{3}updated_at\0\u{1}version\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}title\0\u{1}description\0\u{1}status\0\u{1}priority\0\u{3}user_id\0\u{3}due_date\0\u{3}created_at\0\u{3}updated_at\0\u{1}version\0\u{1}reminders\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -520,6 +578,7 @@ nonisolated extension Task_V1_Task: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 8: try { try decoder.decodeSingularMessageField(value: &self._createdAt) }()
       case 9: try { try decoder.decodeSingularMessageField(value: &self._updatedAt) }()
       case 10: try { try decoder.decodeSingularInt64Field(value: &self.version) }()
+      case 11: try { try decoder.decodeSingularMessageField(value: &self._reminders) }()
       default: break
       }
     }
@@ -560,6 +619,9 @@ nonisolated extension Task_V1_Task: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.version != 0 {
       try visitor.visitSingularInt64Field(value: self.version, fieldNumber: 10)
     }
+    try { if let v = self._reminders {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -574,6 +636,37 @@ nonisolated extension Task_V1_Task: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs._createdAt != rhs._createdAt {return false}
     if lhs._updatedAt != rhs._updatedAt {return false}
     if lhs.version != rhs.version {return false}
+    if lhs._reminders != rhs._reminders {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Task_V1_Reminders: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Reminders"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}minutes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedInt32Field(value: &self.minutes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.minutes.isEmpty {
+      try visitor.visitPackedInt32Field(value: self.minutes, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Task_V1_Reminders, rhs: Task_V1_Reminders) -> Bool {
+    if lhs.minutes != rhs.minutes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -581,7 +674,7 @@ nonisolated extension Task_V1_Task: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension Task_V1_CreateTaskRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CreateTaskRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}title\0\u{1}description\0\u{1}status\0\u{1}priority\0\u{3}user_id\0\u{3}due_date\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}title\0\u{1}description\0\u{1}status\0\u{1}priority\0\u{3}user_id\0\u{3}due_date\0\u{1}reminders\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -595,6 +688,7 @@ nonisolated extension Task_V1_CreateTaskRequest: SwiftProtobuf.Message, SwiftPro
       case 4: try { try decoder.decodeSingularEnumField(value: &self.priority) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self._userID) }()
       case 6: try { try decoder.decodeSingularMessageField(value: &self._dueDate) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._reminders) }()
       default: break
       }
     }
@@ -623,6 +717,9 @@ nonisolated extension Task_V1_CreateTaskRequest: SwiftProtobuf.Message, SwiftPro
     try { if let v = self._dueDate {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     } }()
+    try { if let v = self._reminders {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -633,6 +730,7 @@ nonisolated extension Task_V1_CreateTaskRequest: SwiftProtobuf.Message, SwiftPro
     if lhs.priority != rhs.priority {return false}
     if lhs._userID != rhs._userID {return false}
     if lhs._dueDate != rhs._dueDate {return false}
+    if lhs._reminders != rhs._reminders {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -670,7 +768,7 @@ nonisolated extension Task_V1_GetTaskRequest: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Task_V1_UpdateTaskRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".UpdateTaskRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}title\0\u{1}description\0\u{1}status\0\u{1}priority\0\u{3}user_id\0\u{3}due_date\0\u{4}\u{7}update_mask\0\u{3}expected_version\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}title\0\u{1}description\0\u{1}status\0\u{1}priority\0\u{3}user_id\0\u{3}due_date\0\u{1}reminders\0\u{4}\u{6}update_mask\0\u{3}expected_version\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -685,6 +783,7 @@ nonisolated extension Task_V1_UpdateTaskRequest: SwiftProtobuf.Message, SwiftPro
       case 5: try { try decoder.decodeSingularEnumField(value: &self.priority) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self._userID) }()
       case 7: try { try decoder.decodeSingularMessageField(value: &self._dueDate) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._reminders) }()
       case 14: try { try decoder.decodeSingularMessageField(value: &self._updateMask) }()
       case 15: try { try decoder.decodeSingularInt64Field(value: &self._expectedVersion) }()
       default: break
@@ -718,6 +817,9 @@ nonisolated extension Task_V1_UpdateTaskRequest: SwiftProtobuf.Message, SwiftPro
     try { if let v = self._dueDate {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     } }()
+    try { if let v = self._reminders {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
     try { if let v = self._updateMask {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
     } }()
@@ -735,6 +837,7 @@ nonisolated extension Task_V1_UpdateTaskRequest: SwiftProtobuf.Message, SwiftPro
     if lhs.priority != rhs.priority {return false}
     if lhs._userID != rhs._userID {return false}
     if lhs._dueDate != rhs._dueDate {return false}
+    if lhs._reminders != rhs._reminders {return false}
     if lhs._updateMask != rhs._updateMask {return false}
     if lhs._expectedVersion != rhs._expectedVersion {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -959,6 +1062,36 @@ nonisolated extension Task_V1_ListTasksResponse: SwiftProtobuf.Message, SwiftPro
   public static func ==(lhs: Task_V1_ListTasksResponse, rhs: Task_V1_ListTasksResponse) -> Bool {
     if lhs.tasks != rhs.tasks {return false}
     if lhs.nextPageToken != rhs.nextPageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Task_V1_DeleteUserTasksRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeleteUserTasksRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}user_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.userID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.userID.isEmpty {
+      try visitor.visitSingularStringField(value: self.userID, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Task_V1_DeleteUserTasksRequest, rhs: Task_V1_DeleteUserTasksRequest) -> Bool {
+    if lhs.userID != rhs.userID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -120,6 +120,12 @@ public nonisolated struct User_V1_User: Sendable {
   /// 1 at creation, one more with every change
   public var version: Int64 = 0
 
+  /// whether they are told things by e-mail
+  public var emailNotifications: Bool = false
+
+  /// whether they are told things in their browsers
+  public var pushNotifications: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -160,12 +166,34 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
   /// Clears the value of `timeZone`. Subsequent reads from it will return its default value.
   public mutating func clearTimeZone() {self._timeZone = nil}
 
+  /// default true
+  public var emailNotifications: Bool {
+    get {_emailNotifications ?? false}
+    set {_emailNotifications = newValue}
+  }
+  /// Returns true if `emailNotifications` has been explicitly set.
+  public var hasEmailNotifications: Bool {self._emailNotifications != nil}
+  /// Clears the value of `emailNotifications`. Subsequent reads from it will return its default value.
+  public mutating func clearEmailNotifications() {self._emailNotifications = nil}
+
+  /// default true
+  public var pushNotifications: Bool {
+    get {_pushNotifications ?? false}
+    set {_pushNotifications = newValue}
+  }
+  /// Returns true if `pushNotifications` has been explicitly set.
+  public var hasPushNotifications: Bool {self._pushNotifications != nil}
+  /// Clears the value of `pushNotifications`. Subsequent reads from it will return its default value.
+  public mutating func clearPushNotifications() {self._pushNotifications = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _fullName: String? = nil
   fileprivate var _timeZone: String? = nil
+  fileprivate var _emailNotifications: Bool? = nil
+  fileprivate var _pushNotifications: Bool? = nil
 }
 
 public nonisolated struct User_V1_GetUserRequest: Sendable {
@@ -245,6 +273,24 @@ public nonisolated struct User_V1_UpdateUserRequest: Sendable {
   /// admins only
   public var role: User_V1_Role = .unspecified
 
+  public var emailNotifications: Bool {
+    get {_emailNotifications ?? false}
+    set {_emailNotifications = newValue}
+  }
+  /// Returns true if `emailNotifications` has been explicitly set.
+  public var hasEmailNotifications: Bool {self._emailNotifications != nil}
+  /// Clears the value of `emailNotifications`. Subsequent reads from it will return its default value.
+  public mutating func clearEmailNotifications() {self._emailNotifications = nil}
+
+  public var pushNotifications: Bool {
+    get {_pushNotifications ?? false}
+    set {_pushNotifications = newValue}
+  }
+  /// Returns true if `pushNotifications` has been explicitly set.
+  public var hasPushNotifications: Bool {self._pushNotifications != nil}
+  /// Clears the value of `pushNotifications`. Subsequent reads from it will return its default value.
+  public mutating func clearPushNotifications() {self._pushNotifications = nil}
+
   /// The fields to change, by name; one that is named here and not set is cleared.
   /// Without a mask the fields that are set are changed.
   public var updateMask: SwiftProtobuf.Google_Protobuf_FieldMask {
@@ -276,6 +322,8 @@ public nonisolated struct User_V1_UpdateUserRequest: Sendable {
   fileprivate var _timeZone: String? = nil
   fileprivate var _password: String? = nil
   fileprivate var _currentPassword: String? = nil
+  fileprivate var _emailNotifications: Bool? = nil
+  fileprivate var _pushNotifications: Bool? = nil
   fileprivate var _updateMask: SwiftProtobuf.Google_Protobuf_FieldMask? = nil
   fileprivate var _expectedVersion: Int64? = nil
 }
@@ -354,7 +402,7 @@ nonisolated extension User_V1_Role: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension User_V1_User: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".User"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}username\0\u{1}email\0\u{3}full_name\0\u{1}role\0\u{3}time_zone\0\u{3}created_at\0\u{3}updated_at\0\u{1}version\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}username\0\u{1}email\0\u{3}full_name\0\u{1}role\0\u{3}time_zone\0\u{3}created_at\0\u{3}updated_at\0\u{1}version\0\u{3}email_notifications\0\u{3}push_notifications\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -371,6 +419,8 @@ nonisolated extension User_V1_User: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 7: try { try decoder.decodeSingularMessageField(value: &self._createdAt) }()
       case 8: try { try decoder.decodeSingularMessageField(value: &self._updatedAt) }()
       case 9: try { try decoder.decodeSingularInt64Field(value: &self.version) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.emailNotifications) }()
+      case 11: try { try decoder.decodeSingularBoolField(value: &self.pushNotifications) }()
       default: break
       }
     }
@@ -408,6 +458,12 @@ nonisolated extension User_V1_User: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.version != 0 {
       try visitor.visitSingularInt64Field(value: self.version, fieldNumber: 9)
     }
+    if self.emailNotifications != false {
+      try visitor.visitSingularBoolField(value: self.emailNotifications, fieldNumber: 10)
+    }
+    if self.pushNotifications != false {
+      try visitor.visitSingularBoolField(value: self.pushNotifications, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -421,6 +477,8 @@ nonisolated extension User_V1_User: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs._createdAt != rhs._createdAt {return false}
     if lhs._updatedAt != rhs._updatedAt {return false}
     if lhs.version != rhs.version {return false}
+    if lhs.emailNotifications != rhs.emailNotifications {return false}
+    if lhs.pushNotifications != rhs.pushNotifications {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -428,7 +486,7 @@ nonisolated extension User_V1_User: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CreateUserRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}username\0\u{1}email\0\u{1}password\0\u{3}full_name\0\u{3}time_zone\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}username\0\u{1}email\0\u{1}password\0\u{3}full_name\0\u{3}time_zone\0\u{3}email_notifications\0\u{3}push_notifications\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -441,6 +499,8 @@ nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftPro
       case 3: try { try decoder.decodeSingularStringField(value: &self.password) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self._fullName) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self._timeZone) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self._emailNotifications) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self._pushNotifications) }()
       default: break
       }
     }
@@ -466,6 +526,12 @@ nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftPro
     try { if let v = self._timeZone {
       try visitor.visitSingularStringField(value: v, fieldNumber: 5)
     } }()
+    try { if let v = self._emailNotifications {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._pushNotifications {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 7)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -475,6 +541,8 @@ nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftPro
     if lhs.password != rhs.password {return false}
     if lhs._fullName != rhs._fullName {return false}
     if lhs._timeZone != rhs._timeZone {return false}
+    if lhs._emailNotifications != rhs._emailNotifications {return false}
+    if lhs._pushNotifications != rhs._pushNotifications {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -512,7 +580,7 @@ nonisolated extension User_V1_GetUserRequest: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension User_V1_UpdateUserRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".UpdateUserRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}username\0\u{1}email\0\u{3}full_name\0\u{3}time_zone\0\u{1}password\0\u{3}current_password\0\u{1}role\0\u{4}\u{6}update_mask\0\u{3}expected_version\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}username\0\u{1}email\0\u{3}full_name\0\u{3}time_zone\0\u{1}password\0\u{3}current_password\0\u{1}role\0\u{3}email_notifications\0\u{3}push_notifications\0\u{4}\u{4}update_mask\0\u{3}expected_version\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -528,6 +596,8 @@ nonisolated extension User_V1_UpdateUserRequest: SwiftProtobuf.Message, SwiftPro
       case 6: try { try decoder.decodeSingularStringField(value: &self._password) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self._currentPassword) }()
       case 8: try { try decoder.decodeSingularEnumField(value: &self.role) }()
+      case 9: try { try decoder.decodeSingularBoolField(value: &self._emailNotifications) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self._pushNotifications) }()
       case 14: try { try decoder.decodeSingularMessageField(value: &self._updateMask) }()
       case 15: try { try decoder.decodeSingularInt64Field(value: &self._expectedVersion) }()
       default: break
@@ -564,6 +634,12 @@ nonisolated extension User_V1_UpdateUserRequest: SwiftProtobuf.Message, SwiftPro
     if self.role != .unspecified {
       try visitor.visitSingularEnumField(value: self.role, fieldNumber: 8)
     }
+    try { if let v = self._emailNotifications {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 9)
+    } }()
+    try { if let v = self._pushNotifications {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 10)
+    } }()
     try { if let v = self._updateMask {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
     } }()
@@ -582,6 +658,8 @@ nonisolated extension User_V1_UpdateUserRequest: SwiftProtobuf.Message, SwiftPro
     if lhs._password != rhs._password {return false}
     if lhs._currentPassword != rhs._currentPassword {return false}
     if lhs.role != rhs.role {return false}
+    if lhs._emailNotifications != rhs._emailNotifications {return false}
+    if lhs._pushNotifications != rhs._pushNotifications {return false}
     if lhs._updateMask != rhs._updateMask {return false}
     if lhs._expectedVersion != rhs._expectedVersion {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
