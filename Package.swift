@@ -29,9 +29,14 @@ let functions: [Function] = [
   .init("ListUserTasks", in: "Task", uses: ["ServiceClient"]),
 
   .init("SendEmail", in: "Notification", uses: ["Outbox"]),
+  .init("SendPushNotification", in: "Notification", uses: ["Outbox"]),
   .init("SendTaskReminder", in: "Notification", uses: ["ServiceClient"]),
   .init("GetNotification", in: "Notification"),
   .init("ListNotifications", in: "Notification"),
+  .init("GetPushKey", in: "Notification", uses: ["Delivery"]),
+  .init("RegisterPushSubscription", in: "Notification", uses: ["Delivery"]),
+  .init("ListPushSubscriptions", in: "Notification"),
+  .init("DeletePushSubscription", in: "Notification"),
 
   .init("Health", in: "Operations"),
   .init("CheckHealth", in: "Operations"),
@@ -213,12 +218,15 @@ let package = Package(
       dependencies: ["API", "Endpoint", "ServiceClient", "Values"]
     ),
     .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "Values"]),
+    .testTarget(name: "OutboxTests", dependencies: ["Delivery", "JSON", "Outbox", "Values"]),
     .testTarget(
       name: "FunctionTests",
       dependencies: (functions.map(\.name)
         + [
-          "API", "Contract", "Endpoint", "JSON", "Jobs", "Migrations", "Outbox", "Passwords",
-          "PostgreSQL", "Rules", "ServiceClient", "Serving", "Stores", "Tokens", "Values", "Wire",
+          "API", "Contract", "Delivery", "Endpoint", "JSON", "Jobs", "Migrations", "Outbox",
+          "Passwords", "PostgreSQL", "Rules", "ServiceClient", "Serving", "Stores", "Tokens",
+          "Values",
+          "Wire",
         ])
         .map { .byName(name: $0) }
     ),

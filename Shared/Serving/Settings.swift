@@ -104,6 +104,13 @@ public struct Settings: Sendable {
     }
   }
 
+  /// Whether push services may be in our own network, which who subscribes could then have us connect to.
+  public var allowsPrivatePushServices: Bool {
+    get throws {
+      try choice("PUSH_PRIVATE_ADDRESSES", ["deny", "allow"], default: "deny") == "allow"
+    }
+  }
+
   /// How long a process may hold what it has taken to send, in seconds, before another one takes it over.
   public var holdSeconds: Int {
     get throws { try integer("HOLD_SECONDS", default: 300, in: 5...3600) }

@@ -115,25 +115,31 @@ public struct NotificationStore {
     return try database.read(query, map: NotificationMessage.init(row:)).first
   }
 
-  /// Whether there is one whose time has come.
+  /// Whether there is one of a type whose time has come.
   ///
   /// - Throws: `DatabaseError`.
-  public func isAnyDue(at now: Instant) throws -> Bool {
+  public func isAnyDue(_ type: NotificationType, at now: Instant) throws -> Bool {
     let query = Query(
-      "SELECT EXISTS (SELECT FROM notifications WHERE next_attempt_at <= $1)",
-      .microseconds(now.microseconds)
+      "SELECT EXISTS (SELECT FROM notifications WHERE next_attempt_at <= $1 AND type = $2)",
+      .microseconds(now.microseconds),
+      .text(type.name)
     )
     return try database.read(query) { try $0.bool(0) }.first ?? false
   }
 
-  /// Takes up to `limit` of those whose time has come, the longest waiting first, and holds them.
+  /// Takes up to `limit` of those of a type whose time has come, the longest waiting first, and holds them.
   ///
   /// - Throws: `DatabaseError`.
-  public func take(_ limit: Int, at now: Instant, heldUntil: Instant) throws -> [Attempt] {
+  public func take(
+    _ limit: Int,
+    _ type: NotificationType,
+    at now: Instant,
+    heldUntil: Instant
+  ) throws -> [Attempt] {
     let query = Query(
       """
       WITH due AS MATERIALIZED (
-        SELECT id FROM notifications WHERE next_attempt_at <= $1
+        SELECT id FROM notifications WHERE next_attempt_at <= $1 AND type = $4
         ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED)
       UPDATE notifications n SET attempts = attempts + 1, next_attempt_at = $2
       FROM due WHERE n.id = due.id
@@ -141,7 +147,8 @@ public struct NotificationStore {
       """,
       .microseconds(now.microseconds),
       .microseconds(heldUntil.microseconds),
-      .integer(Int64(limit))
+      .integer(Int64(limit)),
+      .text(type.name)
     )
     return try database.write(query) { row in
       Attempt(
@@ -158,16 +165,18 @@ public struct NotificationStore {
   }
 
   /// Notes that one has been taken over by the recipient's server. That is so even when the time to hold it was over.
+  /// `remark` is why some of several servers have not.
   ///
   /// - Throws: `DatabaseError`.
-  public func recordSent(_ attempt: Attempt, at now: Instant) throws {
+  public func recordSent(_ attempt: Attempt, remark: String? = nil, at now: Instant) throws {
     let query = Query(
       """
-      UPDATE notifications SET sent = true, sent_at = $2, next_attempt_at = NULL, last_error = NULL
+      UPDATE notifications SET sent = true, sent_at = $2, next_attempt_at = NULL, last_error = $3
       WHERE id = $1 AND NOT sent
       """,
       .text(attempt.id),
-      .microseconds(now.microseconds)
+      .microseconds(now.microseconds),
+      .optionalText(remark.map(Self.short))
     )
     _ = try database.write(query)
   }
@@ -189,11 +198,16 @@ public struct NotificationStore {
       """,
       .text(attempt.id),
       .integer(Int64(attempt.number)),
-      .text(String(reason.unicodeScalars.prefix(Self.maximumErrorCharacters))),
+      .text(Self.short(reason)),
       .microseconds(next?.microseconds),
       .integer(counts ? 0 : 1)
     )
     _ = try database.write(query)
+  }
+
+  /// An error as its column can hold it.
+  private static func short(_ error: String) -> String {
+    String(error.unicodeScalars.prefix(maximumErrorCharacters))
   }
 
   /// Gives back some that were taken and not tried, as far as nobody else has them by now.
@@ -215,12 +229,13 @@ public struct NotificationStore {
   }
 
   /// Has those tried again that were given up: one, or with `nil` all that are not older than `maximumAgeSeconds`. How many.
+  /// No browser has them, or they would count as sent: all are asked again.
   ///
   /// - Throws: `DatabaseError`.
   public func revive(_ id: ID?, at now: Instant, maximumAgeSeconds: Int) throws -> Int {
     var query = Query(
       """
-      UPDATE notifications SET attempts = 0, next_attempt_at = $1
+      UPDATE notifications SET attempts = 0, next_attempt_at = $1, pushed_to = '{}'
       WHERE NOT sent AND next_attempt_at IS NULL
       """,
       .microseconds(now.microseconds)

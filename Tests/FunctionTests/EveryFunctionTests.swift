@@ -81,6 +81,9 @@ struct EveryFunctionTests {
       Function(fixture.listTasks), Function(fixture.listUserTasks),
       Function(try fixture.sendEmail), Function(fixture.sendTaskReminder),
       Function(fixture.getNotification), Function(fixture.listNotifications),
+      Function(try fixture.sendPushNotification), Function(try fixture.getPushKey),
+      Function(fixture.registerPushSubscription), Function(fixture.listPushSubscriptions),
+      Function(fixture.deletePushSubscription),
       Function(fixture.health),
       Function(fixture.checkHealth), Function(fixture.reflectServer),
     ]
@@ -124,7 +127,7 @@ struct EveryFunctionTests {
   }
 
   @Test func `without a token it is unauthenticated`() throws {
-    #expect(guarded.count == 14)
+    #expect(guarded.count == 19)
     for function in guarded {
       let answer = try function.send(Request(json: function.hasBody ? "{}" : nil))
       #expect(answer.code == .unauthenticated, "\(function.name)")
@@ -194,7 +197,7 @@ struct EveryFunctionTests {
   @Test func `a body that is not JSON is refused, and it says where it breaks`() throws {
     let token = try fixture.stranger(.admin).token
     let bodies = restFunctions.filter(\.hasBody)
-    #expect(bodies.count == 9)
+    #expect(bodies.count == 11)
     for function in bodies {
       let answer = try function.send(Request(json: "{\n  \"a\": 1,\n}", token: token))
       #expect(answer.code == .malformedJSON, "\(function.name)")
