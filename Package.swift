@@ -31,10 +31,15 @@ let functions: [Function] = [
   .init("DeleteUserTasks", in: "Task"),
 
   .init("SendEmail", in: "Notification", uses: ["Outbox"]),
+  .init("SendPushNotification", in: "Notification", uses: ["Outbox"]),
   .init("SendTaskReminder", in: "Notification", uses: ["Notices", "ServiceClient"]),
   .init("NotifyUser", in: "Notification", uses: ["Notices", "ServiceClient"]),
   .init("GetNotification", in: "Notification"),
   .init("ListNotifications", in: "Notification"),
+  .init("GetPushKey", in: "Notification", uses: ["Delivery"]),
+  .init("RegisterPushSubscription", in: "Notification", uses: ["Delivery"]),
+  .init("ListPushSubscriptions", in: "Notification"),
+  .init("DeletePushSubscription", in: "Notification"),
   .init("SaveContact", in: "Notification"),
   .init("ForgetUser", in: "Notification"),
 
@@ -233,12 +238,14 @@ let package = Package(
       dependencies: ["API", "Endpoint", "ServiceClient", "Values"]
     ),
     .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "Values"]),
+    .testTarget(name: "OutboxTests", dependencies: ["Delivery", "JSON", "Outbox", "Values"]),
     .testTarget(
       name: "FunctionTests",
       dependencies: (functions.map(\.name)
         + [
-          "API", "Contract", "Endpoint", "JSON", "Jobs", "Migrations", "Notices", "Outbox",
-          "Passwords", "PostgreSQL", "Rules", "Sagas", "ServiceClient", "Serving", "Stores", "Tokens", "Values", "Wire",
+          "API", "Contract", "Delivery", "Endpoint", "JSON", "Jobs", "Migrations", "Notices",
+          "Outbox", "Passwords", "PostgreSQL", "Rules", "Sagas", "ServiceClient", "Serving",
+          "Stores", "Tokens", "Values", "Wire",
         ])
         .map { .byName(name: $0) }
     ),

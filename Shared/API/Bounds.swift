@@ -38,6 +38,14 @@ public enum Bounds {
   public static let noticeBody = 1...2000
   /// Characters of what makes two notices the same.
   public static let notificationKey = 1...120
+  /// Characters of the text of a push message.
+  public static let pushBody = 0...2000
+  /// Browsers of one user that take push messages.
+  public static let subscriptions = 20
+  /// Characters of the URL that a push service has given a browser.
+  public static let endpoint = 1...2048
+  /// When a subscription ends, in milliseconds since 1970: up to the year 9999.
+  public static let expirationTime = 0...253_402_300_799_999
   /// How long before the due date a reminder may be meant to go out, in minutes: up to four weeks.
   public static let leadMinutes = 0...40_320
   /// Reminders of one task.

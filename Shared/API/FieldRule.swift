@@ -99,6 +99,8 @@ public protocol RuledMessage: Message {
   static var rules: [FieldRule] { get }
   /// Fields of which exactly one must be there.
   static var alternatives: [String] { get }
+  /// The messages inside of a request, which have rules of their own and stand in no request or answer by themselves.
+  static var inner: [any RuledMessage.Type] { get }
 }
 
 extension RuledMessage {
@@ -106,4 +108,6 @@ extension RuledMessage {
   public static var rules: [FieldRule] { [] }
   /// There are none.
   public static var alternatives: [String] { [] }
+  /// There are none.
+  public static var inner: [any RuledMessage.Type] { [] }
 }

@@ -26,8 +26,10 @@ extension NotificationMessage: RuledMessage {
   /// Everything is always there.
   public static var rules: [FieldRule] {
     [
-      Shared.id.required, FieldRule("type", example: "EMAIL").required, Shared.recipient.required,
-      Shared.subject.required, Shared.body.required, FieldRule("sent", example: "true").required,
+      Shared.id.required, FieldRule("type", example: "EMAIL").required,
+      FieldRule("recipient", example: "ada@example.com").required,
+      Shared.subject.required, FieldRule("body", example: "It is ready.").required,
+      FieldRule("sent", example: "true").required,
       Shared.time("created_at").required, Shared.userID, Shared.time("sent_at"),
       FieldRule("attempts", example: "1").required,
       FieldRule("next_attempt_at", format: "date-time"),

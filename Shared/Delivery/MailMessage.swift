@@ -21,7 +21,7 @@ public struct MailMessage: Sendable {
   public let messageID: String
   /// When it was written.
   public let date: Instant
-  /// Where the recipient ends these messages. Source: RFC 2369 §3.2.
+  /// Where the recipient ends these messages, by a POST. Source: RFC 2369 §3.2, RFC 8058.
   public let unsubscribeURL: String?
 
   /// The identifiers and URLs that one line can hold. Source: RFC 5322 §2.1.1.
@@ -81,7 +81,11 @@ public struct MailMessage: Sendable {
       + "Message-ID: <\(identifier)>\r\n"
       // Keeps holiday notices from answering. Source: RFC 3834 §5.
       + "Auto-Submitted: auto-generated\r\n"
-    if let unsubscribe { head += "List-Unsubscribe: <\(unsubscribe)>\r\n" }
+    if let unsubscribe {
+      head += "List-Unsubscribe: <\(unsubscribe)>\r\n"
+      // Without asking the reader to sign in or to confirm. Source: RFC 8058 §3.1.
+      head += "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    }
     return head + "MIME-Version: 1.0\r\n"
   }
 

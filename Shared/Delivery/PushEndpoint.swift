@@ -2,6 +2,8 @@
 struct PushEndpoint {
   private static let scheme = "https://"
   private static let maximumCharacters = 2048
+  /// Of a name. Source: RFC 1035 §2.3.4.
+  private static let maximumHostCharacters = 253
 
   /// Why a text is no endpoint, as a phrase that can follow "endpoint ".
   struct Malformed: Error {
@@ -58,7 +60,7 @@ struct PushEndpoint {
     let isHost =
       host.hasPrefix("[")
       ? PushAddress(literal: host) != nil : host.utf8.allSatisfy(isNameCharacter)
-    guard isHost, !host.allSatisfy({ $0 == "." }) else {
+    guard isHost, host.utf8.count <= maximumHostCharacters, !host.allSatisfy({ $0 == "." }) else {
       throw Malformed(reason: "must have a host")
     }
     let rest = authority[end...]

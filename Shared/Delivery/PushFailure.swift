@@ -1,9 +1,12 @@
 private import COpenSSL
 
 /// Why a push message or its authorization cannot be made.
-public struct PushFailure: Error, Equatable {
+public struct PushFailure: Error, Equatable, CustomStringConvertible {
   /// One sentence. Never quotes a private key.
   public let message: String
+
+  /// The sentence.
+  public var description: String { message }
 
   init(_ message: String) { self.message = message }
 

@@ -18,6 +18,8 @@ public final class PushSender {
   /// Payloads are filled up to multiples of this, so that their length says little.
   private static let paddingBytes = 256
   private static let maximumTopicCharacters = 32
+  /// Kept open: of more push services the one that was used the longest ago is left.
+  private static let maximumConnections = 4
 
   private let allowsPrivateAddresses: Bool
   private let caFile: String?
@@ -159,6 +161,7 @@ public final class PushSender {
     tm_curl_set_long(curl, CURLOPT_CONNECTTIMEOUT_MS, timeoutMilliseconds)
     // A resolver that is silent is not waited for beyond the deadline.
     tm_curl_set_long(curl, CURLOPT_QUICK_EXIT, 1)
+    tm_curl_set_long(curl, CURLOPT_MAXCONNECTS, Self.maximumConnections)
     tm_curl_set_long(curl, CURLOPT_POST, 1)
   }
 

@@ -66,6 +66,26 @@ public struct PushSubscription: Hashable, Sendable {
     self.origin = origin
   }
 
+  /// As `init(endpoint:p256dh:auth:allowsPrivate:)`, for who collects what is wrong: the push service, empty when
+  /// anything is, and each wrong field.
+  public static func check(endpoint: String, p256dh: String, auth: String, allowsPrivate: Bool) -> (
+    origin: String, violations: [(field: String, reason: String)]
+  ) {
+    do {
+      let sound = try Self(
+        endpoint: endpoint,
+        p256dh: p256dh,
+        auth: auth,
+        allowsPrivate: allowsPrivate
+      )
+      return (sound.origin, [])
+    } catch {
+      // It throws nothing else.
+      let found = (error as? Malformed)?.violations ?? []
+      return ("", found.map { ($0.field, $0.reason) })
+    }
+  }
+
   /// Some browsers and libraries fill up the last group of four characters with `=`.
   private static func decode(_ text: String) -> [UInt8]? {
     // Whatever is far too long is not worth decoding.

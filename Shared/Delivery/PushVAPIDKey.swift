@@ -1,8 +1,11 @@
+private import Glibc
 import Values
 
 /// The key by which push services know who sends. Source: RFC 8292.
 public struct VAPIDKey: Sendable {
   private static let tokenHeader = Base64URL.encode(#"{"typ":"JWT","alg":"ES256"}"#.utf8)
+
+  private static let maximumFileBytes = 16_384
 
   private let pair: PushKeyPair
 
@@ -13,6 +16,20 @@ public struct VAPIDKey: Sendable {
   ///
   /// - Throws: `PushFailure`.
   public init(pem: [UInt8]) throws { pair = try PushKeyPair(pem: pem) }
+
+  /// Reads the file of a private key, see `init(pem:)`.
+  ///
+  /// The corresponding C function is `fread`.
+  /// - Throws: `PushFailure`.
+  public init(file path: String) throws {
+    guard let file = fopen(path, "re") else {
+      throw PushFailure("\(path) cannot be read: \(String(cString: strerror(errno)))")
+    }
+    defer { fclose(file) }
+    var pem = [UInt8](repeating: 0, count: Self.maximumFileBytes)
+    pem.removeLast(pem.count - fread(&pem, 1, pem.count, file))
+    try self.init(pem: pem)
+  }
 
   /// Whether push services take this text for the contact of who sends: a `mailto:` or `https:` URI.
   ///

@@ -20,12 +20,14 @@ public struct Problem: Error, Equatable {
     case userNotFound = "USER_NOT_FOUND"
     case taskNotFound = "TASK_NOT_FOUND"
     case notificationNotFound = "NOTIFICATION_NOT_FOUND"
+    case subscriptionNotFound = "SUBSCRIPTION_NOT_FOUND"
     case methodNotAllowed = "METHOD_NOT_ALLOWED"
     case unsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
     case payloadTooLarge = "PAYLOAD_TOO_LARGE"
     case malformedMessage = "MALFORMED_MESSAGE"
     case unsupportedEncoding = "UNSUPPORTED_ENCODING"
     case contactUnknown = "CONTACT_UNKNOWN"
+    case noSubscription = "NO_SUBSCRIPTION"
     case usernameTaken = "USERNAME_TAKEN"
     case emailTaken = "EMAIL_TAKEN"
     case invalidTransition = "INVALID_TRANSITION"
@@ -83,6 +85,18 @@ public struct Problem: Error, Equatable {
   public static let notificationNotFound = Problem(
     .notificationNotFound,
     "there is no such notification"
+  )
+
+  /// No such subscription, or none of this caller's.
+  public static let subscriptionNotFound = Problem(
+    .subscriptionNotFound,
+    "there is no such subscription"
+  )
+
+  /// There is no browser to send a push message to.
+  public static let noSubscription = Problem(
+    .noSubscription,
+    "the user has no browser that takes messages"
   )
 
   /// Somebody else was quicker.

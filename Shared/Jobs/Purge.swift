@@ -32,7 +32,7 @@ public struct Purge {
     }
     let (events, sessions) = (resources.events, resources.sessions)
     let (reminders, notifications) = (resources.reminders, resources.notifications)
-    let contacts = resources.contacts
+    let (contacts, subscriptions) = (resources.contacts, resources.subscriptions)
     let relayed = Kind(name: "events", days: try days("EVENT_KEEP_DAYS", 7)) {
       try events.purge(relayedBefore: $0, limit: $1)
     }
@@ -60,6 +60,9 @@ public struct Purge {
       kinds = [
         Kind(name: "notifications", days: try days("NOTIFICATION_KEEP_DAYS", 90)) {
           try notifications.purge(madeBefore: $0, limit: $1)
+        },
+        Kind(name: "subscriptions", days: 0) {
+          try subscriptions.purge(expiredBefore: $0, limit: $1)
         },
         Kind(name: "forgotten_users", days: Self.forgottenDays) {
           try contacts.purge(forgottenBefore: $0, limit: $1)

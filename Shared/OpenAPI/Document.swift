@@ -20,7 +20,7 @@ public struct Document {
     }
     schemas = Schemas(
       contract: contract,
-      messages: self.functions.flatMap { [$0.request, $0.response] }
+      messages: self.functions.flatMap { [$0.request, $0.response] + $0.request.inner }
     )
   }
 
@@ -115,6 +115,9 @@ public struct Document {
           bodyName(function, method),
           schemas.body(function.request, purpose, path: pathNames(function))
         )
+        for message in function.request.inner {
+          add(schemas.name(of: message.type), schemas.body(message, purpose, path: []))
+        }
       }
       if function.response.type != "google.protobuf.Empty" {
         add(schemas.name(of: function.response.type), schemas.answer(function.response.type))

@@ -13,6 +13,8 @@ public struct FunctionDescription {
     let type: String
     let rules: [JSONObject]
     let alternatives: [String]
+    /// The messages inside of it that stand nowhere by themselves.
+    let inner: [Message]
   }
 
   /// A code that it may refuse a request with.
@@ -78,7 +80,8 @@ extension FunctionDescription.Message {
     self.init(
       type: type,
       rules: object["fields"].objects,
-      alternatives: object["alternatives"].texts
+      alternatives: object["alternatives"].texts,
+      inner: object["inner"].objects.compactMap { Self(.object($0)) }
     )
   }
 }

@@ -135,7 +135,8 @@ struct Schemas {
     switch field.kind {
     case .bool: return typed("boolean")
     case .int32: return typed("integer", bounds(rule, ["minimum", "maximum"]))
-    case .int64: return typed("integer", [("format", "int64")])
+    case .int64:
+      return typed("integer", [("format", "int64")] + bounds(rule, ["minimum", "maximum"]))
     case .string where !rule["values"].texts.isEmpty:
       return typed("string", [("enum", .array(rule["values"].texts.map(JSONValue.string)))])
     case .string:

@@ -1,18 +1,15 @@
 import API
-import Delivery
 public import Endpoint
 import JSON
 import Rules
-import ServiceClient
 public import Serving
 public import Stores
 import Telemetry
 public import Values
 
-/// Sends notifications by their channel, and records what has become of each.
+/// Sends the notifications of one channel, and records what has become of each.
 ///
-/// After five failures in a row of the mail server as a whole, nobody asks it but for one attempt every half minute: a
-/// circuit breaker, whose state all processes of the host share, keeps the others away.
+/// Each channel has its own: what holds up one holds up no other.
 public final class NotificationOutbox {
   /// What a run has done.
   public struct Report: Equatable, Sendable {
@@ -39,49 +36,42 @@ public final class NotificationOutbox {
     }
   }
 
+  /// For the statements after a message, which may have taken its time.
+  static let databaseMilliseconds = 10_000
   private static let takenAtOnce = 20
-  private static let probePauseMicroseconds: Int64 = 30_000_000
-  private static let unreachableSeconds: Int64 = 30
-  private static let atOnceMilliseconds = 2500
-  /// A server may take its time over a message: who leaves earlier makes it come twice. Source: RFC 5321 §4.5.3.2.6.
-  private static let atLeisureMilliseconds = 120_000
-  private static let databaseMilliseconds = 10_000
+  private static let pauseSeconds: Int64 = 30
   private static let idleMicroseconds: UInt32 = 1_000_000
 
   private let resources: Resources
   private let notifications: NotificationStore
-  private let sender: MailSender
-  private let from: Mailbox
-  private let breaker: CircuitBreaker
+  private let channel: any Channel
   private let holdSeconds: Int
   private let maximumAttempts: Int
   private let maximumAgeSeconds: Int
 
-  /// An outbox by the settings `SMTP_URL`, `MAIL_FROM`, `MAIL_TLS`, `MAIL_CA_FILE`, `BREAKER_DIR`, `HOLD_SECONDS`,
-  /// `DELIVERY_MAX_ATTEMPTS` and `DELIVERY_MAX_AGE_SECONDS`.
+  /// The e-mail, by the settings `SMTP_URL`, `MAIL_FROM`, `MAIL_TLS`, `MAIL_CA_FILE`, `BREAKER_DIR` and those of all.
   ///
   /// - Throws: `Settings.Invalid`.
-  public init(_ resources: Resources) throws {
+  public static func mail(_ resources: Resources) throws -> NotificationOutbox {
+    try NotificationOutbox(resources, MailChannel(resources))
+  }
+
+  /// The push messages, by the settings `VAPID_KEY_FILE`, `VAPID_SUBJECT`, `MAIL_FROM`, `PUSH_CA_FILE`,
+  /// `PUSH_PRIVATE_ADDRESSES` and those of all.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  public static func push(_ resources: Resources) throws -> NotificationOutbox {
+    try NotificationOutbox(resources, PushChannel(resources))
+  }
+
+  /// An outbox by the settings of all: `HOLD_SECONDS`, `DELIVERY_MAX_ATTEMPTS` and `DELIVERY_MAX_AGE_SECONDS`.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  init(_ resources: Resources, _ channel: any Channel) throws {
     let settings = resources.settings
     self.resources = resources
+    self.channel = channel
     notifications = resources.notifications
-    from = try Mailbox(
-      settings.text("MAIL_FROM") ?? "Task Management <tasks@localhost.localdomain>"
-    )
-    do {
-      sender = try MailSender(
-        url: try settings.required("SMTP_URL"),
-        requiresTLS: try settings.choice("MAIL_TLS", ["optional", "required"], default: "optional")
-          == "required",
-        caFile: settings.text("MAIL_CA_FILE")
-      )
-    } catch let failure as MailFailure {
-      throw Settings.Invalid(message: "SMTP_URL \(failure.reason)")
-    }
-    breaker = CircuitBreaker(
-      path: settings.text("BREAKER_DIR").map { "\($0)/mail" },
-      pauseMicroseconds: Self.probePauseMicroseconds
-    )
     holdSeconds = try settings.holdSeconds
     maximumAttempts = try settings.integer("DELIVERY_MAX_ATTEMPTS", default: 200, in: 1...1000)
     maximumAgeSeconds = try settings.integer(
@@ -94,18 +84,17 @@ public final class NotificationOutbox {
   /// Until when somebody who takes a notification now may hold it.
   public func heldUntil(from now: Instant) -> Instant { now.adding(seconds: Int64(holdSeconds)) }
 
-  /// Tries one for a client that waits for the answer: briefly, and not at all while the mail server is known to be down.
+  /// Tries one for a client that waits for the answer: briefly, and not at all while it is known that nobody is there.
   ///
   /// - Throws: `DatabaseError` when what has become of it could not be recorded; it is tried again then.
   public func tryAtOnce(_ attempt: NotificationStore.Attempt, in context: Context) throws {
-    guard breaker.admits(at: context.now) else {
-      let next = context.now.adding(seconds: Self.unreachableSeconds)
-      let reason = "the mail server does not answer at the moment"
-      return try notifications.recordFailure(attempt, reason: reason, next: next, counts: false)
+    if let obstacle = channel.obstacle(at: context.now) {
+      let next = context.now.adding(seconds: Self.pauseSeconds)
+      return try notifications.recordFailure(attempt, reason: obstacle, next: next, counts: false)
     }
-    let deadline = min(context.deadline, Deadline(millisecondsFromNow: Self.atOnceMilliseconds))
+    let patience = Deadline(millisecondsFromNow: channel.atOnceMilliseconds)
     var report = Report()
-    _ = try send(attempt, before: deadline, isHasty: true, &report)
+    _ = try send(attempt, before: min(context.deadline, patience), isHasty: true, &report)
   }
 
   /// Sends what is due and, unless `drains`, what becomes due, until `isOver` says so. While the database is away it waits
@@ -132,11 +121,14 @@ public final class NotificationOutbox {
   private func sendSome(isOver: () -> Bool, _ report: inout Report) throws -> Bool {
     allowDatabase()
     let now = resources.now
-    // Who is admitted while the circuit is open is the one who tries, so there must be something to try.
-    guard try notifications.isAnyDue(at: now), breaker.admits(at: now) else { return false }
+    // Who finds no obstacle has to try, so there must be something to try.
+    guard try notifications.isAnyDue(channel.type, at: now), channel.obstacle(at: now) == nil else {
+      return false
+    }
     let held = Deadline(millisecondsFromNow: holdSeconds * 300)
     let taken = try notifications.take(
       Self.takenAtOnce,
+      channel.type,
       at: now,
       heldUntil: heldUntil(from: now)
     )
@@ -151,113 +143,69 @@ public final class NotificationOutbox {
     _ report: inout Report
   ) throws {
     var rest = taken[...]
-    var isReachable = true
-    while isReachable, !isOver(), let attempt = rest.popFirst() {
-      let milliseconds = min(Self.atLeisureMilliseconds, holdSeconds * 300)
-      let deadline = Deadline(millisecondsFromNow: milliseconds)
-      isReachable = try send(attempt, before: deadline, &report)
+    var isAttended = true
+    while isAttended, !isOver(), let attempt = rest.popFirst() {
+      let patience = channel.atLeisureMilliseconds
+      let deadline = Deadline(millisecondsFromNow: min(patience, holdSeconds * 300))
+      isAttended = try send(attempt, before: deadline, &report)
     }
     allowDatabase()
     // At once, before the one that nobody took: should that be the only one so, the others pass it.
     try notifications.release(Array(rest), until: resources.now)
   }
 
-  /// Sends one and records what has become of it. Whether the mail server works.
+  /// Sends one and records what has become of it. Whether there may be somebody to take the next.
   private func send(
     _ attempt: NotificationStore.Attempt,
     before deadline: Deadline,
     isHasty: Bool = false,
     _ report: inout Report
   ) throws -> Bool {
-    let (outcome, wasAsked) = deliver(attempt, before: deadline)
+    let fate = try channel.send(attempt, before: deadline, isHasty: isHasty)
     let now = resources.now
     // Who waits for an answer has a deadline for all of it.
     if !isHasty { allowDatabase() }
-    switch outcome {
-    case .delivered:
-      try notifications.recordSent(attempt, at: now)
+    try record(fate, of: attempt, at: now, &report)
+    guard let reason = fate.reason else { return true }
+    let isAttended = if case .unattended = fate { false } else { true }
+    log(attempt, reason, isAttended: isAttended, at: now)
+    return isAttended || !channel.hasOneServer
+  }
+
+  private func record(
+    _ fate: Fate,
+    of attempt: NotificationStore.Attempt,
+    at now: Instant,
+    _ report: inout Report
+  ) throws {
+    switch fate {
+    case .sent(let remark):
+      try notifications.recordSent(attempt, remark: remark, at: now)
       report.sent += 1
-    case .postponed(let reason, let seconds):
-      try retry(attempt, reason, atLeastSeconds: seconds ?? 0, at: now, &report)
-    case .refused(let reason), .gone(let reason):
+    case .givenUp(let reason):
       try notifications.recordFailure(attempt, reason: reason, next: nil, counts: true)
       report.dead += 1
-    case .unreachable(let reason):
-      try unreachable(attempt, reason, at: now, &report)
-    }
-    let isReachable = if case .unreachable = outcome { false } else { true }
-    // Who had hardly any time has learnt nothing about the server.
-    let isHaste = isHasty && !isReachable && deadline.hasPassed
-    if wasAsked, !isHaste { breaker.record(success: isReachable, at: now) }
-    if let reason = outcome.reason { log(attempt, reason, isReachable: isReachable, at: now) }
-    return isReachable
-  }
-
-  /// What becomes of one, and whether the server was asked at all.
-  private func deliver(
-    _ attempt: NotificationStore.Attempt,
-    before deadline: Deadline
-  ) -> (outcome: Outcome, wasAsked: Bool) {
-    guard attempt.type == .email else {
-      let reason = "there is no way yet to send a \(attempt.type.name) notification"
-      return (.refused(reason: reason), false)
-    }
-    do {
-      let text = Text(of: attempt, at: resources.now)
-      let message = MailMessage(
-        from: from.address,
-        fromName: from.name,
-        to: try MailAddress(attempt.recipient),
-        subject: attempt.subject,
-        text: text.plain,
-        html: text.html,
-        messageID: "<\(attempt.id)@\(from.domain)>",
-        date: attempt.createdAt
-      )
-      guard !deadline.hasPassed else {
-        return (.postponed(reason: "there was no time left", afterSeconds: nil), false)
+    case .postponed(let reason, let seconds, let hasArrived):
+      guard attempt.number < maximumAttempts, !isTooOld(attempt, at: now) else {
+        return try record(.atItsEnd(reason, hasArrived), of: attempt, at: now, &report)
       }
-      return (sender.send(message, deadline: deadline), true)
-    } catch {
-      return (.refused(reason: "the address \(error)"), false)
+      var random = SystemRandomNumberGenerator()
+      let next = Retries.next(
+        afterAttempts: attempt.number,
+        at: now,
+        atLeastSeconds: seconds,
+        random: &random
+      )
+      try notifications.recordFailure(attempt, reason: reason, next: next, counts: true)
+      report.postponed += 1
+    case .unattended(let reason, let next, let hasArrived):
+      // That nobody was there is no attempt; only age ends it.
+      guard !isTooOld(attempt, at: now) else {
+        return try record(.atItsEnd(reason, hasArrived), of: attempt, at: now, &report)
+      }
+      try notifications.recordFailure(attempt, reason: reason, next: next, counts: false)
+      report.postponed += 1
     }
-  }
-
-  private func retry(
-    _ attempt: NotificationStore.Attempt,
-    _ reason: String,
-    atLeastSeconds: Int,
-    at now: Instant,
-    _ report: inout Report
-  ) throws {
-    var random = SystemRandomNumberGenerator()
-    let isOver = attempt.number >= maximumAttempts || isTooOld(attempt, at: now)
-    let next = Retries.next(
-      afterAttempts: attempt.number,
-      at: now,
-      atLeastSeconds: atLeastSeconds,
-      random: &random
-    )
-    try notifications.recordFailure(
-      attempt,
-      reason: reason,
-      next: isOver ? nil : next,
-      counts: true
-    )
-    if isOver { report.dead += 1 } else { report.postponed += 1 }
-  }
-
-  /// That nobody was there is no attempt; only age ends it.
-  private func unreachable(
-    _ attempt: NotificationStore.Attempt,
-    _ reason: String,
-    at now: Instant,
-    _ report: inout Report
-  ) throws {
-    let isOver = isTooOld(attempt, at: now)
-    let next = isOver ? nil : now.adding(seconds: Self.unreachableSeconds)
-    try notifications.recordFailure(attempt, reason: reason, next: next, counts: isOver)
-    if isOver { report.dead += 1 } else { report.postponed += 1 }
   }
 
   private func isTooOld(_ attempt: NotificationStore.Attempt, at now: Instant) -> Bool {
@@ -268,19 +216,18 @@ public final class NotificationOutbox {
     resources.allowDatabase(milliseconds: Self.databaseMilliseconds)
   }
 
-  /// What a server says of a message may name the recipient, and stays out of the log: the stage and the code are there,
-  /// the rest is in the notification.
+  /// What a server says of a message may name the recipient, and stays out of the log; it is in the notification.
   private func log(
     _ attempt: NotificationStore.Attempt,
     _ reason: String,
-    isReachable: Bool,
+    isAttended: Bool,
     at now: Instant
   ) {
-    let words = reason.split(separator: " ")
+    let words = reason.split(separator: " ").prefix(channel.loggedWords)
     resources.log.write(.warning, at: now) { line in
       line.member("notification_id", attempt.id)
       line.member("attempt", attempt.number)
-      line.member("message", isReachable ? words.prefix(2).joined(separator: " ") : reason)
+      line.member("message", isAttended ? words.joined(separator: " ") : reason)
     }
   }
 
@@ -290,17 +237,5 @@ public final class NotificationOutbox {
   public func revive(_ id: ID?) throws -> Int {
     allowDatabase()
     return try notifications.revive(id, at: resources.now, maximumAgeSeconds: maximumAgeSeconds)
-  }
-}
-
-extension Outcome {
-  /// Why it came to nothing.
-  fileprivate var reason: String? {
-    switch self {
-    case .delivered: nil
-    case .postponed(let reason, _), .refused(let reason), .gone(let reason),
-      .unreachable(let reason):
-      reason
-    }
   }
 }

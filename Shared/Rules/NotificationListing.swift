@@ -38,7 +38,7 @@ extension NotificationMessage {
   public func shown(to caller: Caller) -> NotificationMessage {
     guard hasLastError, !caller.seesEverything else { return self }
     var shown = self
-    shown.lastError = "it could not be sent yet"
+    if sent { shown.clearLastError() } else { shown.lastError = "it could not be sent yet" }
     return shown
   }
 }

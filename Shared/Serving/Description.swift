@@ -69,6 +69,10 @@ extension JSONWriter {
     list(type.rules) { $0.rule($1) }
     name("alternatives")
     list(type.alternatives) { $0.value($1) }
+    if !type.inner.isEmpty {
+      name("inner")
+      list(type.inner) { $0.message($1) }
+    }
     endObject()
   }
 

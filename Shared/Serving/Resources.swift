@@ -107,6 +107,10 @@ public final class Resources {
   public var notifications: NotificationStore { NotificationStore(database: database) }
   /// What has happened and others must be told.
   public var events: EventStore { EventStore(database: database) }
+  /// The push messages on their way.
+  public var pushes: PushStore { PushStore(database: database) }
+  /// The browsers that take push messages.
+  public var subscriptions: PushSubscriptionStore { PushSubscriptionStore(database: database) }
   /// How to reach the users.
   public var contacts: ContactStore { ContactStore(database: database) }
   /// The users.

@@ -104,6 +104,26 @@ public struct Settings: Sendable {
     }
   }
 
+  /// Whether push services may be in our own network, which who subscribes could then have us connect to.
+  public var allowsPrivatePushServices: Bool {
+    get throws {
+      try choice("PUSH_PRIVATE_ADDRESSES", ["deny", "allow"], default: "deny") == "allow"
+    }
+  }
+
+  /// How clients reach the gateway from outside, without a slash at the end; `nil` when nobody has said.
+  public var publicURL: String? {
+    get throws {
+      guard var url = text("PUBLIC_URL") else { return nil }
+      while url.hasSuffix("/") { url.removeLast() }
+      let isURL = ["https://", "http://"].contains { url.hasPrefix($0) && url.utf8.count > $0.count }
+      guard isURL, url.utf8.count <= 500, url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+        throw Invalid(message: "PUBLIC_URL must be an https: URL such as https://tasks.example.com")
+      }
+      return url
+    }
+  }
+
   /// How long a process may hold what it has taken to send, in seconds, before another one takes it over.
   public var holdSeconds: Int {
     get throws { try integer("HOLD_SECONDS", default: 300, in: 5...3600) }

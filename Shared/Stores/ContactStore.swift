@@ -107,6 +107,10 @@ public struct ContactStore {
   /// - Throws: `DatabaseError`.
   public func forget(_ user: ID, at now: Instant) throws {
     try database.transaction { transaction in
+      // Who is taking a subscription of this user; there may be no row to wait for.
+      _ = try transaction.run(
+        Query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", .text(user.text))
+      ) { _ in }
       // Who is writing down something for this user has locked this row, and is waited for.
       try transaction.run(
         Query(

@@ -15,6 +15,8 @@ public struct NotificationStore {
     public let id: String
     /// How it is sent.
     public let type: NotificationType
+    /// Whom it is for, when that is one of the users.
+    public let userID: String?
     /// Where to.
     public let recipient: String
     /// One line.
@@ -61,6 +63,7 @@ public struct NotificationStore {
     return Attempt(
       id: id.text,
       type: .email,
+      userID: nil,
       recipient: draft.recipient,
       subject: draft.subject,
       body: draft.body,
@@ -92,7 +95,8 @@ public struct NotificationStore {
         FROM contact WHERE email_notifications
         UNION ALL
         SELECT $3::varchar, 'PUSH', $1, $4 || '/push' FROM contact
-        WHERE push_notifications AND EXISTS (SELECT FROM push_subscriptions WHERE user_id = $1))
+        WHERE push_notifications AND EXISTS (
+          SELECT FROM push_subscriptions WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $8)))
       INSERT INTO notifications
         (id, type, user_id, recipient, subject, body, key, due_date, created_at, next_attempt_at)
       SELECT id, type, $1, recipient, $5, $6, key, $7, $8, $8 FROM channels
@@ -122,38 +126,46 @@ public struct NotificationStore {
     return try database.read(query, map: NotificationMessage.init(row:))
   }
 
-  /// Whether there is one whose time has come.
+  /// Whether there is one of a type whose time has come.
   ///
   /// - Throws: `DatabaseError`.
-  public func isAnyDue(at now: Instant) throws -> Bool {
+  public func isAnyDue(_ type: NotificationType, at now: Instant) throws -> Bool {
     let query = Query(
-      "SELECT EXISTS (SELECT FROM notifications WHERE next_attempt_at <= $1)",
-      .microseconds(now.microseconds)
+      "SELECT EXISTS (SELECT FROM notifications WHERE next_attempt_at <= $1 AND type = $2)",
+      .microseconds(now.microseconds),
+      .text(type.name)
     )
     return try database.read(query) { try $0.bool(0) }.first ?? false
   }
 
-  /// Takes up to `limit` of those whose time has come, the longest waiting first, and holds them.
+  /// Takes up to `limit` of those of a type whose time has come, the longest waiting first, and holds them.
   ///
   /// - Throws: `DatabaseError`.
-  public func take(_ limit: Int, at now: Instant, heldUntil: Instant) throws -> [Attempt] {
+  public func take(
+    _ limit: Int,
+    _ type: NotificationType,
+    at now: Instant,
+    heldUntil: Instant
+  ) throws -> [Attempt] {
     let query = Query(
       """
       WITH due AS MATERIALIZED (
-        SELECT id FROM notifications WHERE next_attempt_at <= $1
+        SELECT id FROM notifications WHERE next_attempt_at <= $1 AND type = $4
         ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED)
       UPDATE notifications n SET attempts = attempts + 1, next_attempt_at = $2
       FROM due WHERE n.id = due.id
-      RETURNING n.id, type, recipient, subject, body, due_date, created_at, attempts
+      RETURNING n.id, type, recipient, subject, body, due_date, created_at, attempts, user_id
       """,
       .microseconds(now.microseconds),
       .microseconds(heldUntil.microseconds),
-      .integer(Int64(limit))
+      .integer(Int64(limit)),
+      .text(type.name)
     )
     return try database.write(query) { row in
       Attempt(
         id: try row.text(0),
         type: NotificationType(name: try row.text(1)) ?? .unspecified,
+        userID: try row.optionalText(8),
         recipient: try row.text(2),
         subject: try row.text(3),
         body: try row.text(4),
@@ -165,16 +177,18 @@ public struct NotificationStore {
   }
 
   /// Notes that one has been taken over by the recipient's server. That is so even when the time to hold it was over.
+  /// `remark` is why some of several servers have not.
   ///
   /// - Throws: `DatabaseError`.
-  public func recordSent(_ attempt: Attempt, at now: Instant) throws {
+  public func recordSent(_ attempt: Attempt, remark: String? = nil, at now: Instant) throws {
     let query = Query(
       """
-      UPDATE notifications SET sent = true, sent_at = $2, next_attempt_at = NULL, last_error = NULL
+      UPDATE notifications SET sent = true, sent_at = $2, next_attempt_at = NULL, last_error = $3
       WHERE id = $1 AND NOT sent
       """,
       .text(attempt.id),
-      .microseconds(now.microseconds)
+      .microseconds(now.microseconds),
+      .optionalText(remark.map(Self.short))
     )
     _ = try database.write(query)
   }
@@ -196,11 +210,16 @@ public struct NotificationStore {
       """,
       .text(attempt.id),
       .integer(Int64(attempt.number)),
-      .text(String(reason.unicodeScalars.prefix(Self.maximumErrorCharacters))),
+      .text(Self.short(reason)),
       .microseconds(next?.microseconds),
       .integer(counts ? 0 : 1)
     )
     _ = try database.write(query)
+  }
+
+  /// An error as its column can hold it.
+  private static func short(_ error: String) -> String {
+    String(error.unicodeScalars.prefix(maximumErrorCharacters))
   }
 
   /// Gives back some that were taken and not tried, as far as nobody else has them by now.
@@ -222,12 +241,13 @@ public struct NotificationStore {
   }
 
   /// Has those tried again that were given up: one, or with `nil` all that are not older than `maximumAgeSeconds`. How many.
+  /// No browser has them, or they would count as sent: all are asked again.
   ///
   /// - Throws: `DatabaseError`.
   public func revive(_ id: ID?, at now: Instant, maximumAgeSeconds: Int) throws -> Int {
     var query = Query(
       """
-      UPDATE notifications SET attempts = 0, next_attempt_at = $1
+      UPDATE notifications SET attempts = 0, next_attempt_at = $1, pushed_to = '{}'
       WHERE NOT sent AND next_attempt_at IS NULL
       """,
       .microseconds(now.microseconds)

@@ -114,30 +114,23 @@ public struct Fields {
   }
 
   /// A whole number of 32 bits.
-  public mutating func integer(_ name: String) -> Int32? {
+  public mutating func integer(_ name: String) -> Int32? { whole(name) }
+
+  /// A whole number of 64 bits.
+  public mutating func longInteger(_ name: String) -> Int64? { whole(name) }
+
+  private mutating func whole<T: FixedWidthInteger>(_ name: String) -> T? {
     let number: Int64?
     switch single(name) {
     case nil: return nil
     case .texts(let texts): number = Self.integer(texts[0])
     case .json(let json): number = json.integer
     }
-    guard let number, let small = Int32(exactly: number) else {
+    guard let number, let fitting = T(exactly: number) else {
       violations.add(name, "must be a whole number")
       return nil
     }
-    return small
-  }
-
-  /// A whole number of 64 bits.
-  public mutating func longInteger(_ name: String) -> Int64? {
-    switch single(name) {
-    case nil: return nil
-    case .json(let json) where json.integer != nil: return json.integer
-    case .texts(let texts) where Self.integer(texts[0]) != nil: return Self.integer(texts[0])
-    case .json, .texts:
-      violations.add(name, "must be a whole number")
-      return nil
-    }
+    return fitting
   }
 
   /// Whole numbers of 32 bits, at most so many: a JSON array.
@@ -184,6 +177,26 @@ public struct Fields {
       violations.add(name, error.reason)
     } catch {
       violations.add(name, "is not a timestamp")
+    }
+    return nil
+  }
+
+  /// A message inside of the message: `read` takes its fields, whose names are `outer.inner` in what is wrong.
+  public mutating func message<T: Message>(
+    _ name: String,
+    _ read: (_ inner: inout Fields) -> T
+  ) -> T? {
+    switch single(name) {
+    case nil: return nil
+    case .json(.object(let object)):
+      var inner = Fields(mode: mode)
+      inner.add(object)
+      let message = read(&inner)
+      inner.finish()
+      for (field, reason) in inner.violations.reasons { violations.add("\(name).\(field)", reason) }
+      return message
+    case .json(let other): violations.add(name, "must be an object, not \(other.kind)")
+    case .texts: violations.add(name, "must be an object")
     }
     return nil
   }

@@ -29,9 +29,9 @@ extension Problem.Code {
       .refreshTokenInvalid, .refreshTokenExpired, .refreshTokenReused:
       401
     case .permissionDenied: 403
-    case .notFound, .userNotFound, .taskNotFound, .notificationNotFound: 404
+    case .notFound, .userNotFound, .taskNotFound, .notificationNotFound, .subscriptionNotFound: 404
     case .methodNotAllowed: 405
-    case .usernameTaken, .emailTaken, .invalidTransition, .contactUnknown: 409
+    case .usernameTaken, .emailTaken, .invalidTransition, .contactUnknown, .noSubscription: 409
     case .versionMismatch: 412
     case .payloadTooLarge: 413
     case .unsupportedMediaType, .unsupportedEncoding: 415

@@ -12,10 +12,11 @@ extension Problem.Code {
       .refreshTokenInvalid, .refreshTokenExpired, .refreshTokenReused:
       .unauthenticated
     case .permissionDenied: .permissionDenied
-    case .notFound, .userNotFound, .taskNotFound, .notificationNotFound: .notFound
+    case .notFound, .userNotFound, .taskNotFound, .notificationNotFound, .subscriptionNotFound:
+      .notFound
     case .methodNotAllowed, .unsupportedEncoding: .unimplemented
     case .usernameTaken, .emailTaken: .alreadyExists
-    case .invalidTransition, .contactUnknown: .failedPrecondition
+    case .invalidTransition, .contactUnknown, .noSubscription: .failedPrecondition
     case .versionMismatch: .aborted
     case .payloadTooLarge, .rateLimited: .resourceExhausted
     case .internal, .malformedMessage: .internal

@@ -133,6 +133,31 @@ struct `A push subscription` {
     #expect(reasons(endpoint: endpoint) == ["endpoint must \(wanted)"])
   }
 
+  @Test func `has a host that a name server may know`() {
+    let longest = String(repeating: "x", count: 253)
+    #expect(reasons(endpoint: "https://\(longest)/x") == [])
+    #expect(reasons(endpoint: "https://\(longest)x/x") == ["endpoint must have a host"])
+  }
+
+  @Test func `is checked with all that is wrong, for who collects it`() {
+    let sound = PushSubscription.check(
+      endpoint: RFC8291.endpoint,
+      p256dh: RFC8291.p256dh,
+      auth: RFC8291.auth,
+      allowsPrivate: false
+    )
+    #expect(sound.origin == "https://push.example.net")
+    #expect(sound.violations.isEmpty)
+    let wrong = PushSubscription.check(
+      endpoint: "https://10.0.0.1/x",
+      p256dh: "x",
+      auth: "",
+      allowsPrivate: false
+    )
+    #expect(wrong.origin.isEmpty)
+    #expect(wrong.violations.map(\.field) == ["endpoint", "keys.p256dh", "keys.auth"])
+  }
+
   @Test func `has at most 2048 characters`() {
     let start = "https://push.example.net/"
     let longest = start + String(repeating: "x", count: 2048 - start.count)

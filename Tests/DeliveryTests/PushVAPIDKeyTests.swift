@@ -55,6 +55,18 @@ struct `A VAPID key` {
     )
   }
 
+  @Test func `is read from a file, or says why not`() throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "vapid-\(UUID().uuidString)")
+    try Data(pkcs8Key.utf8).write(to: path)
+    defer { try? FileManager.default.removeItem(at: path) }
+    #expect(
+      try Base64URL.encode(VAPIDKey(file: path.path).publicKey) == RFC8291.serverPublicKey
+    )
+    let failure = #expect(throws: PushFailure.self) { try VAPIDKey(file: "/nowhere/key.pem") }
+    #expect(failure?.description == "/nowhere/key.pem cannot be read: No such file or directory")
+    #expect(throws: PushFailure.self) { try VAPIDKey(file: "/dev/null") }
+  }
+
   @Test func `has its public key uncompressed, whatever its file has`() throws {
     let pem = """
       -----BEGIN EC PRIVATE KEY-----

@@ -34,6 +34,16 @@ ENDPOINTS = {
                                  "notification.v1.NotificationService/GetNotification"),
     "list-notifications": Endpoint("GET", "/notifications", "notification", True,
                                    "notification.v1.NotificationService/ListNotifications"),
+    "send-push-notification": Endpoint("POST", "/notifications/push", "notification", True,
+                                       "notification.v1.NotificationService/SendPushNotification"),
+    "get-push-key": Endpoint("GET", "/push-key", "notification", True,
+                             "notification.v1.NotificationService/GetPushKey"),
+    "register-push-subscription": Endpoint("POST", "/push-subscriptions", "notification", True,
+                                           "notification.v1.NotificationService/RegisterPushSubscription"),
+    "list-push-subscriptions": Endpoint("GET", "/push-subscriptions", "notification", True,
+                                        "notification.v1.NotificationService/ListPushSubscriptions"),
+    "delete-push-subscription": Endpoint("DELETE", "/push-subscriptions/{id}", "notification", True,
+                                         "notification.v1.NotificationService/DeletePushSubscription"),
 }
 ASKED_BY_NGINX = ["verify-token", "check-session"]
 #: Reached by gRPC alone; what the last two answer is defined by gRPC.
@@ -46,8 +56,6 @@ GRPC_ONLY = {
     "check-health": "grpc.health.v1.Health/Check",
     "reflect-server": "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 }
-#: Stands in the contract and is UNIMPLEMENTED.
-NOT_BUILT_YET = "notification.v1.NotificationService/SendPushNotification"
 FUNCTIONS = [*ENDPOINTS, "health", *ASKED_BY_NGINX, *GRPC_ONLY]
 #: What cron starts, and for which services.
 JOBS = {
@@ -75,6 +83,7 @@ NOTIFICATION_FIELDS = {
     "id", "type", "recipient", "subject", "body", "sent", "created_at", "user_id", "sent_at",
     "attempts", "next_attempt_at", "last_error",
 }
+PUSH_SUBSCRIPTION_FIELDS = {"id", "user_id", "endpoint", "created_at", "expires_at"}
 
 ERROR_CODES = {
     400: {"INVALID_ARGUMENT", "MALFORMED_JSON", "MALFORMED_MESSAGE", "INVALID_PAGE_TOKEN"},
@@ -84,10 +93,11 @@ ERROR_CODES = {
         "REFRESH_TOKEN_REUSED",
     },
     403: {"PERMISSION_DENIED"},
-    404: {"NOT_FOUND", "USER_NOT_FOUND", "TASK_NOT_FOUND", "NOTIFICATION_NOT_FOUND"},
+    404: {"NOT_FOUND", "USER_NOT_FOUND", "TASK_NOT_FOUND", "NOTIFICATION_NOT_FOUND",
+          "SUBSCRIPTION_NOT_FOUND"},
     405: {"METHOD_NOT_ALLOWED"},
     408: {"REQUEST_TIMEOUT"},
-    409: {"USERNAME_TAKEN", "EMAIL_TAKEN", "INVALID_TRANSITION", "CONTACT_UNKNOWN"},
+    409: {"USERNAME_TAKEN", "EMAIL_TAKEN", "INVALID_TRANSITION", "CONTACT_UNKNOWN", "NO_SUBSCRIPTION"},
     412: {"VERSION_MISMATCH"},
     413: {"PAYLOAD_TOO_LARGE"},
     414: {"URI_TOO_LONG"},
@@ -113,6 +123,7 @@ GRPC_STATUSES = {
     "EMAIL_TAKEN": "ALREADY_EXISTS",
     "INVALID_TRANSITION": "FAILED_PRECONDITION",
     "CONTACT_UNKNOWN": "FAILED_PRECONDITION",
+    "NO_SUBSCRIPTION": "FAILED_PRECONDITION",
     "VERSION_MISMATCH": "ABORTED",
     "PAYLOAD_TOO_LARGE": "RESOURCE_EXHAUSTED",
     "RATE_LIMITED": "RESOURCE_EXHAUSTED",

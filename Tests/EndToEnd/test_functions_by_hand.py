@@ -125,5 +125,5 @@ def test_once_ends_with_1_and_the_error_on_a_problem(system, message, arguments)
 def test_a_function_without_its_settings_says_what_is_missing(system, function):
     done = subprocess.run([system.executable_of(function)], env={}, stdin=subprocess.DEVNULL,
                           capture_output=True, timeout=10, cwd="/")
-    missing = b"JWT_KEYS_FILE" if function == "verify-token" else b"DATABASE_URL"
+    missing = {"verify-token": b"JWT_KEYS_FILE", "get-push-key": b"VAPID_KEY_FILE"}.get(function, b"DATABASE_URL")
     assert missing in done.stderr + done.stdout

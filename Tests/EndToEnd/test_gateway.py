@@ -19,6 +19,8 @@ ALLOWED = {
     "/auth/login": {"POST"}, "/auth/validate": {"POST"}, "/auth/refresh": {"POST"}, "/auth/logout": {"POST"},
     "/tasks": {"POST", "GET"}, f"/tasks/{ANY_ID}": {"GET", "PUT", "PATCH", "DELETE"},
     f"/users/{ANY_ID}/tasks": {"GET"},
+    "/notifications/email": {"POST"}, "/notifications/push": {"POST"}, f"/notifications/{ANY_ID}": {"GET"},
+    "/push-key": {"GET"}, "/push-subscriptions": {"GET", "POST"}, f"/push-subscriptions/{ANY_ID}": {"DELETE"},
 }
 
 
@@ -64,7 +66,7 @@ def test_a_service_port_serves_its_own_functions_only(system, user, service, fun
     if endpoint.service == service:
         assert reply.status_code != 405
         assert reply.status_code != 404 or reply.json()["code"] in (
-            "TASK_NOT_FOUND", "USER_NOT_FOUND", "NOTIFICATION_NOT_FOUND")
+            "TASK_NOT_FOUND", "USER_NOT_FOUND", "NOTIFICATION_NOT_FOUND", "SUBSCRIPTION_NOT_FOUND")
     else:
         assert reply.status_code in (404, 405), reply.text
 

@@ -11,7 +11,7 @@ from google.protobuf import empty_pb2, field_mask_pb2, timestamp_pb2
 
 import http2_client
 from client import PASSWORD, expect
-from contract import ENDPOINTS, GRPC_SERVICE_PORTS, NOT_BUILT_YET
+from contract import ENDPOINTS, GRPC_SERVICE_PORTS
 from grpc_client import REQUESTS, open_channel, refusal
 from grpc_client import auth_pb2, task_pb2, task_pb2_grpc, user_pb2
 
@@ -128,19 +128,13 @@ def test_a_service_port_has_its_own_service_only(system, user, service, rpc):
     request = REQUESTS[rpc]().SerializeToString()
     reply = http2_client.call(
         system.grpc_port(service), f"/{rpc}", http2_client.frame(request), token=user.token)
-    is_there = rpc.startswith(f"{service}.") and rpc != NOT_BUILT_YET
-    assert (reply.trailers["grpc-status"] != "12") == is_there, reply
+    assert (reply.trailers["grpc-status"] != "12") == rpc.startswith(f"{service}."), reply
 
 
 def test_a_stub_of_another_service_finds_nothing_on_a_service_port(system, user):
     with open_channel(system.grpc_port("user"), caller=user) as channel:
         call = task_pb2_grpc.TaskServiceStub(channel).GetTask
         assert refusal(call, task_pb2.GetTaskRequest(id=ANY_ID)).status == "UNIMPLEMENTED"
-
-
-def test_what_is_not_there_yet_is_unimplemented(services, user, own_ports):
-    call = services(user, own_ports=own_ports).method(NOT_BUILT_YET)
-    assert refusal(call, REQUESTS[NOT_BUILT_YET]()).status == "UNIMPLEMENTED"
 
 
 @pytest.mark.parametrize("path", [

@@ -71,6 +71,14 @@ class Scene:
             "recipient": f"{self.own}@example.com", "subject": "Hello", "body": "x"}), 201)
 
     @cached_property
+    def unreachable(self):
+        """The fresh account with a browser at a push service that must not be asked."""
+        subscribed(self)
+        self.system.sql("notification_db", "update push_subscriptions set endpoint = 'https://127.0.0.1:1/' || id, "
+                        "origin = 'https://127.0.0.1:1' where user_id = :'id'", id=self.fresh.id)
+        return self.fresh
+
+    @cached_property
     def page_token(self):
         """Leads on from the first page of the reader's tasks."""
         return expect(self.reader.get("/tasks?page_size=2"), 200)["next_page_token"]
@@ -113,6 +121,27 @@ def moved(status):
     return lambda scene: scene.user.new_task(status=status)["id"]
 
 
+def browser(scene):
+    """A browser's subscription that nobody else has."""
+    return {"endpoint": f"https://push.example.net/{scene.own}", "keys": BROWSER_KEYS}
+
+
+def subscribed(scene):
+    """The id of a subscription of the fresh account."""
+    return expect(scene.fresh.post("/push-subscriptions", browser(scene)), 201)["id"]
+
+
+def forgotten(scene):
+    """The id of the fresh account with a browser, known to the Notification service as one that is no more."""
+    subscribed(scene)
+    scene.system.sql("notification_db", "insert into contacts (user_id, email, time_zone, updated_at, forgotten_at) "
+                     "values (:'id', '', 'UTC', now(), now())", id=scene.fresh.id)
+    return scene.fresh.id
+
+
+BROWSER_KEYS = {    # Source: RFC 8291, Appendix A
+    "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    "auth": "BTBZMqHH6r4Tts7J_aSIgg"}
 BAD_LIST = {"page_size": 0, "status": ["DONE"], "priority": ["HUGE"], "due_before": "soon", "order_by": "colour"}
 BAD_LIST_IN_MESSAGE = {"status": [77], "priority": [77], "due_before": NEVER}
 FOREIGN_TOKEN = {"page_token": "AAAA"}
@@ -363,6 +392,49 @@ CASES = {
             "page_token": s.page_token}, "page_token"),
         "not signed in": refused("UNAUTHENTICATED", NOBODY, {}),
     },
+    "send-push-notification": {
+        "to a browser that will not take it": Case(ADMIN, lambda s: {
+            "user_id": s.unreachable.id, "subject": "Grüße 💥", "body": "One\n.\nTwo"}),
+        "without a text": Case(ADMIN, lambda s: {"user_id": s.unreachable.id.upper(), "subject": "x"}),
+        "is told what is missing": invalid(ADMIN, {}, "user_id", "subject"),
+        "is told all that is wrong": invalid(ADMIN, {
+            "user_id": "x", "subject": "x\ny", "body": "x" * 2001}, "user_id", "subject", "body"),
+        "to nobody's browser": refused("NO_SUBSCRIPTION", ADMIN, lambda s: {"user_id": s.other.id, "subject": "x"}),
+        "to somebody who left": refused("USER_NOT_FOUND", ADMIN, lambda s: {
+            "user_id": forgotten(s), "subject": "x"}),
+        "not permitted": refused("PERMISSION_DENIED", USER, {"user_id": ANY_ID, "subject": "x"}),
+        "not signed in": refused("UNAUTHENTICATED", NOBODY, {"user_id": ANY_ID, "subject": "x"}),
+    },
+    "get-push-key": {
+        "the one": Case(USER, {}),
+        "not signed in": refused("UNAUTHENTICATED", NOBODY, {}),
+    },
+    "register-push-subscription": {
+        "as a browser says": Case(USER, browser),
+        "that ends": Case(ADMIN, lambda s: {**browser(s), "expirationTime": 4_102_444_800_005}),
+        "is told what is missing": invalid(USER, {}, "endpoint", "keys"),
+        "is told what is missing of the keys": invalid(USER, lambda s: {
+            **browser(s), "keys": {}}, "keys.p256dh", "keys.auth"),
+        "is told all that is wrong": invalid(USER, {
+            "endpoint": "http://push.example.net/x", "expirationTime": -1, "keys": {"p256dh": "x", "auth": "x"}},
+            "endpoint", "expirationTime", "keys.p256dh", "keys.auth"),
+        "of our own network": invalid(USER, lambda s: {**browser(s), "endpoint": "https://127.0.0.1/x"}, "endpoint"),
+        "of somebody who left": refused("USER_NOT_FOUND", FRESH, lambda s: forgotten(s) and browser(s)),
+        "not signed in": refused("UNAUTHENTICATED", NOBODY, browser),
+    },
+    "list-push-subscriptions": {
+        "none": Case(OTHER, {}),
+        "one's own": Case(FRESH, lambda s: {} if subscribed(s) else None),
+        "not signed in": refused("UNAUTHENTICATED", NOBODY, {}),
+    },
+    "delete-push-subscription": {
+        "one's own": Case(FRESH, lambda s: {"id": subscribed(s)}),
+        "in capitals": Case(FRESH, lambda s: {"id": subscribed(s).upper()}),
+        "somebody else's": refused("SUBSCRIPTION_NOT_FOUND", ADMIN, lambda s: {"id": subscribed(s)}),
+        "none": refused("SUBSCRIPTION_NOT_FOUND", USER, {"id": ANY_ID}),
+        "no id": refused("SUBSCRIPTION_NOT_FOUND", USER, {"id": "x"}),
+        "not signed in": refused("UNAUTHENTICATED", NOBODY, {"id": ANY_ID}),
+    },
 }
 
 #: What each call makes anew, and so can only be there or not.
@@ -376,6 +448,9 @@ MADE = {
     "send-email": {"id", "created_at", "sent_at"},
     "get-notification": {"id", "created_at", "sent_at"},
     "list-notifications": {"id", "created_at", "sent_at", "next_page_token"},
+    "send-push-notification": {"id", "created_at", "user_id", "recipient"},
+    "register-push-subscription": {"id", "created_at"},
+    "list-push-subscriptions": {"id", "created_at", "user_id"},
 }
 
 

@@ -15,8 +15,8 @@ from grpc_status import rpc_status
 
 import http2_client
 from client import PASSWORD, Client, expect
-from contract import ENDPOINTS, ERROR_CODES, GRPC_STATUSES, NOT_BUILT_YET
-from grpc_client import DOMAIN, REQUESTS, base64_decoded, read, refusal
+from contract import ENDPOINTS, ERROR_CODES, GRPC_STATUSES
+from grpc_client import DOMAIN, REQUESTS, base64_decoded, open_channel, read, refusal
 from grpc_client import auth_pb2, task_pb2, user_pb2
 from system import REPOSITORY, halted
 from test_sessions import at_once
@@ -135,9 +135,13 @@ def test_after_the_session_has_ended(services, user):
     same_as_rest(refusal(tasks.GetTask, GET_TASK, "SESSION_REVOKED"), user.get(f"/tasks/{ANY_ID}"))
 
 
-def test_a_method_that_is_not_there_has_no_details(services, user):
+def test_a_method_that_is_not_there_has_no_details(system, user):
     """As every gRPC server answers: there is nobody who could know more."""
-    refused = refusal(services(user).method(NOT_BUILT_YET), REQUESTS[NOT_BUILT_YET]())
+    with open_channel(system.grpc_port(), caller=user) as channel:
+        call = channel.unary_unary(
+            "/task.v1.TaskService/ReadMinds", request_serializer=task_pb2.GetTaskRequest.SerializeToString,
+            response_deserializer=task_pb2.Task.FromString)
+        refused = refusal(call, GET_TASK)
     assert (refused.status, refused.code) == ("UNIMPLEMENTED", None) and refused.message
 
 

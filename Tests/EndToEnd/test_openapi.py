@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from openapi_spec_validator import validate
 
-from contract import ASKED_BY_NGINX, ENDPOINTS, ERROR_CODES, FUNCTIONS, GRPC_ONLY, NOTIFICATION_FIELDS, TASK_FIELDS, USER_FIELDS
+from contract import ASKED_BY_NGINX, ENDPOINTS, ERROR_CODES, FUNCTIONS, GRPC_ONLY, NOTIFICATION_FIELDS, \
+    PUSH_SUBSCRIPTION_FIELDS, TASK_FIELDS, USER_FIELDS
 from system import REPOSITORY
 
 DOCUMENT = json.loads((REPOSITORY / "Shared/API/openapi.json").read_text())
@@ -96,11 +97,16 @@ def test_every_operation_has_a_summary_examples_and_bounds(method, path, operati
 
 def test_resources_have_all_their_fields():
     schemas = DOCUMENT["components"]["schemas"]
-    for name, fields in (("Task", TASK_FIELDS), ("User", USER_FIELDS), ("Notification", NOTIFICATION_FIELDS)):
+    for name, fields in (("Task", TASK_FIELDS), ("User", USER_FIELDS), ("Notification", NOTIFICATION_FIELDS),
+                         ("PushSubscription", PUSH_SUBSCRIPTION_FIELDS)):
         assert set(schemas[name]["properties"]) == fields == set(schemas[name]["required"])
     assert schemas["Task"]["properties"]["description"]["type"] == ["string", "null"]
     assert schemas["CreateTaskRequest"]["properties"]["title"]["maxLength"] == 255
     assert schemas["CreateTaskRequest"]["required"] == ["title"]
+    assert schemas["PushKeys"]["required"] == ["p256dh", "auth"]
+    assert schemas["PushKeys"]["additionalProperties"] is False
+    assert schemas["RegisterPushSubscriptionRequest"]["required"] == ["endpoint", "keys"]
+    assert schemas["RegisterPushSubscriptionRequest"]["properties"]["keys"]["$ref"] == "#/components/schemas/PushKeys"
     assert schemas["Task"]["properties"]["status"]["enum"] == ["PENDING", "IN_PROGRESS", "COMPLETED", "CANCELLED"]
 
 
@@ -116,6 +122,6 @@ def test_schemathesis_finds_nothing_that_is_not_as_described(system, tmp_path):
         env={**os.environ, "PYTHONPATH": str(FUZZ), "PYTHONDONTWRITEBYTECODE": "1",
              "SCHEMATHESIS_HOOKS": "hooks", "FUZZ_AS": admin.id})
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
-    assert re.search(r"Tested: +21\b", done.stdout), done.stdout[-2000:]
+    assert re.search(r"Tested: +26\b", done.stdout), done.stdout[-2000:]
     for phase in ("Examples", "Coverage", "Fuzzing", "Stateful"):
         assert f"✅ {phase}" in done.stdout, done.stdout[-2000:]

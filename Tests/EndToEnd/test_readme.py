@@ -1,6 +1,7 @@
 """What the README shows is what happens: its first session is typed as it stands there."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ README = (REPOSITORY / "README.md").read_text()
 FIRST_SESSION = README.split("## A first session")[1].split("\n## ")[0]
 BY_GRPC = README.split("## The same by gRPC")[1].split("\n## ")[0]
 REMINDER = README.split("## A reminder, in two minutes")[1].split("\n## ")[0]
+PUSH = README.split("## Push messages")[1].split("\n## ")[0]
 BLOCKS = re.findall(r"```(sh|json)\n(.*?)```", FIRST_SESSION, re.DOTALL)
 
 
@@ -63,6 +65,28 @@ def test_the_reminder_comes_as_the_readme_shows(strict_free_system):
     given = same_every_time(done.stdout)
     for lines in map(same_every_time, shown):
         assert set(lines) <= set(given), f"{lines} is not in {given}"
+
+
+def test_push_messages_are_as_the_readme_shows(strict_free_system, tmp_path):
+    system = strict_free_system
+    sign_up(system.url(), username="ada", signed_in=False)
+    system.sql("user_db", "delete from users where username = 'chief'")
+    script, answers = [f"API={system.url()}/api/v1", "JSON='Content-Type: application/json'"], []
+    for kind, text in re.findall(r"```(sh|json)\n(.*?)```", PUSH, re.DOTALL):
+        if kind == "sh":
+            script.append(text.replace("scripts/create-admin", str(REPOSITORY / "scripts/create-admin")))
+        else:
+            script.append("echo; echo ---")
+            answers.append(shape(text))
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(script)], capture_output=True, text=True, timeout=60, cwd=tmp_path,
+        env={**os.environ, "STATE_DIR": str(system.state_dir), "PORT_OFFSET": str(system.port_offset)})
+    assert done.returncode == 0, done.stderr
+    # What create-admin says is not shown.
+    given = [shape("\n".join(line for line in text.strip().splitlines() if line[:1] in '{"0123456789'))
+             for text in done.stdout.split("---")[:-1]]
+    assert given == answers
+    assert b"PRIVATE KEY" in (tmp_path / "vapid-key.pem").read_bytes()
 
 
 def test_the_session_by_grpc_gives_what_the_readme_shows(strict_free_system, tmp_path):

@@ -84,6 +84,9 @@ struct EveryFunctionTests {
       Function(fixture.saveContact), Function(fixture.forgetUser),
       Function(try fixture.sendEmail), Function(fixture.sendTaskReminder),
       Function(fixture.getNotification), Function(fixture.listNotifications),
+      Function(try fixture.sendPushNotification), Function(try fixture.getPushKey),
+      Function(fixture.registerPushSubscription), Function(fixture.listPushSubscriptions),
+      Function(fixture.deletePushSubscription),
       Function(fixture.health),
       Function(fixture.checkHealth), Function(fixture.reflectServer),
     ]
@@ -127,7 +130,7 @@ struct EveryFunctionTests {
   }
 
   @Test func `without a token it is unauthenticated`() throws {
-    #expect(guarded.count == 18)
+    #expect(guarded.count == 23)
     for function in guarded {
       let answer = try function.send(Request(json: function.hasBody ? "{}" : nil))
       #expect(answer.code == .unauthenticated, "\(function.name)")
@@ -197,7 +200,7 @@ struct EveryFunctionTests {
   @Test func `a body that is not JSON is refused, and it says where it breaks`() throws {
     let token = try fixture.stranger(.admin).token
     let bodies = restFunctions.filter(\.hasBody)
-    #expect(bodies.count == 9)
+    #expect(bodies.count == 11)
     for function in bodies {
       let answer = try function.send(Request(json: "{\n  \"a\": 1,\n}", token: token))
       #expect(answer.code == .malformedJSON, "\(function.name)")

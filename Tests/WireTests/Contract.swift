@@ -7,9 +7,7 @@ extension Contract {
   struct Unknown: Error { let name: String }
 
   /// What is defined and not built yet, or is not ours.
-  private static let others = [
-    "notification.v1.NotificationService/SendPushNotification", "grpc.", "google.",
-  ]
+  private static let others = ["grpc.", "google."]
 
   /// The full names of the messages that calls take, and those that only the gateway asks with.
   var requests: Set<String> {

@@ -12,6 +12,7 @@ struct `The contract` {
     ListNotificationsResponse.self, NotificationMessage.self, TaskMessage.self, TokenResponse.self,
     UserMessage.self, ValidateTokenResponse.self, SentNotifications.self,
     DeleteUserTasksResponse.self, ForgetUserResponse.self,
+    PushKeyMessage.self, PushSubscriptionMessage.self, ListPushSubscriptionsResponse.self,
   ]
 
   private static let requests: [any RequestMessage.Type] = [
@@ -23,7 +24,10 @@ struct `The contract` {
     UpdateUserRequest.self,
     ValidateTokenRequest.self, SessionQuestion.self, SendEmailRequest.self,
     SendTaskReminderRequest.self, NotifyUserRequest.self, SaveContactRequest.self,
-    ForgetUserRequest.self, DeleteUserTasksRequest.self, GetNotificationRequest.self, ListNotificationsRequest.self,
+    ForgetUserRequest.self, DeleteUserTasksRequest.self, GetNotificationRequest.self,
+    ListNotificationsRequest.self,
+    SendPushNotificationRequest.self, GetPushKeyRequest.self, RegisterPushSubscriptionRequest.self,
+    ListPushSubscriptionsRequest.self, DeletePushSubscriptionRequest.self,
   ]
 
   private let contract = Contract()
@@ -77,7 +81,8 @@ struct `The contract` {
     arguments: [
       TaskMessage.self, UserMessage.self, ListTasksResponse.self, ListUsersResponse.self,
       NotificationMessage.self, ListNotificationsResponse.self, TokenResponse.self,
-      ProbeResponse.self,
+      ProbeResponse.self, PushKeyMessage.self, PushSubscriptionMessage.self,
+      ListPushSubscriptionsResponse.self, SentNotifications.self,
     ] as [any ResponseMessage.Type]
   )
   func `is kept when nothing is set: every field is there all the same`(

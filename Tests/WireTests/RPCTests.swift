@@ -182,12 +182,18 @@ struct `A gRPC answer` {
       ]
     ),
     (.permissionDenied, ["PERMISSION_DENIED"]),
-    (.notFound, ["NOT_FOUND", "USER_NOT_FOUND", "TASK_NOT_FOUND", "NOTIFICATION_NOT_FOUND"]),
+    (
+      .notFound,
+      [
+        "NOT_FOUND", "USER_NOT_FOUND", "TASK_NOT_FOUND", "NOTIFICATION_NOT_FOUND",
+        "SUBSCRIPTION_NOT_FOUND",
+      ]
+    ),
     (.unimplemented, ["METHOD_NOT_ALLOWED", "UNSUPPORTED_ENCODING"]),
     (.invalidArgument, ["UNSUPPORTED_MEDIA_TYPE"]),
     (.resourceExhausted, ["PAYLOAD_TOO_LARGE", "RATE_LIMITED"]),
     (.alreadyExists, ["USERNAME_TAKEN", "EMAIL_TAKEN"]),
-    (.failedPrecondition, ["INVALID_TRANSITION", "CONTACT_UNKNOWN"]),
+    (.failedPrecondition, ["INVALID_TRANSITION", "CONTACT_UNKNOWN", "NO_SUBSCRIPTION"]),
     (.aborted, ["VERSION_MISMATCH"]),
     (.internal, ["INTERNAL", "MALFORMED_MESSAGE"]), (.unavailable, ["UNAVAILABLE"]),
     (.deadlineExceeded, ["DEADLINE_EXCEEDED"]),

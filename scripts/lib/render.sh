@@ -7,8 +7,9 @@ function_settings=(JWT_ISSUER JWT_AUDIENCE ACCESS_TOKEN_SECONDS REFRESH_TOKEN_SE
 # The same, of one service each.
 event_settings=(EVENT_MAX_AGE_SECONDS EVENT_KEEP_DAYS)
 reminder_settings=(REMINDER_LEAD_TIMES REMINDER_MAX_AGE_SECONDS REMINDER_KEEP_DAYS HOLD_SECONDS)
-mail_settings=(MAIL_CA_FILE MAIL_TLS HOLD_SECONDS DELIVERY_WORKERS DELIVERY_MAX_ATTEMPTS DELIVERY_MAX_AGE_SECONDS
-  NOTIFICATION_KEEP_DAYS)
+mail_settings=(MAIL_CA_FILE MAIL_TLS MAIL_PROBE_SECONDS HOLD_SECONDS DELIVERY_WORKERS DELIVERY_MAX_ATTEMPTS
+  DELIVERY_MAX_AGE_SECONDS NOTIFICATION_KEEP_DAYS PUBLIC_URL)
+push_settings=(VAPID_SUBJECT PUSH_CA_FILE PUSH_PRIVATE_ADDRESSES)
 
 read_settings() {
   local offset=${PORT_OFFSET:-0}
@@ -37,6 +38,7 @@ read_settings() {
 
   functions_source=$(realpath -m "${FUNCTIONS_DIR:-$root/.build/functions}")
   keys_file=${JWT_KEYS_FILE:-$state/secrets/jwt-keys.json}
+  vapid_key_file=${VAPID_KEY_FILE:-$state/secrets/vapid-key.pem}
 
   private_cluster=1
   if [[ ${DATABASE_URL_USER:-} || ${DATABASE_URL_TASK:-} || ${DATABASE_URL_NOTIFICATION:-} ]]; then
@@ -111,7 +113,8 @@ service_environment() {
       # It may hold a password, so no other service has it.
       printf 'SMTP_URL=%s\n' "$smtp_url"
       printf 'MAIL_FROM=%s\n' "${MAIL_FROM:-Task Management <tasks@localhost.localdomain>}"
-      settings+=("${mail_settings[@]}")
+      printf 'VAPID_KEY_FILE=%s\n' "$vapid_key_file"
+      settings+=("${mail_settings[@]}" "${push_settings[@]}")
       ;;
   esac
   # A page of tasks is some hundred short texts, freed together: more than malloc would keep at hand.
@@ -212,6 +215,7 @@ prepare_state() {
     chgrp "$functions_group" "$state/secrets/jwt-keys.json.new"
     mv "$state/secrets/jwt-keys.json.new" "$state/secrets/jwt-keys.json"
   fi
+  if [[ ! -e $state/secrets/vapid-key.pem ]]; then make_vapid_key "$state/secrets/vapid-key.pem"; fi
   socket_group=$nginx_group
 }
 
@@ -259,6 +263,18 @@ make_keys() {
       jq -R --arg kid "$(date -u +%Y%m%d)-$(openssl rand -hex 4)" \
         '{keys: [{kty: "oct", kid: $kid, alg: "HS256", k: ., key_ops: ["sign", "verify"]}]}'
   )
+}
+
+# make_vapid_key FILE: a key on P-256 by which push services know us, for the Notification service's user alone. Browsers
+# subscribe with its public half: with another key, all have to do so again.
+make_vapid_key() {
+  local user
+  user=$(user_of notification)
+  install -m 600 /dev/null "$1.new"
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.new" 2>/dev/null || die "openssl makes no key for push messages"
+  if is_root; then chown "$user:$(id -gn "$user")" "$1.new"; fi
+  chmod 400 "$1.new"
+  mv "$1.new" "$1"
 }
 
 # Reads NAME=VALUE lines, prints them as supervisord wants them in `environment=`.

@@ -16,7 +16,7 @@ struct DeliverNotifications {
     Usage: deliver-notifications              sends for 58 seconds, as cron starts it
            deliver-notifications --drain      sends what is due now
            deliver-notifications --revive ID  has one that was given up tried again; `all` for ID: all but the too old
-    Settings come from the environment: DATABASE_URL, SMTP_URL, MAIL_FROM, DELIVERY_WORKERS and others; see the README.
+    Settings come from the environment: DATABASE_URL, SMTP_URL, VAPID_KEY_FILE, DELIVERY_WORKERS and others; see the README.
     """
 
   static func main() {
@@ -31,15 +31,18 @@ struct DeliverNotifications {
     }
   }
 
-  /// Each thread has a connection of its own to the database and to the mail server.
+  /// The mail and the push messages have threads of their own, so that neither waits for the other; each thread has its own
+  /// connections to the database and to the servers.
   private static func deliver(_ job: Job, drains: Bool) throws -> (Job.Counts, String?) {
-    _ = try NotificationOutbox(job.resources)
+    _ = try NotificationOutbox.mail(job.resources)
+    _ = try NotificationOutbox.push(job.resources)
     let count = try job.resources.settings.integer("DELIVERY_WORKERS", default: 4, in: 1...32)
     let deadline = job.deadline
-    let reports = Threads.run(count) { _ in
+    let reports = Threads.run(2 * count) { number in
       do {
         let resources = try Job.resources("deliver-notifications")
-        return try NotificationOutbox(resources)
+        let make = number < count ? NotificationOutbox.mail : NotificationOutbox.push
+        return try make(resources)
           .deliver(drains: drains, isOver: { Job.isOver(deadline) }, sleep: { usleep($0) })
       } catch {
         var report = NotificationOutbox.Report()
@@ -58,7 +61,7 @@ struct DeliverNotifications {
     guard id != nil || which == "all" else {
       throw Settings.Invalid(message: "--revive needs the id of a notification, or all")
     }
-    let count = try NotificationOutbox(job.resources).revive(id)
+    let count = try NotificationOutbox.mail(job.resources).revive(id)
     print(
       count == 1
         ? "1 notification will be tried again" : "\(count) notifications will be tried again"

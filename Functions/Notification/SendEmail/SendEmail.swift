@@ -42,6 +42,8 @@ struct SendEmail: Function {
   }
 
   static func main() {
-    Serving.run { SendEmail(notifications: $0.notifications, outbox: try NotificationOutbox($0)) }
+    Serving.run {
+      SendEmail(notifications: $0.notifications, outbox: try NotificationOutbox.mail($0))
+    }
   }
 }

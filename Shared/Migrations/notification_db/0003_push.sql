@@ -23,7 +23,14 @@ CREATE TABLE push_services (
   retry_at  timestamptz NOT NULL
 );
 
--- The subscriptions that are done with a message: they have it, or will never take it.
-ALTER TABLE notifications ADD COLUMN pushed_to varchar(36)[] COLLATE "C" NOT NULL DEFAULT '{}';
+ALTER TABLE notifications
+  -- The subscriptions that are done with a message: they have it, or will never take it.
+  ADD COLUMN pushed_to varchar(36)[] COLLATE "C" NOT NULL DEFAULT '{}',
+  -- Whether one of them has it.
+  ADD COLUMN pushed boolean NOT NULL DEFAULT false;
+
+-- Each type is taken by itself: what waits for a mail server that is down is not in the way of push messages.
+DROP INDEX notifications_to_try;
+CREATE INDEX notifications_to_try ON notifications (type, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON push_subscriptions, push_services TO notification_service;

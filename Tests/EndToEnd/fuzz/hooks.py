@@ -6,7 +6,12 @@ import schemathesis
 from hypothesis import strategies
 
 PRINTABLE = strategies.characters(min_codepoint=0x20, max_codepoint=0x7E)
+NEXT_CENTURY = 4_102_444_800_000    # in milliseconds
 NOBODY = "00000000-0000-7000-8000-000000000000"
+# A point on the curve, and 16 bytes. Source: RFC 8291, Appendix A.
+P256DH = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+AUTH = "BTBZMqHH6r4Tts7J_aSIgg"
+ENDPOINTS = [f"https://push.example.net/{number}" for number in range(30)]
 ZONES = ["UTC", "Europe/Berlin", "America/New_York"]
 
 # 8-72 bytes, which JSON Schema cannot count.
@@ -14,6 +19,9 @@ schemathesis.openapi.format("password", strategies.text(PRINTABLE, min_size=8, m
 schemathesis.openapi.format("time-zone", strategies.sampled_from(ZONES))
 # One that this list with these filters has not given is refused, whatever it looks like.
 schemathesis.openapi.format("page-token", strategies.just(""))
+schemathesis.openapi.format("push-endpoint", strategies.sampled_from(ENDPOINTS))
+schemathesis.openapi.format("push-p256dh", strategies.just(P256DH))
+schemathesis.openapi.format("push-auth", strategies.just(AUTH))
 
 
 @schemathesis.hook
@@ -21,6 +29,10 @@ def before_call(_context, case, _kwargs):
     # Who asks must not change the password, or end the account, that it asks with.
     if os.environ["FUZZ_AS"] in (case.path_parameters or {}).values():
         case.path_parameters = dict.fromkeys(case.path_parameters, NOBODY)
+    # Nothing is sent to a push service that there may be somewhere.
+    if isinstance(case.body, dict) and case.path.endswith("/notifications/push") and \
+            case.body.get("user_id") == os.environ["FUZZ_AS"]:
+        case.body["user_id"] = NOBODY
     if case.meta.generation.mode.is_positive:
         make_sound(case)
 
@@ -39,3 +51,8 @@ def make_sound(case):
     if "/users" in case.path and isinstance(body.get("password"), str):
         if not 8 <= len(body["password"].encode()) <= 72:
             body["password"] = "correct horse battery"
+    if case.path.endswith("/push-subscriptions") and body:
+        body["endpoint"] = ENDPOINTS[0]
+        body["keys"] = {"p256dh": P256DH, "auth": AUTH}
+        if body.get("expirationTime") is not None:
+            body["expirationTime"] = max(body["expirationTime"], NEXT_CENTURY)

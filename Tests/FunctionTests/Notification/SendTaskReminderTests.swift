@@ -166,7 +166,7 @@ struct SendTaskReminderTests {
 
   @Test func `while the User service is silent its last word counts`() throws {
     know("Europe/Berlin")
-    _ = try fixture.sendTaskReminder(request(), as: service)
+    _ = try send(request())
     fixture.directory = UserDirectory { _, _ in .silence }
     #expect(try send(request()).recipient == "ada@example.com")
   }

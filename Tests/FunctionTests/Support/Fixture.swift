@@ -1,9 +1,9 @@
 import API
 import Contract
+import Delivery
 import Endpoint
 import Foundation
 import Notices
-import Outbox
 import Passwords
 import PostgreSQL
 import Rules
@@ -17,25 +17,31 @@ import Values
 @testable import CheckSession
 @testable import CreateTask
 @testable import CreateUser
+@testable import DeletePushSubscription
 @testable import DeleteTask
 @testable import DeleteUser
 @testable import DeleteUserTasks
 @testable import ForgetUser
 @testable import GetNotification
+@testable import GetPushKey
 @testable import GetTask
 @testable import GetUser
 @testable import Health
 @testable import ListNotifications
+@testable import ListPushSubscriptions
 @testable import ListTasks
 @testable import ListUserTasks
 @testable import ListUsers
 @testable import Login
 @testable import Logout
 @testable import NotifyUser
+@testable import Outbox
 @testable import ReflectServer
 @testable import RefreshToken
+@testable import RegisterPushSubscription
 @testable import SaveContact
 @testable import SendEmail
+@testable import SendPushNotification
 @testable import SendTaskReminder
 @testable import Unsubscribe
 @testable import UpdateTask
@@ -63,6 +69,8 @@ final class Fixture {
   let notificationService: Resources
   /// What the other services are told of users; nobody says anything unless a test does.
   var directory = UserDirectory { _, _ in .silence }
+  /// What becomes of a push message; no push service can be reached unless a test says otherwise.
+  var pushServices: (PushChannel.Message) -> Outcome = { _ in .unreachable(reason: "no route") }
   private let signUpIsOpen: Bool
   /// Kept for as long as the fixture.
   private let scratch: [ScratchDatabase]
@@ -98,6 +106,15 @@ final class Fixture {
     )
     signUpIsOpen = try userService.settings.signUpIsOpen
   }
+
+  /// The server's key of the example in RFC 8291, as `openssl genpkey` writes it.
+  static let vapidKey = """
+    -----BEGIN PRIVATE KEY-----
+    MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgyfWPiYE+n46HLnH0
+    KqZOF1fJJU3MYrct3AELtAQ+oRyhRANCAAT+M/SrDepxkU21WCP3O1SUj0EwbZIH
+    Mtu5pZpTKGSCIA5Zent7wmC6HCJ5mFgJkuk5cwAvMBKiiujwa7t45ewP
+    -----END PRIVATE KEY-----
+    """
 
   /// A new id.
   func id() -> ID { Context(now: clock.now, caller: .unknown).newID() }
@@ -201,11 +218,57 @@ final class Fixture {
       Door(
         SendEmail(
           notifications: notificationService.notifications,
-          outbox: try NotificationOutbox(notificationService)
+          outbox: try NotificationOutbox.mail(notificationService)
         ),
         notificationService
       )
     }
+  }
+  /// Sends push messages to what the test says that the push services are.
+  var pushOutbox: NotificationOutbox {
+    get throws {
+      let channel = try PushChannel(notificationService) { message, _ in self.pushServices(message)
+      }
+      return try NotificationOutbox(notificationService, channel)
+    }
+  }
+  var sendPushNotification: Door<SendPushNotification> {
+    get throws {
+      Door(
+        SendPushNotification(
+          pushes: notificationService.pushes,
+          notifications: notificationService.notifications,
+          outbox: try pushOutbox
+        ),
+        notificationService
+      )
+    }
+  }
+  var getPushKey: Door<GetPushKey> {
+    get throws {
+      Door(GetPushKey(key: try VAPIDKey(pem: Array(Self.vapidKey.utf8))), notificationService)
+    }
+  }
+  var registerPushSubscription: Door<RegisterPushSubscription> {
+    Door(
+      RegisterPushSubscription(
+        subscriptions: notificationService.subscriptions,
+        allowsPrivate: false
+      ),
+      notificationService
+    )
+  }
+  var listPushSubscriptions: Door<ListPushSubscriptions> {
+    Door(
+      ListPushSubscriptions(subscriptions: notificationService.subscriptions),
+      notificationService
+    )
+  }
+  var deletePushSubscription: Door<DeletePushSubscription> {
+    Door(
+      DeletePushSubscription(subscriptions: notificationService.subscriptions),
+      notificationService
+    )
   }
   var sendTaskReminder: Door<SendTaskReminder> {
     Door(

@@ -1,0 +1,30 @@
+import API
+import Endpoint
+import Serving
+import Stores
+import Values
+
+/// `DELETE /api/v1/push-subscriptions/{id}`, gRPC `notification.v1.NotificationService/DeletePushSubscription`: ends one of
+/// the caller's subscriptions.
+///
+/// For somebody else's it is a `SUBSCRIPTION_NOT_FOUND`, as if there were none.
+@main
+struct DeletePushSubscription: Function {
+  static let route = Route(
+    .delete,
+    path: "/api/v1/push-subscriptions/{id}",
+    rpc: "notification.v1.NotificationService/DeletePushSubscription"
+  )
+  static let access = Access.roles([.user, .admin])
+  static let problems: [Problem.Code] = [.subscriptionNotFound]
+
+  let subscriptions: PushSubscriptionStore
+
+  func respond(to request: DeletePushSubscriptionRequest, in context: Context) throws -> Empty {
+    guard let id = ID(request.id) else { throw Problem.subscriptionNotFound }
+    try subscriptions.delete(id, owner: context.caller.userID)
+    return .nothing
+  }
+
+  static func main() { Serving.run { DeletePushSubscription(subscriptions: $0.subscriptions) } }
+}

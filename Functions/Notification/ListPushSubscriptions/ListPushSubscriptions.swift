@@ -1,0 +1,30 @@
+import API
+import Endpoint
+import Serving
+import Stores
+
+/// `GET /api/v1/push-subscriptions`, gRPC `notification.v1.NotificationService/ListPushSubscriptions`: the caller's
+/// subscriptions, the newest first.
+///
+/// There are 20 at most, so all of them are in one answer. Their keys are not.
+@main
+struct ListPushSubscriptions: Function {
+  static let route = Route(
+    .get,
+    path: "/api/v1/push-subscriptions",
+    rpc: "notification.v1.NotificationService/ListPushSubscriptions"
+  )
+  static let access = Access.roles([.user, .admin])
+  static let problems: [Problem.Code] = []
+
+  let subscriptions: PushSubscriptionStore
+
+  func respond(to request: ListPushSubscriptionsRequest, in context: Context) throws
+    -> ListPushSubscriptionsResponse
+  {
+    let own = try subscriptions.list(owner: context.caller.userID)
+    return .with { $0.subscriptions = own }
+  }
+
+  static func main() { Serving.run { ListPushSubscriptions(subscriptions: $0.subscriptions) } }
+}

@@ -1,0 +1,24 @@
+public import API
+import Endpoint
+public import Values
+
+/// A push message that is sound: one that is not cannot exist.
+public struct PushDraft: Sendable {
+  /// To whose browsers.
+  public let userID: ID
+  /// 1 to 255 characters in one line.
+  public let subject: String
+  /// At most 2,000 characters of plain text.
+  public let body: String
+
+  /// Checks a request.
+  ///
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
+  public init(_ request: SendPushNotificationRequest) throws {
+    var violations = Violations()
+    userID = ID(stored: violations.userID(request.userID))
+    subject = violations.line(request.subject, "subject", Bounds.subject)
+    body = violations.text(request.body, "body", Bounds.pushBody)
+    try violations.check()
+  }
+}
