@@ -94,4 +94,3 @@ extension ListPushSubscriptionsResponse: RuledMessage {
     [FieldRule("subscriptions").atMost(Bounds.subscriptions).required]
   }
 }
-

@@ -63,7 +63,9 @@ public struct Job {
       if arguments.isEmpty {
         let folder = resources.settings.text("BREAKER_DIR")
         // Some jobs are run for more than one service.
-        let file = [resources.settings.text("SERVICE"), name].compactMap { $0 }.joined(separator: "-")
+        let file = [resources.settings.text("SERVICE"), name].compactMap { $0 }.joined(
+          separator: "-"
+        )
         guard takeLock(folder.map { "\($0)/\(file).lock" }, waitSeconds: waitSeconds) else {
           resources.log.write(.info, at: resources.now, message: "the last run is still at work")
           exit(0)

@@ -74,6 +74,27 @@ public final class EventRelay {
     if settings.text("SERVICE") == "user" { _ = try settings.required("TASK_SERVICE_URL") }
     let task = ServiceClient(try resources.access(to: "task"))
     let notification = ServiceClient(try resources.access(to: "notification"))
+    let call: Parties.Call = { service, rpc, request, context in
+      let client =
+        switch service {
+        case .task: task
+        case .notification: notification
+        }
+      guard let client else {
+        throw Settings.Invalid(message: "\(service.rawValue.uppercased())_SERVICE_URL is not set")
+      }
+      // Whatever is in the answer is kept for whoever reads it.
+      let answer: Empty = try ServiceClient.patiently {
+        try client.call(
+          rpc,
+          request,
+          in: context,
+          withinMilliseconds: Self.callMilliseconds,
+          isRepeatable: true
+        )
+      }
+      return try answer.serializedBytes()
+    }
     self.init(
       events: resources.events,
       maximumAgeSeconds: try settings.integer(
@@ -83,34 +104,11 @@ public final class EventRelay {
       ),
       clock: { resources.now },
       extend: { resources.allowDatabase(milliseconds: Self.databaseMilliseconds) },
-      log: resources.log
-    ) { context in
-      Parties(users: resources.users, tasks: resources.tasks, context: context) {
-        service,
-        rpc,
-        request,
-        context in
-        let client =
-          switch service {
-          case .task: task
-          case .notification: notification
-          }
-        guard let client else {
-          throw Settings.Invalid(message: "\(service.rawValue.uppercased())_SERVICE_URL is not set")
-        }
-        // Whatever is in the answer is kept for whoever reads it.
-        let answer: Empty = try ServiceClient.patiently {
-          try client.call(
-            rpc,
-            request,
-            in: context,
-            withinMilliseconds: Self.callMilliseconds,
-            isRepeatable: true
-          )
-        }
-        return try answer.serializedBytes()
+      log: resources.log,
+      parties: {
+        Parties(users: resources.users, tasks: resources.tasks, context: $0, send: call)
       }
-    }
+    )
   }
 
   /// Relays what is due and, unless `drains`, what becomes due, until `isOver` says so. While the database is away it waits

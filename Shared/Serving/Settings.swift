@@ -116,7 +116,9 @@ public struct Settings: Sendable {
     get throws {
       guard var url = text("PUBLIC_URL") else { return nil }
       while url.hasSuffix("/") { url.removeLast() }
-      let isURL = ["https://", "http://"].contains { url.hasPrefix($0) && url.utf8.count > $0.count }
+      let isURL = ["https://", "http://"].contains {
+        url.hasPrefix($0) && url.utf8.count > $0.count
+      }
       guard isURL, url.utf8.count <= 500, url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
         throw Invalid(message: "PUBLIC_URL must be an https: URL such as https://tasks.example.com")
       }

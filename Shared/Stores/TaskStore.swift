@@ -93,7 +93,8 @@ public struct TaskStore {
     if let assigner, isHandedOn {
       let actor = query.bind(.text(assigner))
       // Whose it was is read under the lock that the change needs anyway.
-      query.sql = "WITH before AS (SELECT id AS task_id, user_id AS owner FROM tasks WHERE id = $1 FOR UPDATE), task AS ("
+      query.sql =
+        "WITH before AS (SELECT id AS task_id, user_id AS owner FROM tasks WHERE id = $1 FOR UPDATE), task AS ("
         + query.sql + "), event AS ("
         + EventStore.insertion(.taskAssigned, at: "$2", user: "user_id", actor: actor)
         + " FROM task, before WHERE user_id <> owner) SELECT " + Self.columns + " FROM task"
@@ -221,7 +222,8 @@ public struct TaskStore {
       .text(user),
       .text(assigner)
     )
-    query.sql += " " + EventStore.insertion(.assignmentFailed, at: "$2", user: "user_id", actor: "$4")
+    query.sql +=
+      " " + EventStore.insertion(.assignmentFailed, at: "$2", user: "user_id", actor: "$4")
     query.sql += " FROM task"
     _ = try database.write(query)
   }

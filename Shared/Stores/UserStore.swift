@@ -215,7 +215,8 @@ public struct UserStore {
     if let verifiedHash { query.sql += " AND password = " + query.bind(.text(verifiedHash)) }
     query.sql += " RETURNING " + columns
     if changes.concernsOthers {
-      query.sql = "WITH saved AS (" + query.sql + "), event AS ("
+      query.sql =
+        "WITH saved AS (" + query.sql + "), event AS ("
         + EventStore.insertion(.userSaved, at: "$2") + " FROM saved) SELECT " + columns
         + " FROM saved"
     }

@@ -69,6 +69,7 @@ struct `A mail message` {
         Message-ID: <n-7@tasks.example>\r
         Auto-Submitted: auto-generated\r
         List-Unsubscribe: <https://tasks.example/u?t=1&x=%3C%C3%BC%3E>\r
+        List-Unsubscribe-Post: List-Unsubscribe=One-Click\r
         MIME-Version: 1.0\r
         Content-Type: multipart/alternative; boundary="=_n7tasksexample"\r
         \r
@@ -104,6 +105,7 @@ struct `A mail message` {
     #expect(
       try fieldNames(message) == [
         "Date", "From", "To", "Subject", "Message-ID", "Auto-Submitted", "List-Unsubscribe",
+        "List-Unsubscribe-Post",
         "MIME-Version", "Content-Type",
       ]
     )

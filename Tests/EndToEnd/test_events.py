@@ -6,6 +6,7 @@ import uuid
 from contextlib import contextmanager
 
 import pytest
+import requests
 
 import jobs
 from client import expect, sign_up
@@ -28,7 +29,8 @@ def sink():
 @pytest.fixture(scope="module")
 def chain(request, sink):
     """A system whose jobs run when the tests say so."""
-    system = System.start("chain", PORT_OFFSET + 250, CRON="off", SMTP_URL=f"smtp://127.0.0.1:{sink.port}", HOLD_SECONDS="5")
+    system = System.start("chain", PORT_OFFSET + 250, CRON="off", SMTP_URL=f"smtp://127.0.0.1:{sink.port}", HOLD_SECONDS="5",
+                          PUBLIC_URL=f"http://127.0.0.1:{8080 + PORT_OFFSET + 250}/")
     yield system
     system.stop(remove=request.session.testsfailed == 0)
 
@@ -126,6 +128,30 @@ def test_who_has_mail_switched_off_gets_none(chain, sink, ada):
     ada.new_task("Wash", due_date=in_minutes(20))
     jobs.remind(chain)
     assert subjects(sink) == ["Reminder: Wash"]
+
+
+def test_the_link_in_a_mail_switches_its_readers_mail_off(chain, sink, ada, boss):
+    """As mail programs do it. Source: RFC 2369, RFC 8058."""
+    ada.new_task("Paint", due_date=in_minutes(20))
+    jobs.remind(chain)
+    [message] = sink.messages
+    assert message.parsed["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    link = message.parsed["List-Unsubscribe"].strip("<>")
+    assert link.startswith(chain.url().replace("/api/v1", "") + "/api/v1/unsubscribe/")
+    reply = requests.post(link, data={"List-Unsubscribe": "One-Click"}, timeout=10)
+    assert (reply.status_code, reply.content) == (204, b"")
+    assert requests.post(link[:-1] + ("A" if link[-1] != "A" else "B"), timeout=10).status_code == 404
+    user = expect(ada.get(f"/users/{ada.id}"), 200)
+    assert not user["email_notifications"] and user["push_notifications"]
+    # A program that knows nothing of it replaces the user.
+    kept = {name: user[name] for name in ("username", "email", "full_name", "time_zone")}
+    assert not expect(ada.put(f"/users/{ada.id}", kept), 200)["email_notifications"]
+    ada.new_task("Wash", due_date=in_minutes(20))
+    jobs.remind(chain)
+    assert subjects(sink) == ["Reminder: Paint"]
+    # What goes to an address and to nobody in particular has no such link.
+    expect(boss.post("/notifications/email", {"recipient": "a@example.com", "subject": "Hello", "body": "x"}), 201)
+    assert "List-Unsubscribe" not in sink.messages[-1].parsed
 
 
 def test_of_a_deleted_user_nothing_is_left_after_one_run(chain, sink, ada):

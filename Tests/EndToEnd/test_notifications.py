@@ -196,6 +196,38 @@ def test_a_dead_mail_server_costs_one_attempt_per_interval_and_loses_nothing(req
         system.stop(remove=request.session.testsfailed == 0)
 
 
+def test_after_a_long_outage_all_arrives_and_the_probes_were_few(request):
+    """An hour in which a mail server is down, at a scale: a probe each second and not each half minute."""
+    seconds, count = 20, 150
+    probe = socket.create_server(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+    probe.close()
+    system = System.start("outage", PORT_OFFSET + 300, CRON="off", SMTP_URL=f"smtp://127.0.0.1:{port}", MAIL_PROBE_SECONDS="1")
+    try:
+        user = sign_up(system.url())
+        dead = DeadServer(port)
+        jobs.add_tasks(system, user.id, count)
+        deliverer = jobs.start(system, "deliver-notifications")
+        started = time.monotonic()
+        jobs.run(system, "dispatch-reminders")
+        assert time.monotonic() - started < 10      # it knows nothing of the mail server
+        time.sleep(max(0, started + seconds - time.monotonic()))
+        # Five failures open the circuit, then there is one attempt a second; libcurl may connect twice for one.
+        assert 5 <= dead.calls <= 2 * (5 + seconds + 1)
+        [[attempts]] = system.sql("notification_db", "SELECT max(attempts) FROM notifications WHERE NOT sent")
+        assert int(attempts) <= 1       # but for what is in somebody's hands
+        dead.close()
+        with SMTPSink(port, light=True) as sink:
+            sink.wait_for(count, 30)
+            deliverer.terminate()
+            deliverer.communicate(timeout=20)
+            jobs.run(system, "deliver-notifications", "--drain")
+            assert sorted(message.parsed["subject"] for message in sink.messages) == sorted(
+                f"Reminder: task {number}" for number in range(1, count + 1))
+    finally:
+        system.stop(remove=request.session.testsfailed == 0)
+
+
 def test_the_log_has_neither_addresses_nor_passwords(post, sink, chief):
     recipient = f"secretive{time.monotonic_ns()}@example.com"
     sink.answer(recipient, smtp_sink.REFUSE)

@@ -140,6 +140,23 @@ def test_a_reminder_is_urgent_and_says_how_far_away_the_due_date_is(pushing, ser
     assert state(chief, made)["sent"]
 
 
+def test_a_task_that_is_due_reaches_mailbox_and_browsers(pushing, service, sink, ada):
+    sink.clear()
+    browser = subscribe(ada, service)
+    ada.new_task("Call the bank", due_date=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 20 * 60)))
+    jobs.remind(pushing)
+    jobs.remind(pushing)
+    [mail] = sink.messages
+    [pushed] = browser.wait_for_messages(1)
+    said = json.loads(pushed.text)
+    assert mail.parsed["subject"] == said["title"] == "Reminder: Call the bank"
+    assert said["body"].startswith("Due in 20 minutes.")
+    expect(ada.patch(f"/users/{ada.id}", {"push_notifications": False}), 200)
+    ada.new_task("Wash", due_date=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 20 * 60)))
+    jobs.remind(pushing)
+    assert len(sink.messages) == 2 and len(browser.messages) == 1
+
+
 @pytest.mark.parametrize("character", ["x", "ä", "💥", '"', "👩‍👩‍👧"])
 def test_a_long_text_is_cut_between_two_characters(service, chief, ada, character):
     browser = subscribe(ada, service)

@@ -274,7 +274,9 @@ struct `A JSON value` {
     #expect(try parsed(text).integer == integer)
   }
 
-  @Test(arguments: ["1e2", "1.5", "0.01", "1.0e1", "9223372036854775808", "\"1\"", "true", "null", "[1]"])
+  @Test(arguments: [
+    "1e2", "1.5", "0.01", "1.0e1", "9223372036854775808", "\"1\"", "true", "null", "[1]",
+  ])
   func `is no integer otherwise`(text: String) throws { #expect(try parsed(text).integer == nil) }
 
   @Test func `gives members by name`() throws {

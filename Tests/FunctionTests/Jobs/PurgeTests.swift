@@ -50,7 +50,9 @@ struct PurgeTests {
     #expect(try fixture.sessionRows(of: ada).isEmpty)
   }
 
-  @Test func `notifications go after their time, but not what is still to be sent; many, in small pieces`()
+  @Test
+  func
+    `notifications go after their time, but not what is still to be sent; many, in small pieces`()
     throws
   {
     let fixture = try fixture("notification")

@@ -197,7 +197,8 @@ struct ReminderDispatcherTests {
     #expect(try ledger(task) == [])
   }
 
-  @Test func `other reminders of a task drop those that have not gone out, and null is everybody's`()
+  @Test
+  func `other reminders of a task drop those that have not gone out, and null is everybody's`()
     throws
   {
     let task = try task(dueIn: 20 * Self.hour)

@@ -48,7 +48,9 @@ struct ContactTests {
     #expect(try contact()?.email == "new@example.com")
   }
 
-  @Test func `who has all channels off wants nothing, and a version that does not know of them wants all`()
+  @Test
+  func
+    `who has all channels off wants nothing, and a version that does not know of them wants all`()
     throws
   {
     try save()
@@ -75,7 +77,9 @@ struct ContactTests {
       as: service
     )
     #expect(refusal?.details.keys.sorted() == ["email", "time_zone", "user_id"])
-    #expect(fixture.forgetUser.refusal(.with { $0.userID = "me" }, as: service)?.code == .invalidArgument)
+    #expect(
+      fixture.forgetUser.refusal(.with { $0.userID = "me" }, as: service)?.code == .invalidArgument
+    )
   }
 
   @Test func `who is forgotten stays so, twice as well as once, known before or not`() throws {
@@ -94,8 +98,14 @@ struct ContactTests {
   @Test func `neither is for users, not even for admins`() throws {
     for role in [Role.user, .admin] {
       let token = try fixture.stranger(role).token
-      #expect(try fixture.forgetUser.rpc([.with { $0.userID = ada.text }], token: token).code == .permissionDenied)
-      #expect(try fixture.saveContact.rpc([.with { $0.userID = ada.text }], token: token).code == .permissionDenied)
+      #expect(
+        try fixture.forgetUser.rpc([.with { $0.userID = ada.text }], token: token).code
+          == .permissionDenied
+      )
+      #expect(
+        try fixture.saveContact.rpc([.with { $0.userID = ada.text }], token: token).code
+          == .permissionDenied
+      )
     }
   }
 }

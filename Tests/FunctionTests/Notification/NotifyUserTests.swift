@@ -65,7 +65,9 @@ struct NotifyUserTests {
     #expect(refusal?.details.keys.sorted() == ["body", "key", "subject", "user_id"])
   }
 
-  @Test func `of nobody, and of somebody unknown while the User service is silent, it says so`() throws {
+  @Test func `of nobody, and of somebody unknown while the User service is silent, it says so`()
+    throws
+  {
     fixture.directory = UserDirectory { _, _ in .unknown }
     #expect(fixture.notifyUser.refusal(request(), as: service)?.code == .userNotFound)
     fixture.directory = UserDirectory { _, _ in .silence }

@@ -89,7 +89,8 @@ struct SendTaskReminderTests {
     #expect(try fixture.sendTaskReminder(request(), as: service) == SentNotifications())
   }
 
-  @Test func `of a user who is no more nothing is written down, whatever the User service said before`()
+  @Test
+  func `of a user who is no more nothing is written down, whatever the User service said before`()
     throws
   {
     know("UTC")

@@ -48,39 +48,37 @@ struct SagaTests {
 
   func relay(_ resources: Resources, maximumAgeSeconds: Int = 604_800) -> EventRelay {
     let (fixture, network, caller) = (fixture, network, service.caller)
+    let call: Parties.Call = { _, rpc, request, _ in
+      let method = rpc.split(separator: "/").last.map(String.init) ?? ""
+      network.calls.append(method)
+      if let failure = network.failures[method] { throw failure }
+      do {
+        let answer: any Message
+        switch request {
+        case let request as SaveContactRequest:
+          answer = try fixture.saveContact(request, as: caller)
+        case let request as ForgetUserRequest:
+          answer = try fixture.forgetUser(request, as: caller)
+        case let request as NotifyUserRequest:
+          answer = try fixture.notifyUser(request, as: caller)
+        case let request as DeleteUserTasksRequest:
+          answer = try fixture.deleteUserTasks(request, as: caller)
+        default: throw CallFailure(.unimplemented, method)
+        }
+        return try answer.serializedBytes()
+      } catch let problem as Problem {
+        throw CallFailure(problem.code.rpcStatus, problem.message)
+      }
+    }
     return EventRelay(
       events: resources.events,
       maximumAgeSeconds: maximumAgeSeconds,
       clock: { fixture.clock.now },
-      extend: { resources.allowDatabase(milliseconds: 4000) }
-    ) { context in
-      Parties(users: resources.users, tasks: resources.tasks, context: context) {
-        _,
-        rpc,
-        request,
-        _ in
-        let method = rpc.split(separator: "/").last.map(String.init) ?? ""
-        network.calls.append(method)
-        if let failure = network.failures[method] { throw failure }
-        do {
-          let answer: any Message
-          switch request {
-          case let request as SaveContactRequest:
-            answer = try fixture.saveContact(request, as: caller)
-          case let request as ForgetUserRequest:
-            answer = try fixture.forgetUser(request, as: caller)
-          case let request as NotifyUserRequest:
-            answer = try fixture.notifyUser(request, as: caller)
-          case let request as DeleteUserTasksRequest:
-            answer = try fixture.deleteUserTasks(request, as: caller)
-          default: throw CallFailure(.unimplemented, method)
-          }
-          return try answer.serializedBytes()
-        } catch let problem as Problem {
-          throw CallFailure(problem.code.rpcStatus, problem.message)
-        }
+      extend: { resources.allowDatabase(milliseconds: 4000) },
+      parties: {
+        Parties(users: resources.users, tasks: resources.tasks, context: $0, send: call)
       }
-    }
+    )
   }
 
   /// One run for each service that has events.
@@ -309,7 +307,11 @@ struct SagaTests {
     let ada = try fixture.user()
     fixture.userService.allowDatabase(milliseconds: 4000)
     let now = fixture.clock.now
-    let taken = try fixture.userService.events.take(100, at: now, heldUntil: now.adding(seconds: 60))
+    let taken = try fixture.userService.events.take(
+      100,
+      at: now,
+      heldUntil: now.adding(seconds: 60)
+    )
     #expect(taken.contains { $0.subject == ada.id.text })
     run()
     #expect(try contact(ada.id) == nil)
@@ -368,7 +370,10 @@ struct SagaTests {
 
   @Test func `what a service refuses is given up, is seen, and can be revived`() throws {
     let ada = try fixture.user()
-    network.failures["SaveContact"] = CallFailure(.invalidArgument, "email is not an e-mail address")
+    network.failures["SaveContact"] = CallFailure(
+      .invalidArgument,
+      "email is not an e-mail address"
+    )
     #expect(run().dead == 2)
     #expect(
       try events(fixture.userService, of: ada.id.text)

@@ -71,6 +71,9 @@ struct DeleteUserTasksTests {
       )
       #expect(answer.code == .permissionDenied)
     }
-    #expect(fixture.deleteUserTasks.refusal(.with { $0.userID = "me" }, as: service)?.code == .invalidArgument)
+    #expect(
+      fixture.deleteUserTasks.refusal(.with { $0.userID = "me" }, as: service)?.code
+        == .invalidArgument
+    )
   }
 }
