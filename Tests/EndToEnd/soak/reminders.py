@@ -22,7 +22,7 @@ KILLING_LIMIT_SECONDS = 400
 def reminders(count):
     with SMTPSink(light=True) as sink:
         system = System.start("reminders", PORT_OFFSET, CRON="off", SMTP_URL=f"smtp://127.0.0.1:{sink.port}",
-                              HOLD_SECONDS="5")
+                              HOLD_SECONDS="5", RATE_LIMIT="on")
         try:
             user = sign_up(system.url())
             return [*_speed(system, sink, user, count), *_kills(system, sink, user, count)]
