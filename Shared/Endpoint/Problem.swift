@@ -21,6 +21,7 @@ public struct Problem: Error, Equatable {
     case taskNotFound = "TASK_NOT_FOUND"
     case notificationNotFound = "NOTIFICATION_NOT_FOUND"
     case subscriptionNotFound = "SUBSCRIPTION_NOT_FOUND"
+    case linkNotFound = "LINK_NOT_FOUND"
     case methodNotAllowed = "METHOD_NOT_ALLOWED"
     case unsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
     case payloadTooLarge = "PAYLOAD_TOO_LARGE"

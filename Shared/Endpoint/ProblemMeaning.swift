@@ -19,6 +19,7 @@ extension Problem.Code {
     case .taskNotFound: "There is no such task, or none that you may know of"
     case .notificationNotFound: "There is no such notification, or none that you may know of"
     case .subscriptionNotFound: "There is no such subscription, or none of yours"
+    case .linkNotFound: "This is not the link of a mail of ours"
     case .methodNotAllowed: "This path does not allow that method"
     case .unsupportedMediaType: "The body must be application/json"
     case .payloadTooLarge: "The body is larger than 1 MiB"

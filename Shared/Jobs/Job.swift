@@ -46,11 +46,13 @@ public struct Job {
   /// Runs a job and ends the process: 0 when it did what it could, 1 when something failed, 78 when it cannot run at all.
   ///
   /// While another run of it is at work on this host (by a lock in `BREAKER_DIR`), it waits for `waitSeconds` and then does
-  /// nothing; so it never piles up. With arguments it is a person's run, and looks at no lock.
+  /// nothing; so it never piles up. `parts` are what a run may be told to do alone, each with a lock of its own. With other
+  /// arguments it is a person's run, and looks at no lock.
   public static func run(
     _ name: String,
     usage: String,
     waitSeconds: Int = 0,
+    parts: [String] = [],
     _ body: (Job) throws -> (counts: Counts, failure: String?)
   ) -> Never {
     do {
@@ -60,12 +62,11 @@ public struct Job {
         exit(0)
       }
       let resources = try resources(name)
-      if arguments.isEmpty {
+      if arguments.isEmpty || arguments.count == 1 && parts.contains(arguments[0]) {
         let folder = resources.settings.text("BREAKER_DIR")
         // Some jobs are run for more than one service.
-        let file = [resources.settings.text("SERVICE"), name].compactMap { $0 }.joined(
-          separator: "-"
-        )
+        let words = [resources.settings.text("SERVICE"), name].compactMap { $0 } + arguments
+        let file = words.joined(separator: "-")
         guard takeLock(folder.map { "\($0)/\(file).lock" }, waitSeconds: waitSeconds) else {
           resources.log.write(.info, at: resources.now, message: "the last run is still at work")
           exit(0)

@@ -26,16 +26,18 @@ final class PushChannel: Channel {
 
   let type = NotificationType.push
   let atOnceMilliseconds = 2500
-  let atLeisureMilliseconds = 20_000
+  let atLeisureMilliseconds = 10_000
   let hasOneServer = false
   /// The push service and the status.
   let loggedWords = 3
 
   /// For one browser.
-  private static let askingMilliseconds = 10_000
-  /// Who has given a push service less time has learnt nothing about it: one that waits for the answer, and one that does
-  /// not but may hold a message for a short time only.
-  private static let fairMilliseconds: (hasty: Int32, leisurely: Int32) = (2000, 1000)
+  private static let askingMilliseconds = 5000
+  /// Who has given a push service less time has learnt nothing about it: somebody who waits for the answer, and anybody.
+  private static let fairMilliseconds: (hasty: Int32, least: Int32) = (2000, 1000)
+  /// A user whose push services are slower than this waits, so that others need not.
+  private static let slowMilliseconds = 3000
+  private static let slowPauseSeconds: Int64 = 60
   private static let pauseSeconds: Int64 = 30
   private static let usualLifeSeconds: Int64 = 86_400
   private static let shortestLifeSeconds: Int64 = 3600
@@ -97,16 +99,31 @@ final class PushChannel: Channel {
   func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, isHasty: Bool) throws
     -> Fate
   {
-    let progress = try pushes.progress(of: attempt, at: resources.now)
+    let start = resources.now
+    let progress = try pushes.progress(of: attempt, at: start)
     var round = Round(hasArrived: progress.hasArrived)
-    for recipient in progress.recipients {
+    // Nearly all of the time that there is for one browser when it is the first.
+    let whole = min(Int32(Self.askingMilliseconds), deadline.millisecondsLeft)
+    let fair =
+      isHasty ? Self.fairMilliseconds.hasty : max(Self.fairMilliseconds.least, whole * 9 / 10)
+    for (place, recipient) in progress.recipients.enumerated() {
       guard !deadline.hasPassed else {
         // The next who takes it goes on here.
         let next = resources.now.adding(seconds: isHasty ? 0 : Self.pauseSeconds)
         round.leave("there was no time left", until: next)
         break
       }
-      try serve(recipient, attempt, before: deadline, isHasty: isHasty, &round)
+      // While another browser was served, this one may have become somebody else's.
+      if place > 0, try !pushes.isStill(recipient, of: attempt) { continue }
+      try serve(recipient, attempt, before: deadline, fair: fair, isHasty: isHasty, &round)
+    }
+    let now = resources.now
+    if !isHasty, now.microseconds - start.microseconds > Int64(Self.slowMilliseconds) * 1000 {
+      try pushes.postponeOthers(
+        of: attempt,
+        dueBy: now,
+        until: now.adding(seconds: Self.slowPauseSeconds)
+      )
     }
     return round.fate
   }
@@ -115,16 +132,16 @@ final class PushChannel: Channel {
     _ recipient: PushStore.Recipient,
     _ attempt: NotificationStore.Attempt,
     before deadline: Deadline,
+    fair: Int32,
     isHasty: Bool,
     _ round: inout Round
   ) throws {
     let service = recipient.service
-    if let retryAt = try pause(of: service, round) {
+    let patience = min(deadline, Deadline(millisecondsFromNow: Self.askingMilliseconds))
+    let isFair = patience.millisecondsLeft >= fair
+    if let retryAt = try pause(of: service, round, mayProbe: isFair) {
       return round.leave("\(service.origin): does not answer at the moment", until: retryAt)
     }
-    let patience = min(deadline, Deadline(millisecondsFromNow: Self.askingMilliseconds))
-    let fair = Self.fairMilliseconds
-    let isFair = patience.millisecondsLeft >= (isHasty ? fair.hasty : fair.leisurely)
     let outcome = try ask(recipient, attempt, before: patience)
     // Who waits for an answer has a deadline for all of it.
     if !isHasty { allowDatabase() }
@@ -139,12 +156,17 @@ final class PushChannel: Channel {
     try record(outcome, of: recipient, attempt, &round)
   }
 
-  /// Until when a push service is left alone; `nil` when it may be asked.
-  private func pause(of service: PushStore.Service, _ round: Round) throws -> Instant? {
+  /// Until when a push service is left alone; `nil` when it may be asked. One that was away is probed by somebody with time.
+  private func pause(of service: PushStore.Service, _ round: Round, mayProbe: Bool) throws
+    -> Instant?
+  {
     if let retryAt = round.isAway[service.origin] { return retryAt }
     guard let retryAt = service.retryAt, !round.isBack.contains(service.origin) else { return nil }
     let now = resources.now
-    if retryAt <= now, try pushes.mayAskAgain(service, at: now) { return nil }
+    if retryAt <= now {
+      guard mayProbe else { return now }
+      if try pushes.mayAskAgain(service, at: now) { return nil }
+    }
     return max(retryAt, now.adding(seconds: Self.pauseSeconds))
   }
 

@@ -20,14 +20,14 @@ public struct UnsubscribeTokens {
 
   /// Whose token it is.
   ///
-  /// - Throws: `Problem` `NOT_FOUND` for one that is none of ours; what the seals throw.
+  /// - Throws: `Problem` `LINK_NOT_FOUND` for one that is none of ours; what the seals throw.
   public func user(of token: String) throws -> ID {
     guard token.utf8.count <= 2 * (Seals.length + Self.idLength),
       let bytes = Base64URL.decode(token.utf8), bytes.count == Seals.length + Self.idLength,
       try seals.check(Self.purpose + bytes[Seals.length...], Array(bytes[..<Seals.length])),
       let id = ID(String(decoding: bytes[Seals.length...], as: UTF8.self))
     else {
-      throw Problem(.notFound, "this is not the link of a mail of ours")
+      throw Problem(.linkNotFound, "this is not the link of a mail of ours")
     }
     return id
   }

@@ -28,11 +28,20 @@ public struct ContactStore {
   /// The contacts of a database.
   public init(database: Database) { self.database = database }
 
-  /// Keeps what the User service says, unless something newer is known or the user is no more.
+  /// Keeps what the User service says, unless something newer is known or the user is no more. What still waits to be
+  /// told by a channel that is off now is given up.
   ///
   /// - Throws: `DatabaseError`.
   public func save(_ contact: SaveContactRequest, at now: Instant) throws {
-    _ = try database.write(Self.saveQuery(contact, at: now))
+    var query = Self.saveQuery(contact, at: now)
+    query.sql = "WITH saved AS (" + query.sql
+    query.sql += """
+       RETURNING user_id, email_notifications, push_notifications)
+      UPDATE notifications n SET next_attempt_at = NULL, last_error = 'the user has switched this off'
+      FROM saved WHERE n.user_id = saved.user_id AND n.key IS NOT NULL AND n.next_attempt_at IS NOT NULL
+        AND NOT CASE n.type WHEN 'EMAIL' THEN saved.email_notifications ELSE saved.push_notifications END
+      """
+    _ = try database.write(query)
   }
 
   /// Keeps what the User service says as `save(_:at:)` does, and gives what is known then, with an instant in the user's

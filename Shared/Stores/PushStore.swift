@@ -140,6 +140,45 @@ public struct PushStore {
     _ = try database.write(query)
   }
 
+  /// Whether a browser still is that of the user whom a message is for.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func isStill(_ recipient: Recipient, of attempt: NotificationStore.Attempt) throws -> Bool
+  {
+    let query = Query(
+      """
+      SELECT EXISTS (SELECT FROM push_subscriptions
+        WHERE id = $1 AND user_id = $2 AND p256dh = $3 AND auth = $4)
+      """,
+      .text(recipient.id),
+      .optionalText(attempt.userID),
+      .text(recipient.p256dh),
+      .text(recipient.auth)
+    )
+    return try database.read(query) { try $0.bool(0) }.first ?? false
+  }
+
+  /// Has the other messages of the same user that are due wait.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func postponeOthers(
+    of attempt: NotificationStore.Attempt,
+    dueBy now: Instant,
+    until next: Instant
+  ) throws {
+    let query = Query(
+      """
+      UPDATE notifications SET next_attempt_at = $4
+      WHERE user_id = $2 AND type = 'PUSH' AND next_attempt_at <= $3 AND id <> $1
+      """,
+      .text(attempt.id),
+      .optionalText(attempt.userID),
+      .microseconds(now.microseconds),
+      .microseconds(next.microseconds)
+    )
+    _ = try database.write(query)
+  }
+
   /// Removes a subscription that has ended, unless the browser has subscribed anew meanwhile.
   ///
   /// - Throws: `DatabaseError`.

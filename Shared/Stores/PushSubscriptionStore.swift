@@ -59,7 +59,7 @@ public struct PushSubscriptionStore {
         + """
         ),
         crowded_out AS (
-          DELETE FROM push_subscriptions WHERE id IN (
+          DELETE FROM push_subscriptions WHERE user_id = $2 AND id IN (
             SELECT o.id FROM push_subscriptions o, saved
             WHERE o.user_id = $2 AND o.id <> saved.id
             ORDER BY o.created_at DESC, o.id DESC OFFSET $9))
@@ -96,7 +96,7 @@ public struct PushSubscriptionStore {
   public func purge(expiredBefore instant: Instant, limit: Int) throws -> Int {
     let query = Query(
       """
-      DELETE FROM push_subscriptions WHERE id IN (
+      DELETE FROM push_subscriptions WHERE expires_at < $1 AND id IN (
         SELECT id FROM push_subscriptions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)
       """,
       .microseconds(instant.microseconds),

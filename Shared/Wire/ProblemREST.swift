@@ -29,7 +29,9 @@ extension Problem.Code {
       .refreshTokenInvalid, .refreshTokenExpired, .refreshTokenReused:
       401
     case .permissionDenied: 403
-    case .notFound, .userNotFound, .taskNotFound, .notificationNotFound, .subscriptionNotFound: 404
+    case .notFound, .userNotFound, .taskNotFound, .notificationNotFound, .subscriptionNotFound,
+      .linkNotFound:
+      404
     case .methodNotAllowed: 405
     case .usernameTaken, .emailTaken, .invalidTransition, .contactUnknown, .noSubscription: 409
     case .versionMismatch: 412

@@ -12,7 +12,8 @@ extension Problem.Code {
       .refreshTokenInvalid, .refreshTokenExpired, .refreshTokenReused:
       .unauthenticated
     case .permissionDenied: .permissionDenied
-    case .notFound, .userNotFound, .taskNotFound, .notificationNotFound, .subscriptionNotFound:
+    case .notFound, .userNotFound, .taskNotFound, .notificationNotFound, .subscriptionNotFound,
+      .linkNotFound:
       .notFound
     case .methodNotAllowed, .unsupportedEncoding: .unimplemented
     case .usernameTaken, .emailTaken: .alreadyExists

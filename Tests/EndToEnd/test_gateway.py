@@ -68,7 +68,8 @@ def test_a_service_port_serves_its_own_functions_only(system, user, service, fun
     if endpoint.service == service:
         assert reply.status_code != 405
         assert reply.status_code != 404 or reply.json()["code"] in (
-            "TASK_NOT_FOUND", "USER_NOT_FOUND", "NOTIFICATION_NOT_FOUND", "SUBSCRIPTION_NOT_FOUND")
+            "TASK_NOT_FOUND", "USER_NOT_FOUND", "NOTIFICATION_NOT_FOUND", "SUBSCRIPTION_NOT_FOUND",
+            "LINK_NOT_FOUND")
     else:
         assert reply.status_code in (404, 405), reply.text
 

@@ -217,7 +217,7 @@ CASES = {
     "unsubscribe": {
         "by the link of a mail": Case(NOBODY, lambda s: {"token": unsubscribe_token(s.system, s.fresh.id)}),
         "of somebody who is gone": Case(NOBODY, lambda s: {"token": unsubscribe_token(s.system, ANY_ID)}),
-        "another's seal": refused("NOT_FOUND", NOBODY, lambda s: {
+        "another's seal": refused("LINK_NOT_FOUND", NOBODY, lambda s: {
             "token": unsubscribe_token(s.system, ANY_ID)[:21] + unsubscribe_token(s.system, s.fresh.id)[21:]}),
     },
     "list-users": {
@@ -600,6 +600,6 @@ def test_the_table_has_every_code_that_a_function_gives():
     codes = {case.code for cases in CASES.values() for case in cases.values()}
     #: What goes wrong before or behind a function.
     elsewhere = {"MALFORMED_JSON", "MALFORMED_MESSAGE", "UNSUPPORTED_MEDIA_TYPE", "UNSUPPORTED_ENCODING",
-                 "PAYLOAD_TOO_LARGE", "METHOD_NOT_ALLOWED", "RATE_LIMITED", "INTERNAL",
+                 "PAYLOAD_TOO_LARGE", "METHOD_NOT_ALLOWED", "NOT_FOUND", "RATE_LIMITED", "INTERNAL",
                  "UNAVAILABLE", "DEADLINE_EXCEEDED", "TOKEN_INVALID", "TOKEN_EXPIRED", "CONTACT_UNKNOWN"}
     assert set(GRPC_STATUSES) - codes - {None} == elsewhere

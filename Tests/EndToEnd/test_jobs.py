@@ -270,7 +270,7 @@ def test_the_crontab_has_each_job_as_its_services_user(system):
     place = system.state_dir.resolve()
     for job, service in EACH_JOB:
         times = r"\d+ \* \* \* \*" if job == "purge-expired" else r"\* \* \* \* \*"
-        assert re.search(f"^{times} {user_of(service)} exec {place}/run-job {service} {job}$", text, re.MULTILINE)
+        assert re.search(f"^{times} {user_of(service)} exec {place}/run-job {service} {job}( mail| push)?$", text, re.MULTILINE)
 
 
 def test_the_crontab_can_go_to_etc_cron_d(system):

@@ -238,7 +238,7 @@ struct `A problem` {
       404,
       [
         "NOT_FOUND", "USER_NOT_FOUND", "TASK_NOT_FOUND", "NOTIFICATION_NOT_FOUND",
-        "SUBSCRIPTION_NOT_FOUND",
+        "SUBSCRIPTION_NOT_FOUND", "LINK_NOT_FOUND",
       ]
     ),
     (405, ["METHOD_NOT_ALLOWED"]),

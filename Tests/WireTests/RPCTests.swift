@@ -186,7 +186,7 @@ struct `A gRPC answer` {
       .notFound,
       [
         "NOT_FOUND", "USER_NOT_FOUND", "TASK_NOT_FOUND", "NOTIFICATION_NOT_FOUND",
-        "SUBSCRIPTION_NOT_FOUND",
+        "SUBSCRIPTION_NOT_FOUND", "LINK_NOT_FOUND",
       ]
     ),
     (.unimplemented, ["METHOD_NOT_ALLOWED", "UNSUPPORTED_ENCODING"]),

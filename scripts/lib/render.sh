@@ -38,6 +38,11 @@ read_settings() {
 
   functions_source=$(realpath -m "${FUNCTIONS_DIR:-$root/.build/functions}")
   keys_file=${JWT_KEYS_FILE:-$state/secrets/jwt-keys.json}
+  # Functions and jobs run in another folder.
+  local name
+  for name in VAPID_KEY_FILE PUSH_CA_FILE MAIL_CA_FILE; do
+    [[ -z ${!name:-} ]] || printf -v "$name" '%s' "$(realpath -m "${!name}")"
+  done
   vapid_key_file=${VAPID_KEY_FILE:-$state/secrets/vapid-key.pem}
 
   private_cluster=1
@@ -216,6 +221,8 @@ prepare_state() {
     mv "$state/secrets/jwt-keys.json.new" "$state/secrets/jwt-keys.json"
   fi
   if [[ ! -e $state/secrets/vapid-key.pem ]]; then make_vapid_key "$state/secrets/vapid-key.pem"; fi
+  user=$(user_of notification)
+  run_as "$user" test -r "$vapid_key_file" || die "$user cannot read $vapid_key_file (VAPID_KEY_FILE)"
   socket_group=$nginx_group
 }
 

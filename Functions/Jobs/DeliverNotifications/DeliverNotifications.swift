@@ -13,17 +13,21 @@ struct DeliverNotifications {
   private static let usage = """
     deliver-notifications: sends notifications that are due, again and again until they have arrived
 
-    Usage: deliver-notifications              sends for 58 seconds, as cron starts it
+    Usage: deliver-notifications mail         sends mail for 58 seconds, as cron starts it
+           deliver-notifications push         the same for push messages; without either: both
            deliver-notifications --drain      sends what is due now
            deliver-notifications --revive ID  has one that was given up tried again; `all` for ID: all but the too old
     Settings come from the environment: DATABASE_URL, SMTP_URL, VAPID_KEY_FILE, DELIVERY_WORKERS and others; see the README.
     """
 
   static func main() {
-    Job.run("deliver-notifications", usage: usage, waitSeconds: 30) { job in
+    let parts = ["mail", "push"]
+    Job.run("deliver-notifications", usage: usage, waitSeconds: 30, parts: parts) { job in
       switch job.arguments {
-      case []: return try deliver(job, drains: false)
-      case ["--drain"]: return try deliver(job, drains: true)
+      case []: return try deliver(both, job, drains: false)
+      case ["mail"]: return try deliver([NotificationOutbox.mail], job, drains: false)
+      case ["push"]: return try deliver([NotificationOutbox.push], job, drains: false)
+      case ["--drain"]: return try deliver(both, job, drains: true)
       case let arguments where arguments.count == 2 && arguments[0] == "--revive":
         return try revive(arguments[1], job)
       default: throw Settings.Invalid(message: "unknown argument \(job.arguments[0]); try --help")
@@ -31,18 +35,22 @@ struct DeliverNotifications {
     }
   }
 
-  /// The mail and the push messages have threads of their own, so that neither waits for the other; each thread has its own
-  /// connections to the database and to the servers.
-  private static func deliver(_ job: Job, drains: Bool) throws -> (Job.Counts, String?) {
-    _ = try NotificationOutbox.mail(job.resources)
-    _ = try NotificationOutbox.push(job.resources)
+  private typealias Channel = @Sendable (Resources) throws -> NotificationOutbox
+
+  private static var both: [Channel] { [NotificationOutbox.mail, NotificationOutbox.push] }
+
+  /// Each channel has threads of its own, so that neither waits for the other, nor needs the other's settings; each thread
+  /// has its own connections to the database and to the servers.
+  private static func deliver(_ channels: [Channel], _ job: Job, drains: Bool) throws
+    -> (Job.Counts, String?)
+  {
+    if channels.count == 1 { _ = try channels[0](job.resources) }
     let count = try job.resources.settings.integer("DELIVERY_WORKERS", default: 4, in: 1...32)
     let deadline = job.deadline
-    let reports = Threads.run(2 * count) { number in
+    let reports = Threads.run(channels.count * count) { number in
       do {
         let resources = try Job.resources("deliver-notifications")
-        let make = number < count ? NotificationOutbox.mail : NotificationOutbox.push
-        return try make(resources)
+        return try channels[number / count](resources)
           .deliver(drains: drains, isOver: { Job.isOver(deadline) }, sleep: { usleep($0) })
       } catch {
         var report = NotificationOutbox.Report()

@@ -7,7 +7,7 @@ import Stores
 /// `POST /api/v1/unsubscribe/{token}`, gRPC `user.v1.UserService/Unsubscribe`: switches a user's mail off.
 ///
 /// For whoever has the link of one of the user's mails: mail programs call it for their users, who are not signed in.
-/// What stands in the body (`List-Unsubscribe=One-Click`) is not looked at. `NOT_FOUND` for a token that is none
+/// What stands in the body (`List-Unsubscribe=One-Click`) is not looked at. `LINK_NOT_FOUND` for a token that is none
 /// of ours; the same answer whether there still is such a user or not. Source: RFC 8058.
 @main
 struct Unsubscribe: Function {
@@ -18,7 +18,7 @@ struct Unsubscribe: Function {
     readsBody: false
   )
   static let access = Access.anyone
-  static let problems: [Problem.Code] = [.notFound]
+  static let problems: [Problem.Code] = [.linkNotFound]
 
   let users: UserStore
   let tokens: UnsubscribeTokens

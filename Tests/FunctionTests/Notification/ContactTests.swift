@@ -1,5 +1,6 @@
 import API
 import Endpoint
+import ServiceClient
 import Serving
 import Stores
 import Testing
@@ -65,6 +66,46 @@ struct ContactTests {
   @Test func `a zone that the database does not know is taken for UTC`() throws {
     try save { $0.timeZone = "Mars/Phobos" }
     #expect(try contact()?.localTime == "Thursday, 1 January 1970, 00:00 (UTC)")
+  }
+
+  @Test func `what waits for a channel that is switched off is given up, and nothing else`() throws
+  {
+    try save()
+    let id = ada.text
+    fixture.directory = UserDirectory { _, _ in
+      .known(
+        .with {
+          $0.id = id
+          $0.email = "ada@example.com"
+          $0.timeZone = "UTC"
+          $0.version = 3
+        }
+      )
+    }
+    let told = try fixture.notifyUser(
+      .with {
+        $0.userID = id
+        $0.key = "k/\(id)"
+        $0.subject = "Hello"
+        $0.body = "World"
+      },
+      as: service
+    ).notifications
+    func waits() throws -> Bool {
+      fixture.notificationService.allowDatabase(milliseconds: 4000)
+      let store = fixture.notificationService.notifications
+      return try store.find(ID(stored: told[0].id), owner: nil).hasNextAttemptAt
+    }
+    try save {
+      $0.pushNotifications = false
+      $0.version = 4
+    }
+    #expect(try waits())
+    try save {
+      $0.emailNotifications = false
+      $0.version = 5
+    }
+    #expect(try !waits())
   }
 
   @Test func `every bad field is named`() throws {

@@ -23,11 +23,14 @@ struct PushOutboxTests {
     var answers: [String: Outcome] = [:]
     /// What has come, whatever was answered.
     var messages: [PushChannel.Message] = []
+    /// Is told of each message before it is answered.
+    var whileAsked: (PushChannel.Message) -> Void = { _ in }
 
     var endpoints: [String] { messages.map(\.subscription.endpoint) }
 
     func answer(_ message: PushChannel.Message) -> Outcome {
       messages.append(message)
+      whileAsked(message)
       return answers[message.subscription.endpoint] ?? .delivered
     }
   }
@@ -144,6 +147,55 @@ struct PushOutboxTests {
     #expect(read.shown(to: ada.caller).hasLastError == false)
     let left = try fixture.subscriptions(of: ada).map(\.endpoint)
     #expect(left == (outcome == .gone(reason: "HTTP 410") ? [hers[1]] : hers.reversed()))
+  }
+
+  @Test func `whose push services are slow waits, so that others need not`() throws {
+    let bob = try fixture.stranger()
+    let slow = try browsers(of: ada, 1)
+    _ = try browsers(of: bob, 1)
+    let clock = fixture.clock
+    services.whileAsked = {
+      if slow.contains($0.subscription.endpoint) { clock.advance(seconds: 4) }
+    }
+    let hers = try (0..<5).map { _ in try write(to: ada) }
+    let his = try write(to: bob)
+    // All that is taken at once is served; what is taken later waits.
+    for id in hers.dropFirst() {
+      try change(
+        Query(
+          "UPDATE notifications SET next_attempt_at = $2 WHERE id = $1",
+          .text(id),
+          .microseconds(clock.now.adding(seconds: 2).microseconds)
+        )
+      )
+    }
+    #expect(try deliver() == report(sent: 2))
+    #expect(try read(his).sent)
+    let waiting = try hers.dropFirst().map { try read($0).nextAttemptAt.instant.seconds }
+    #expect(waiting.allSatisfy { $0 == clock.now.seconds + 60 })
+    services.whileAsked = { _ in }
+    clock.advance(seconds: 61)
+    #expect(try deliver() == report(sent: 4))
+  }
+
+  @Test func `a browser that becomes somebody else's while another is served does not get it`()
+    throws
+  {
+    let bob = try fixture.stranger()
+    let hers = try browsers(of: ada, 2)
+    services.whileAsked = { [self] _ in
+      try? change(
+        Query(
+          "UPDATE push_subscriptions SET user_id = $2 WHERE endpoint = $1",
+          .text(hers[1]),
+          .text(bob.id.text)
+        )
+      )
+    }
+    let id = try write(to: ada)
+    #expect(try deliver() == report(sent: 1))
+    #expect(services.endpoints == [hers[0]])
+    #expect(try read(id).sent)
   }
 
   @Test func `when no browser will take it it is given up, until somebody revives it`() throws {

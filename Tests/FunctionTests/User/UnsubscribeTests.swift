@@ -42,7 +42,7 @@ struct UnsubscribeTests {
     let forged = other.prefix(21) + token.dropFirst(21)
     for bad in ["x", String(forged), token + "A", String(token.dropLast()), ada.id.text] {
       let answer = try fixture.unsubscribe.rest("POST", "/api/v1/unsubscribe/\(bad)")
-      #expect(answer.code == .notFound, "\(bad)")
+      #expect(answer.code == .linkNotFound, "\(bad)")
     }
     #expect(try user().emailNotifications)
   }
