@@ -44,7 +44,11 @@ public struct UserNotices {
     var contact: ContactStore.Contact?
     switch users.answer(about: notice.userID, in: context) {
     case .known(let user):
-      contact = try contacts.save(user, localTimeOf: instant, at: context.now)
+      // Most of the time nothing has changed, and a question costs less than a write.
+      contact = try contacts.find(notice.userID, localTimeOf: instant)
+      if contact.map({ $0.version < user.version || user.version == 0 }) ?? true {
+        contact = try contacts.save(user, localTimeOf: instant, at: context.now)
+      }
     case .unknown: throw Problem.userNotFound
     case .silence: contact = try contacts.find(notice.userID, localTimeOf: instant)
     }

@@ -14,13 +14,15 @@ public struct ContactStore {
     public let wantsAnything: Bool
     /// The instant that was asked for, where the user lives: `Friday, 31 January 2030, 17:00 (Europe/Berlin)`.
     public let localTime: String
+    /// The user's version that this is of; 0 when it was not said.
+    public let version: Int64
   }
 
   /// PostgreSQL has the rules of all time zones, summer time included.
   private static func result(of instant: SQL, in zone: SQL) -> SQL {
     "email, email_notifications OR push_notifications, to_char(" + instant
       + "::timestamptz AT TIME ZONE " + zone
-      + ", 'FMDay, FMDD FMMonth YYYY, HH24:MI') || ' (' || " + zone + " || ')'"
+      + ", 'FMDay, FMDD FMMonth YYYY, HH24:MI') || ' (' || " + zone + " || ')', version"
   }
 
   private let database: Database
@@ -171,7 +173,8 @@ extension ContactStore.Contact {
     self.init(
       email: try row.text(0),
       wantsAnything: try row.bool(1),
-      localTime: try row.text(2)
+      localTime: try row.text(2),
+      version: try row.integer(3)
     )
   }
 }
