@@ -30,14 +30,14 @@ let functions: [Function] = [
   .init("ListUserTasks", in: "Task", uses: ["ServiceClient"]),
   .init("DeleteUserTasks", in: "Task"),
 
-  .init("SendEmail", in: "Notification", uses: ["Outbox"]),
-  .init("SendPushNotification", in: "Notification", uses: ["Outbox"]),
-  .init("SendTaskReminder", in: "Notification", uses: ["Notices", "ServiceClient"]),
-  .init("NotifyUser", in: "Notification", uses: ["Notices", "ServiceClient"]),
+  .init("SendEmail", in: "Notification", uses: ["Notifications"]),
+  .init("SendPushNotification", in: "Notification", uses: ["Notifications"]),
+  .init("SendTaskReminder", in: "Notification", uses: ["Notifications", "ServiceClient"]),
+  .init("NotifyUser", in: "Notification", uses: ["Notifications", "ServiceClient"]),
   .init("GetNotification", in: "Notification"),
   .init("ListNotifications", in: "Notification"),
-  .init("GetPushKey", in: "Notification", uses: ["Delivery"]),
-  .init("RegisterPushSubscription", in: "Notification", uses: ["Delivery"]),
+  .init("GetPushKey", in: "Notification", uses: ["WebPush"]),
+  .init("RegisterPushSubscription", in: "Notification", uses: ["WebPush"]),
   .init("ListPushSubscriptions", in: "Notification"),
   .init("DeletePushSubscription", in: "Notification"),
   .init("SaveContact", in: "Notification"),
@@ -45,13 +45,13 @@ let functions: [Function] = [
 
   .init("Health", in: "Operations"),
   .init("CheckHealth", in: "Operations"),
-  .init("ReflectServer", in: "Operations", uses: ["Contract", "RPCStreams"]),
+  .init("ReflectServer", in: "Operations", uses: ["Descriptors", "HTTP2"]),
 ]
 
 // What cron starts.
 let jobs: [Function] = [
   .init("DispatchReminders", in: "Jobs", uses: ["Jobs"]),
-  .init("DeliverNotifications", in: "Jobs", uses: ["Jobs", "Outbox"]),
+  .init("DeliverNotifications", in: "Jobs", uses: ["Jobs", "Notifications"]),
   .init("RelayEvents", in: "Jobs", uses: ["Jobs", "Sagas"]),
   .init("PurgeExpired", in: "Jobs", uses: ["Jobs"]),
 ]
@@ -60,7 +60,7 @@ let jobs: [Function] = [
 let tools: [Function] = [
   .init("Migrate", in: "Operations", uses: ["Migrations"]),
   .init("CreateAdmin", in: "Operations", uses: ["Passwords"]),
-  .init("DescribeEndpoints", in: "Operations", uses: ["Contract", "JSON", "OpenAPI"]),
+  .init("DescribeEndpoints", in: "Operations", uses: ["Descriptors", "JSON", "OpenAPI"]),
 ]
 
 struct Function {
@@ -82,18 +82,20 @@ struct Function {
     }
   }
 
-  var target: Target {
+  /// A target that may use the modules of `floor`, and those that are its own.
+  func target(_ floor: [String]) -> Target {
     .executableTarget(
       name: name,
-      dependencies: (["API", "Endpoint", "PostgreSQL", "Rules", "Serving", "Stores", "Values"]
-        + uses)
-        .map { .byName(name: $0) },
+      dependencies: (floor + uses).map { .byName(name: $0) },
       path: path
     )
   }
 
   var product: Product { .executable(name: executable, targets: [name]) }
 }
+
+/// What every executable may use. The `main` of a function, `Serving`, is for functions alone.
+let ground = ["API", "Endpoint", "PostgreSQL", "Runtime", "Stores", "Validation", "Values"]
 
 /// The modules under `Shared/` so far, in the order of the list below.
 nonisolated(unsafe) var floors: Set<String> = []
@@ -145,10 +147,11 @@ let package = Package(
     shared("JSON"),
     shared("Telemetry", "JSON", "Values"),
     shared("FastCGI", "CFastCGI"),
-    shared("RPCStreams", "CHTTP2"),
+    shared("HTTP2", "CHTTP2"),
     shared("PostgreSQL", "CPostgreSQL", "Values"),
     shared("Passwords", "CCrypt"),
     shared("Tokens", "COpenSSL", "JSON", "Values"),
+    shared("Resilience", "CCurl", "Values"),
     shared(
       "Migrations",
       "PostgreSQL",
@@ -161,14 +164,65 @@ let package = Package(
       products: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["Protos", "openapi.json"]
     ),
-    shared("Contract", "Values"),
-    shared("OpenAPI", "Contract", "JSON"),
+    shared("Descriptors", "Values"),
+    shared("OpenAPI", "Descriptors", "JSON"),
     shared("Endpoint", "API", "Values"),
-    shared("ServiceClient", "API", "CCurl", "Endpoint", "Values"),
-    shared("Delivery", "CCurl", "COpenSSL", "Values"),
-    shared("Rules", "API", "Endpoint", "Values"),
-    shared("Stores", "API", "Endpoint", "PostgreSQL", "Rules", "Values"),
-    shared("Notices", "API", "Endpoint", "Rules", "ServiceClient", "Stores", "Values"),
+    shared("Validation", "API", "Endpoint", "Values"),
+    shared("Stores", "API", "Endpoint", "PostgreSQL", "Resilience", "Validation", "Values"),
+    shared("ServiceClient", "API", "CCurl", "Endpoint", "Resilience", "Values"),
+    shared("Mail", "CCurl", "Values"),
+    shared("WebPush", "CCurl", "COpenSSL", "Values"),
+    shared(
+      "Runtime",
+      "API",
+      "Endpoint",
+      "PostgreSQL",
+      "Stores",
+      "Telemetry",
+      "Tokens",
+      "Validation",
+      "Values"
+    ),
+    shared(
+      "Notifications",
+      "API",
+      "Endpoint",
+      "JSON",
+      "Mail",
+      "Resilience",
+      "Runtime",
+      "ServiceClient",
+      "Stores",
+      "Telemetry",
+      "Validation",
+      "Values",
+      "WebPush"
+    ),
+    shared(
+      "Jobs",
+      "API",
+      "Endpoint",
+      "JSON",
+      "Runtime",
+      "ServiceClient",
+      "Stores",
+      "Telemetry",
+      "Validation",
+      "Values"
+    ),
+    shared(
+      "Sagas",
+      "API",
+      "Endpoint",
+      "JSON",
+      "Resilience",
+      "Runtime",
+      "ServiceClient",
+      "Stores",
+      "Telemetry",
+      "Validation",
+      "Values"
+    ),
     shared("Wire", "API", "Endpoint", "JSON", "Values"),
     shared(
       "Serving",
@@ -177,49 +231,11 @@ let package = Package(
       "FastCGI",
       "JSON",
       "PostgreSQL",
-      "Rules",
-      "Stores",
+      "Runtime",
       "Telemetry",
-      "Tokens",
+      "Validation",
       "Values",
       "Wire"
-    ),
-    shared(
-      "Outbox",
-      "API",
-      "Delivery",
-      "Endpoint",
-      "JSON",
-      "Rules",
-      "ServiceClient",
-      "Serving",
-      "Stores",
-      "Telemetry",
-      "Values"
-    ),
-    shared(
-      "Jobs",
-      "API",
-      "Endpoint",
-      "JSON",
-      "Rules",
-      "ServiceClient",
-      "Serving",
-      "Stores",
-      "Telemetry",
-      "Values"
-    ),
-    shared(
-      "Sagas",
-      "API",
-      "Endpoint",
-      "JSON",
-      "Rules",
-      "ServiceClient",
-      "Serving",
-      "Stores",
-      "Telemetry",
-      "Values"
     ),
 
     .testTarget(name: "ValuesTests", dependencies: ["Values"]),
@@ -227,29 +243,37 @@ let package = Package(
     .testTarget(name: "FastCGITests", dependencies: ["FastCGI"]),
     .testTarget(name: "TokensTests", dependencies: ["Tokens", "Values"]),
     .testTarget(name: "PasswordsTests", dependencies: ["Passwords"]),
-    .testTarget(name: "RulesTests", dependencies: ["API", "Endpoint", "Rules", "Values"]),
+    .testTarget(name: "ResilienceTests", dependencies: ["Resilience", "Values"]),
+    .testTarget(
+      name: "ValidationTests",
+      dependencies: ["API", "Endpoint", "Resilience", "Validation", "Values"]
+    ),
     .testTarget(
       name: "WireTests",
-      dependencies: ["API", "Contract", "Endpoint", "JSON", "Values", "Wire"]
+      dependencies: ["API", "Descriptors", "Endpoint", "JSON", "Values", "Wire"]
     ),
-    .testTarget(name: "ContractTests", dependencies: ["Contract", "JSON", "OpenAPI"]),
+    .testTarget(name: "DescriptorsTests", dependencies: ["Descriptors", "JSON", "OpenAPI"]),
     .testTarget(
       name: "ServiceClientTests",
-      dependencies: ["API", "Endpoint", "ServiceClient", "Values"]
+      dependencies: ["API", "Endpoint", "Resilience", "ServiceClient", "Values"]
     ),
-    .testTarget(name: "DeliveryTests", dependencies: ["Delivery", "Values"]),
-    .testTarget(name: "OutboxTests", dependencies: ["Delivery", "JSON", "Outbox", "Values"]),
+    .testTarget(name: "MailTests", dependencies: ["Mail", "Values"]),
+    .testTarget(name: "WebPushTests", dependencies: ["Values", "WebPush"]),
+    .testTarget(
+      name: "NotificationsTests",
+      dependencies: ["JSON", "Mail", "Notifications", "Runtime", "Values"]
+    ),
     .testTarget(
       name: "FunctionTests",
       dependencies: (functions.map(\.name)
         + [
-          "API", "Contract", "Delivery", "Endpoint", "JSON", "Jobs", "Migrations", "Notices",
-          "Outbox", "Passwords", "PostgreSQL", "Rules", "Sagas", "ServiceClient", "Serving",
-          "Stores", "Tokens", "Values", "Wire",
+          "API", "Descriptors", "Endpoint", "JSON", "Jobs", "Mail", "Migrations", "Notifications",
+          "Passwords", "PostgreSQL", "Runtime", "Sagas", "ServiceClient", "Serving", "Stores",
+          "Tokens", "Validation", "Values", "WebPush", "Wire",
         ])
         .map { .byName(name: $0) }
     ),
-  ] + (functions + jobs + tools).map(\.target)
+  ] + functions.map { $0.target(ground + ["Serving"]) } + (jobs + tools).map { $0.target(ground) }
 )
 
 for target in package.targets where target.type != .system {

@@ -1,6 +1,6 @@
 import Glibc
 import JSON
-public import Serving
+public import Runtime
 import Synchronization
 import Telemetry
 public import Values
@@ -75,7 +75,7 @@ public struct Job {
       }
       exit(run(name, resources, arguments, body))
     } catch {
-      Serving.fail(name, error)
+      Diagnostics.fail(name, error)
     }
   }
 
@@ -102,7 +102,7 @@ public struct Job {
       (counts, failure) = try body(job)
       exitCode = failure == nil ? 0 : 1
     } catch {
-      failure = Serving.reason(of: error)
+      failure = Diagnostics.reason(of: error)
       exitCode = error is Settings.Invalid ? 78 : 1
     }
     let end = Clock.now()
@@ -114,7 +114,7 @@ public struct Job {
       if let failure { line.member("error", failure) }
     }
     // For the person who has typed it, and for cron, which passes it on.
-    if let failure, exitCode == 78 || !arguments.isEmpty { Serving.complain(job.name, failure) }
+    if let failure, exitCode == 78 || !arguments.isEmpty { Diagnostics.complain(job.name, failure) }
     return exitCode
   }
 

@@ -1,4 +1,4 @@
-public import Serving
+public import Runtime
 import Stores
 import Values
 

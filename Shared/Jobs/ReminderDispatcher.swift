@@ -1,9 +1,9 @@
 public import API
 public import Endpoint
-public import Rules
+public import Runtime
 public import ServiceClient
-public import Serving
 public import Stores
+public import Validation
 public import Values
 
 /// Finds the reminders whose time has come and hands each to the Notification service.

@@ -1,4 +1,4 @@
-import Contract
+import Descriptors
 import JSON
 
 /// What each operation gives back: its success and every refusal.

@@ -1,4 +1,4 @@
-public import Contract
+public import Descriptors
 public import JSON
 
 /// The description of the whole REST API, made of the contract and of what the functions say of themselves.

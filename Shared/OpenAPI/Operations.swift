@@ -1,4 +1,4 @@
-import Contract
+import Descriptors
 import JSON
 
 /// Paths and their operations: what each takes.

@@ -1,4 +1,4 @@
-import Contract
+import Descriptors
 import JSON
 
 /// Makes JSON Schemas of messages: their types are the contract's, their bounds the functions' own.

@@ -1,11 +1,12 @@
 import API
 import Endpoint
 import JSON
-import Rules
+import Resilience
+public import Runtime
 import ServiceClient
-public import Serving
 import Stores
 import Telemetry
+import Validation
 import Values
 
 /// Relays events: carries out the saga that follows from each, at least once, and those of one subject in order.
@@ -123,7 +124,7 @@ public final class EventRelay {
       do {
         if try relaySome(isOver: isOver, &report) { continue }
       } catch {
-        report.failure = Serving.reason(of: error)
+        report.failure = Diagnostics.reason(of: error)
       }
       if drains { break }
       sleep(Self.idleMicroseconds)
@@ -233,7 +234,7 @@ public final class EventRelay {
       .dead(reason: failure.message)
     case let failure as CallFailure where failure.isNobodyThere: wait(event, failure.message)
     case let failure as CallFailure: retry(event, failure.message)
-    default: retry(event, Serving.reason(of: error))
+    default: retry(event, Diagnostics.reason(of: error))
     }
   }
 
@@ -270,7 +271,7 @@ public final class EventRelay {
       return .dead(reason: reason)
     }
     var random = SystemRandomNumberGenerator()
-    let next = Retries.next(afterAttempts: event.attempt, at: now, random: &random)
+    let next = Backoff.next(afterAttempts: event.attempt, at: now, random: &random)
     return .postponed(reason: reason, until: next, counts: true)
   }
 

@@ -1,9 +1,9 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import ServiceClient
-import Serving
 import Stores
+import Validation
 import Values
 
 /// What is to be done after an event, one step after the other.

@@ -1,7 +1,7 @@
 import API
 import Endpoint
-import Rules
 import Stores
+import Validation
 import Values
 
 /// All sagas: what follows in other services, step by step, when something has happened in one, and what makes up for a

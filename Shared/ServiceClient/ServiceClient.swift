@@ -1,6 +1,7 @@
 public import API
 public import Endpoint
 import Glibc
+public import Resilience
 public import Values
 
 /// Calls the gRPC methods of another service: within a deadline, once more when that is safe and may help,

@@ -1,4 +1,5 @@
 public import API
+import Resilience
 public import Values
 
 /// Carries one gRPC call to a service and its answer back.

@@ -2,9 +2,8 @@ import API
 public import Endpoint
 import JSON
 import PostgreSQL
-import Stores
+public import Runtime
 import Telemetry
-import Tokens
 import Values
 public import Wire
 
@@ -219,18 +218,6 @@ extension Access {
   func check(_ caller: Caller) throws {
     if case .roles(let roles) = self, !roles.contains(caller.role) {
       throw Problem.permissionDenied("your role does not allow this")
-    }
-  }
-}
-
-extension Problem {
-  /// What becomes of any error: what is not known is a 500 whose cause is logged and not sent.
-  init(any error: any Error) {
-    switch error {
-    case let problem as Problem: self = problem
-    case let error as DatabaseError: self = Problem(error)
-    case let error as KeyRing.Malformed: self = .internal(cause: error.message)
-    default: self = .internal(cause: "\(error)")
     }
   }
 }

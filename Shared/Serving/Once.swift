@@ -2,6 +2,7 @@ import API
 import Endpoint
 import Glibc
 import JSON
+import Runtime
 import Values
 import Wire
 
@@ -9,7 +10,7 @@ import Wire
 /// output. Who may start the executable has its database and its keys, so the caller is taken on trust.
 struct Once {
   /// Arguments that make no sense.
-  struct Failure: Error {
+  struct Failure: OperatorError {
     let message: String
   }
 

@@ -3,6 +3,7 @@ public import Endpoint
 import FastCGI
 import Glibc
 import JSON
+public import Runtime
 import Telemetry
 import Values
 public import Wire
@@ -57,7 +58,7 @@ public enum Serving {
         answerAsCGI(invocation)
       }
     } catch {
-      fail(name, error)
+      Diagnostics.fail(name, error)
     }
   }
 
@@ -141,27 +142,6 @@ public enum Serving {
     )
   }
 
-  /// Ends a process that cannot work, saying why.
-  public static func fail(_ name: String, _ error: any Error) -> Never {
-    complain(name, reason(of: error))
-    exit(78)
-  }
-
-  /// Says something to whoever has started the process, on standard error.
-  public static func complain(_ name: String, _ reason: String) {
-    StandardStreams.complain("\(name): \(reason)")
-  }
-
-  /// What an error says to an operator.
-  public static func reason(of error: any Error) -> String {
-    switch error {
-    case let error as Settings.Invalid: error.message
-    case let error as Worker.Failure: error.message
-    case let error as Once.Failure: error.message
-    default: Problem(any: error).cause ?? Problem(any: error).message
-    }
-  }
-
   private static func help<F: Function>(_ name: String, _ function: F.Type) -> String {
     """
     \(name): \(F.route.methods.map(\.rawValue).joined(separator: ", ")) \(F.route.path)
@@ -177,3 +157,5 @@ public enum Serving {
     """
   }
 }
+
+extension Worker.Failure: OperatorError {}

@@ -1,4 +1,4 @@
-import Rules
+import Validation
 
 extension Array {
   /// Leaves what belongs to a page of rows that were asked for with one more than it has, and gives the token of the page

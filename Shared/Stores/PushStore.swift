@@ -1,7 +1,7 @@
 import API
 import Endpoint
 public import PostgreSQL
-public import Rules
+public import Validation
 public import Values
 
 /// Push messages on their way, in `notification_db`: which browsers still are to have one, and which push services work.

@@ -1,7 +1,7 @@
 public import API
 import Endpoint
 public import PostgreSQL
-public import Rules
+public import Validation
 public import Values
 
 /// The browsers that take push messages, in `notification_db`, as their owners see them.

@@ -1,6 +1,6 @@
 public import API
 public import PostgreSQL
-public import Rules
+public import Validation
 public import Values
 
 /// The reminders of tasks, in `task_db`: each (task, due date, lead time) is recorded once and for all.

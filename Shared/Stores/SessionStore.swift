@@ -1,7 +1,8 @@
 public import API
 import Endpoint
 public import PostgreSQL
-public import Rules
+import Resilience
+public import Validation
 public import Values
 
 /// The sessions, in `user_db.refresh_tokens`.

@@ -1,7 +1,7 @@
 public import API
 import Endpoint
 public import PostgreSQL
-public import Rules
+public import Validation
 public import Values
 
 /// The tasks, in `task_db`.

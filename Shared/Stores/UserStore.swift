@@ -1,7 +1,7 @@
 public import API
 import Endpoint
 public import PostgreSQL
-public import Rules
+public import Validation
 public import Values
 
 /// The users, in `user_db`.

@@ -1,5 +1,5 @@
 import API
-import Contract
+import Descriptors
 import Endpoint
 import Foundation
 import JSON

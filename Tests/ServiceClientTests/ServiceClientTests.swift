@@ -1,5 +1,6 @@
 import API
 import Endpoint
+import Resilience
 import Testing
 import Values
 

@@ -1,4 +1,4 @@
-import Contract
+import Descriptors
 
 /// What the tests ask of the contract, so that whatever is added there is asked for by them without anyone
 /// having to think of it.

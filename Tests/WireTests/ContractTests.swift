@@ -1,5 +1,5 @@
 import API
-import Contract
+import Descriptors
 import Endpoint
 import JSON
 import Testing

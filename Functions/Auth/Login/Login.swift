@@ -1,10 +1,11 @@
 import API
 import Endpoint
 import Passwords
-import Rules
+import Runtime
 import Serving
 import Stores
 import Tokens
+import Validation
 import Values
 
 /// `POST /api/v1/auth/login`, gRPC `auth.v1.AuthService/Login`: a password for a pair of tokens.

@@ -1,9 +1,10 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import Serving
 import Stores
 import Tokens
+import Validation
 import Values
 
 /// `POST /api/v1/auth/validate`, gRPC `auth.v1.AuthService/ValidateToken`: what an access token says, and

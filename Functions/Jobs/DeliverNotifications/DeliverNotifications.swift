@@ -1,7 +1,7 @@
 import Glibc
 import Jobs
-import Outbox
-import Serving
+import Notifications
+import Runtime
 import Stores
 import Values
 
@@ -54,7 +54,7 @@ struct DeliverNotifications {
           .deliver(drains: drains, isOver: { Job.isOver(deadline) }, sleep: { usleep($0) })
       } catch {
         var report = NotificationOutbox.Report()
-        report.failure = Serving.reason(of: error)
+        report.failure = Diagnostics.reason(of: error)
         return report
       }
     }

@@ -1,5 +1,5 @@
 import Jobs
-import Serving
+import Runtime
 
 /// `dispatch-reminders`, by cron: hands the reminders whose time has come to the Notification service.
 ///

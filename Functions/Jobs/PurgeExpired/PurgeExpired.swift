@@ -1,5 +1,5 @@
 import Jobs
-import Serving
+import Runtime
 
 /// `purge-expired`, by cron, for each service: removes what is over and nobody asks for any more, a little at a time.
 @main

@@ -1,7 +1,7 @@
 import Glibc
 import Jobs
+import Runtime
 import Sagas
-import Serving
 
 /// `relay-events`, by cron, for the User and for the Task service: carries out what follows from what has happened there,
 /// until the next run begins.

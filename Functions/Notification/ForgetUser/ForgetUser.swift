@@ -1,8 +1,9 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import Serving
 import Stores
+import Validation
 import Values
 
 /// gRPC `notification.v1.NotificationService/ForgetUser`: forgets a user who is no more.

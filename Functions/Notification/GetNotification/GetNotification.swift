@@ -1,8 +1,9 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import Serving
 import Stores
+import Validation
 import Values
 
 /// `GET /api/v1/notifications/{id}`, gRPC `notification.v1.NotificationService/GetNotification`: one notification, and what

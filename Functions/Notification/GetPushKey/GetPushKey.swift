@@ -1,8 +1,9 @@
 import API
-import Delivery
 import Endpoint
+import Runtime
 import Serving
 import Values
+import WebPush
 
 /// `GET /api/v1/push-key`, gRPC `notification.v1.NotificationService/GetPushKey`: the key that a browser subscribes with.
 ///

@@ -1,8 +1,9 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import Serving
 import Stores
+import Validation
 
 /// `GET /api/v1/notifications`, gRPC `notification.v1.NotificationService/ListNotifications`: one page of one's own
 /// notifications, the newest first; for admins and services, of all.

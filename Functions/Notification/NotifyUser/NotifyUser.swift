@@ -1,9 +1,10 @@
 import API
 import Endpoint
-import Notices
-import Rules
+import Notifications
+import Runtime
 import ServiceClient
 import Serving
+import Validation
 
 /// gRPC `notification.v1.NotificationService/NotifyUser`: tells a user something.
 ///

@@ -1,10 +1,11 @@
 import API
-import Delivery
 import Endpoint
-import Rules
+import Runtime
 import Serving
 import Stores
+import Validation
 import Values
+import WebPush
 
 /// `POST /api/v1/push-subscriptions`, gRPC `notification.v1.NotificationService/RegisterPushSubscription`: takes the
 /// subscription of one of the caller's browsers.

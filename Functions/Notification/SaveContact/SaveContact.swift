@@ -1,8 +1,9 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import Serving
 import Stores
+import Validation
 
 /// gRPC `notification.v1.NotificationService/SaveContact`: keeps how to reach a user.
 ///

@@ -1,9 +1,10 @@
 import API
 import Endpoint
-import Outbox
-import Rules
+import Notifications
+import Runtime
 import Serving
 import Stores
+import Validation
 
 /// `POST /api/v1/notifications/email`, gRPC `notification.v1.NotificationService/SendEmail`: sends an e-mail.
 ///

@@ -1,9 +1,9 @@
 import API
 import Endpoint
 import Passwords
-import Rules
-import Serving
+import Runtime
 import Stores
+import Validation
 import Values
 
 /// `create-admin NAME EMAIL`: adds a user with the role ADMIN; the password comes from standard input.
@@ -34,7 +34,7 @@ struct CreateAdmin {
       )
       print("\(user.username) is an admin, id \(user.id)")
     } catch {
-      Serving.fail("create-admin", error)
+      Diagnostics.fail("create-admin", error)
     }
   }
 }

@@ -1,4 +1,4 @@
-import Contract
+import Descriptors
 import JSON
 import OpenAPI
 

@@ -1,6 +1,6 @@
 import Migrations
 import PostgreSQL
-import Serving
+import Runtime
 
 /// `migrate DIRECTORY`: brings the database at `DATABASE_URL` to the newest migration of a folder.
 @main
@@ -19,9 +19,9 @@ struct Migrate {
       let count = try Migrator(database: database) { print($0) }.migrate(directory: arguments[1])
       print(count == 0 ? "up to date" : "\(count) applied")
     } catch let failure as Migrator.Failure {
-      Serving.fail("migrate", Settings.Invalid(message: failure.message))
+      Diagnostics.fail("migrate", Settings.Invalid(message: failure.message))
     } catch {
-      Serving.fail("migrate", error)
+      Diagnostics.fail("migrate", error)
     }
   }
 }

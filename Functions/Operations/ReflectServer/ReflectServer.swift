@@ -1,7 +1,8 @@
 import API
-import Contract
+import Descriptors
 import Endpoint
-import RPCStreams
+import HTTP2
+import Runtime
 import Serving
 
 /// gRPC `grpc.reflection.v1.ServerReflection/ServerReflectionInfo`: what services there are and what their

@@ -1,9 +1,10 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import ServiceClient
 import Serving
 import Stores
+import Validation
 import Values
 
 /// `POST /api/v1/tasks`, gRPC `task.v1.TaskService/CreateTask`: adds a task.

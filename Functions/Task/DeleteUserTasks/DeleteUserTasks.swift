@@ -1,8 +1,9 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import Serving
 import Stores
+import Validation
 import Values
 
 /// gRPC `task.v1.TaskService/DeleteUserTasks`: removes all tasks of a user who is no more.

@@ -1,8 +1,9 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import Serving
 import Stores
+import Validation
 
 /// `GET /api/v1/tasks`, gRPC `task.v1.TaskService/ListTasks`: one page of one's own tasks; for admins and
 /// services, of everybody's.

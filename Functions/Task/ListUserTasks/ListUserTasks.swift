@@ -1,9 +1,10 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import ServiceClient
 import Serving
 import Stores
+import Validation
 import Values
 
 /// `GET /api/v1/users/{user_id}/tasks`, gRPC `task.v1.TaskService/ListUserTasks`: one page of one user's

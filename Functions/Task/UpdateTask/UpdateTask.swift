@@ -1,9 +1,10 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import ServiceClient
 import Serving
 import Stores
+import Validation
 import Values
 
 /// `PUT` and `PATCH /api/v1/tasks/{id}`, gRPC `task.v1.TaskService/UpdateTask`: changes a task.

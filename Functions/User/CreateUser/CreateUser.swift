@@ -1,9 +1,10 @@
 import API
 import Endpoint
 import Passwords
-import Rules
+import Runtime
 import Serving
 import Stores
+import Validation
 import Values
 
 /// `POST /api/v1/users`, gRPC `user.v1.UserService/CreateUser`: signs somebody up.

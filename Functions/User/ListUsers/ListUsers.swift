@@ -1,8 +1,9 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import Serving
 import Stores
+import Validation
 
 /// `GET /api/v1/users`, gRPC `user.v1.UserService/ListUsers`: one page of all users, the newest first.
 ///

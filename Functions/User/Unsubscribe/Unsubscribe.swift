@@ -1,8 +1,9 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import Serving
 import Stores
+import Validation
 
 /// `POST /api/v1/unsubscribe/{token}`, gRPC `user.v1.UserService/Unsubscribe`: switches a user's mail off.
 ///

@@ -1,9 +1,10 @@
 import API
 import Endpoint
 import Passwords
-import Rules
+import Runtime
 import Serving
 import Stores
+import Validation
 import Values
 
 /// `PUT` and `PATCH /api/v1/users/{id}`, gRPC `user.v1.UserService/UpdateUser`: changes a user.

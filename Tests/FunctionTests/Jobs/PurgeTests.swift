@@ -2,6 +2,7 @@ import API
 import Endpoint
 import Jobs
 import PostgreSQL
+import Runtime
 import Serving
 import Stores
 import Testing

@@ -2,11 +2,12 @@ import API
 import Endpoint
 import JSON
 import PostgreSQL
-import Rules
+import Runtime
 import ServiceClient
 import Serving
 import Stores
 import Testing
+import Validation
 import Values
 
 struct NotificationTests {

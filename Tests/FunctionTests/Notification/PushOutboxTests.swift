@@ -1,14 +1,15 @@
 import API
-import Delivery
 import Endpoint
 import JSON
 import PostgreSQL
-import Rules
+import Runtime
 import Serving
 import Testing
+import Validation
 import Values
+import WebPush
 
-@testable import Outbox
+@testable import Notifications
 @testable import Stores
 
 /// What becomes of push messages, by what the push services answer.
@@ -20,7 +21,7 @@ struct PushOutboxTests {
   /// Push services that answer what a test wants.
   final class PushServices {
     /// By endpoint; one that is not here takes everything.
-    var answers: [String: Outcome] = [:]
+    var answers: [String: DeliveryOutcome] = [:]
     /// What has come, whatever was answered.
     var messages: [PushChannel.Message] = []
     /// Is told of each message before it is answered.
@@ -28,7 +29,7 @@ struct PushOutboxTests {
 
     var endpoints: [String] { messages.map(\.subscription.endpoint) }
 
-    func answer(_ message: PushChannel.Message) -> Outcome {
+    func answer(_ message: PushChannel.Message) -> DeliveryOutcome {
       messages.append(message)
       whileAsked(message)
       return answers[message.subscription.endpoint] ?? .delivered
@@ -134,8 +135,10 @@ struct PushOutboxTests {
     )
   }
 
-  @Test(arguments: [Outcome.gone(reason: "HTTP 410"), .refused(reason: "HTTP 413: too long")])
-  func `a browser that will never take it keeps it from no other`(outcome: Outcome) throws {
+  @Test(arguments: [
+    DeliveryOutcome.gone(reason: "HTTP 410"), .refused(reason: "HTTP 413: too long"),
+  ])
+  func `a browser that will never take it keeps it from no other`(outcome: DeliveryOutcome) throws {
     let hers = try browsers(of: ada, 2)
     services.answers[hers[0]] = outcome
     let id = try write(to: ada)

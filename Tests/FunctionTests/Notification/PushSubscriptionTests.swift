@@ -3,10 +3,11 @@ import Endpoint
 import Foundation
 import JSON
 import PostgreSQL
-import Rules
+import Runtime
 import Serving
 import Stores
 import Testing
+import Validation
 import Values
 
 @testable import RegisterPushSubscription

@@ -1,11 +1,11 @@
 import API
-import Delivery
 import Endpoint
 import JSON
 import Testing
 import Values
+import WebPush
 
-@testable import Outbox
+@testable import Notifications
 
 struct SendPushNotificationTests {
   let fixture: Fixture

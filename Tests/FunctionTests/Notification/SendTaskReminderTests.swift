@@ -1,6 +1,7 @@
 import API
 import Endpoint
 import PostgreSQL
+import Runtime
 import ServiceClient
 import Serving
 import Testing

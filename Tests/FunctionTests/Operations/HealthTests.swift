@@ -1,6 +1,7 @@
 import API
 import Endpoint
 import PostgreSQL
+import Runtime
 import Serving
 import Stores
 import Testing

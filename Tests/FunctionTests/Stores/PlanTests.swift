@@ -1,8 +1,8 @@
 import API
 import Endpoint
 import Foundation
-import Rules
 import Testing
+import Validation
 import Values
 
 @testable import PostgreSQL

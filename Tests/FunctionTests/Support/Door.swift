@@ -3,6 +3,7 @@ import Endpoint
 import Foundation
 import JSON
 import PostgreSQL
+import Runtime
 import Testing
 import Values
 import Wire

@@ -1,17 +1,18 @@
 import API
-import Contract
-import Delivery
+import Descriptors
 import Endpoint
 import Foundation
-import Notices
+import Notifications
 import Passwords
 import PostgreSQL
-import Rules
+import Runtime
 import ServiceClient
 import Serving
 import Stores
 import Tokens
+import Validation
 import Values
+import WebPush
 
 @testable import CheckHealth
 @testable import CheckSession
@@ -34,8 +35,8 @@ import Values
 @testable import ListUsers
 @testable import Login
 @testable import Logout
+@testable import Notifications
 @testable import NotifyUser
-@testable import Outbox
 @testable import ReflectServer
 @testable import RefreshToken
 @testable import RegisterPushSubscription
@@ -70,7 +71,9 @@ final class Fixture {
   /// What the other services are told of users; nobody says anything unless a test does.
   var directory = UserDirectory { _, _ in .silence }
   /// What becomes of a push message; no push service can be reached unless a test says otherwise.
-  var pushServices: (PushChannel.Message) -> Outcome = { _ in .unreachable(reason: "no route") }
+  var pushServices: (PushChannel.Message) -> DeliveryOutcome = { _ in
+    .unreachable(reason: "no route")
+  }
   private let signUpIsOpen: Bool
   /// Kept for as long as the fixture.
   private let scratch: [ScratchDatabase]

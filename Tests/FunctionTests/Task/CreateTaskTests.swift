@@ -2,6 +2,7 @@ import API
 import Endpoint
 import JSON
 import PostgreSQL
+import Runtime
 import ServiceClient
 import Serving
 import Testing

@@ -1,10 +1,11 @@
 import API
 import Endpoint
 import Passwords
-import Rules
+import Runtime
 import Serving
 import Stores
 import Testing
+import Validation
 import Values
 
 struct CreateUserTests {

@@ -1,8 +1,9 @@
 import API
 import Endpoint
-import Rules
+import Runtime
 import Serving
 import Testing
+import Validation
 import Values
 
 struct UnsubscribeTests {

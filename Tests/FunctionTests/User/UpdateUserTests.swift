@@ -2,10 +2,11 @@ import API
 import Endpoint
 import JSON
 import Passwords
-import Rules
+import Runtime
 import Serving
 import Stores
 import Testing
+import Validation
 import Values
 
 struct UpdateUserTests {

@@ -1,0 +1,36 @@
+import Mail
+import Runtime
+
+/// Who a mail is from: an address, and a name if there is one. Source: RFC 5322 §3.4, `mailbox`.
+struct Mailbox {
+  let address: MailAddress
+  let name: String?
+  /// What stands behind the `@`.
+  let domain: String
+
+  /// Who all mail is from, by the setting `MAIL_FROM`.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  init(_ settings: Settings) throws {
+    try self.init(settings.text("MAIL_FROM") ?? "Task Management <tasks@localhost.localdomain>")
+  }
+
+  /// Reads `tasks@example.com` or `Task Management <tasks@example.com>`.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  init(_ text: String) throws {
+    var address = text[...]
+    var name: String?
+    if text.hasSuffix(">"), let open = text.lastIndex(of: "<") {
+      address = text[text.index(after: open)...].dropLast()
+      name = String(text[..<open].reversed().drop { $0 == " " }.reversed())
+    }
+    do {
+      self.address = try MailAddress(String(address))
+    } catch let failure as MailFailure {
+      throw Settings.Invalid(message: "MAIL_FROM: the address \(failure.reason)")
+    }
+    self.name = name?.isEmpty == true ? nil : name
+    domain = String(self.address.text.split(separator: "@").last ?? "")
+  }
+}

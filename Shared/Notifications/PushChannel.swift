@@ -1,0 +1,246 @@
+import API
+import Endpoint
+import Mail
+import Runtime
+import Stores
+import Values
+import WebPush
+
+/// Push messages, to each of the user's browsers by the push service that it is subscribed at.
+///
+/// The browsers are served one after the other, and what has become of each is recorded at once: a process that is killed
+/// makes one browser get a message twice at most. A push service that could not be reached is left alone for a while, by
+/// all processes.
+final class PushChannel: Channel {
+  /// Hands a message to a push service.
+  typealias Send = (_ message: Message, _ deadline: Deadline) -> DeliveryOutcome
+
+  /// A message for one browser.
+  struct Message {
+    let payload: [UInt8]
+    let subscription: PushSubscription
+    let ttlSeconds: Int
+    let urgency: PushSender.Urgency
+    let topic: String
+    let now: Instant
+  }
+
+  let type = NotificationType.push
+  let atOnceMilliseconds = 2500
+  let atLeisureMilliseconds = 10_000
+  let hasOneServer = false
+  /// The push service and the status.
+  let loggedWords = 3
+
+  /// For one browser.
+  private static let askingMilliseconds = 5000
+  /// Who has given a push service less time has learnt nothing about it: somebody who waits for the answer, and anybody.
+  private static let fairMilliseconds: (hasty: Int32, least: Int32) = (2000, 1000)
+  /// A user whose push services are slower than this waits, so that others need not.
+  private static let slowMilliseconds = 3000
+  private static let slowPauseSeconds: Int64 = 60
+  private static let pauseSeconds: Int64 = 30
+  private static let usualLifeSeconds: Int64 = 86_400
+  private static let shortestLifeSeconds: Int64 = 3600
+  /// Some push services take no more: four weeks.
+  private static let longestLifeSeconds: Int64 = 2_419_200
+
+  private let resources: Resources
+  private let pushes: PushStore
+  private let allowsPrivate: Bool
+  private let post: Send
+
+  /// The channel by the settings `VAPID_KEY_FILE`, `VAPID_SUBJECT`, `MAIL_FROM`, `PUSH_CA_FILE` and `PUSH_PRIVATE_ADDRESSES`.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  convenience init(_ resources: Resources) throws {
+    let settings = resources.settings
+    let subject = try settings.text("VAPID_SUBJECT") ?? "mailto:\(Mailbox(settings).address.text)"
+    guard VAPIDKey.isSubject(subject) else {
+      throw Settings.Invalid(message: "VAPID_SUBJECT must be a mailto: or https: URI")
+    }
+    let key: VAPIDKey
+    do {
+      key = try VAPIDKey(file: settings.required("VAPID_KEY_FILE"))
+    } catch let failure as PushFailure {
+      throw Settings.Invalid(message: "VAPID_KEY_FILE: \(failure)")
+    }
+    let sender = PushSender(
+      key: key,
+      subject: subject,
+      allowsPrivateAddresses: try settings.allowsPrivatePushServices,
+      caFile: settings.text("PUSH_CA_FILE")
+    )
+    try self.init(resources) { message, deadline in
+      sender.send(
+        message.payload,
+        to: message.subscription,
+        ttlSeconds: message.ttlSeconds,
+        urgency: message.urgency,
+        topic: message.topic,
+        now: message.now,
+        deadline: deadline
+      )
+    }
+  }
+
+  /// A channel that hands over its messages in some way.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  init(_ resources: Resources, post: @escaping Send) throws {
+    self.resources = resources
+    pushes = resources.pushes
+    allowsPrivate = try resources.settings.allowsPrivatePushServices
+    self.post = post
+  }
+
+  /// Some push service may always work.
+  func obstacle(at now: Instant) -> String? { nil }
+
+  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, isHasty: Bool) throws
+    -> Fate
+  {
+    let start = resources.now
+    let progress = try pushes.progress(of: attempt, at: start)
+    var round = Round(hasArrived: progress.hasArrived)
+    // Nearly all of the time that there is for one browser when it is the first.
+    let whole = min(Int32(Self.askingMilliseconds), deadline.millisecondsLeft)
+    let fair =
+      isHasty ? Self.fairMilliseconds.hasty : max(Self.fairMilliseconds.least, whole * 9 / 10)
+    for (place, recipient) in progress.recipients.enumerated() {
+      guard !deadline.hasPassed else {
+        // The next who takes it goes on here.
+        let next = resources.now.adding(seconds: isHasty ? 0 : Self.pauseSeconds)
+        round.leave("there was no time left", until: next)
+        break
+      }
+      // While another browser was served, this one may have become somebody else's.
+      if place > 0, try !pushes.isStill(recipient, of: attempt) { continue }
+      try serve(recipient, attempt, before: deadline, fair: fair, isHasty: isHasty, &round)
+    }
+    let now = resources.now
+    if !isHasty, now.microseconds - start.microseconds > Int64(Self.slowMilliseconds) * 1000 {
+      try pushes.postponeOthers(
+        of: attempt,
+        dueBy: now,
+        until: now.adding(seconds: Self.slowPauseSeconds)
+      )
+    }
+    return round.fate
+  }
+
+  private func serve(
+    _ recipient: PushStore.Recipient,
+    _ attempt: NotificationStore.Attempt,
+    before deadline: Deadline,
+    fair: Int32,
+    isHasty: Bool,
+    _ round: inout Round
+  ) throws {
+    let service = recipient.service
+    let patience = min(deadline, Deadline(millisecondsFromNow: Self.askingMilliseconds))
+    let isFair = patience.millisecondsLeft >= fair
+    if let retryAt = try pause(of: service, round, mayProbe: isFair) {
+      return round.leave("\(service.origin): does not answer at the moment", until: retryAt)
+    }
+    let outcome = try ask(recipient, attempt, before: patience)
+    // Who waits for an answer has a deadline for all of it.
+    if !isHasty { allowDatabase() }
+    if case .unreachable(let reason) = outcome {
+      let now = resources.now
+      guard isFair || !patience.hasPassed else { return round.leave(reason, until: now) }
+      let retryAt = try pushes.recordUnreachable(service, at: now)
+      round.isAway[service.origin] = retryAt
+      return round.leave("\(service.origin): \(reason)", until: retryAt)
+    }
+    if service.failures > 0 { try pushes.recordReachable(service) }
+    try record(outcome, of: recipient, attempt, &round)
+  }
+
+  /// Until when a push service is left alone; `nil` when it may be asked. One that was away is probed by somebody with time.
+  private func pause(of service: PushStore.Service, _ round: Round, mayProbe: Bool) throws
+    -> Instant?
+  {
+    if let retryAt = round.isAway[service.origin] { return retryAt }
+    guard let retryAt = service.retryAt, !round.isBack.contains(service.origin) else { return nil }
+    let now = resources.now
+    if retryAt <= now {
+      guard mayProbe else { return now }
+      if try pushes.mayAskAgain(service, at: now) { return nil }
+    }
+    return max(retryAt, now.adding(seconds: Self.pauseSeconds))
+  }
+
+  private func ask(
+    _ recipient: PushStore.Recipient,
+    _ attempt: NotificationStore.Attempt,
+    before deadline: Deadline
+  ) throws -> DeliveryOutcome {
+    let subscription: PushSubscription
+    do {
+      subscription = try PushSubscription(
+        endpoint: recipient.endpoint,
+        p256dh: recipient.p256dh,
+        auth: recipient.auth,
+        allowsPrivate: allowsPrivate
+      )
+    } catch let malformed as PushSubscription.Malformed {
+      // What is taken is sound, so it is the setting that has changed.
+      let reasons = malformed.violations.map { "\($0.field) \($0.reason)" }
+      return .refused(reason: reasons.joined(separator: ", "))
+    }
+    return post(message(attempt, for: subscription), deadline)
+  }
+
+  private func message(
+    _ attempt: NotificationStore.Attempt,
+    for subscription: PushSubscription
+  ) -> Message {
+    let now = resources.now
+    let life = attempt.dueDate.map { dueDate in
+      min(max(dueDate.seconds - now.seconds, Self.shortestLifeSeconds), Self.longestLifeSeconds)
+    }
+    return Message(
+      payload: PushPayload.bytes(
+        id: attempt.id,
+        title: attempt.subject,
+        body: Text(of: attempt, at: now).plain,
+        maximum: PushEncryption.maximumPayloadBytes
+      ),
+      subscription: subscription,
+      ttlSeconds: Int(life ?? Self.usualLifeSeconds),
+      urgency: attempt.dueDate == nil ? .normal : .high,
+      topic: attempt.id.filter { $0 != "-" },
+      now: now
+    )
+  }
+
+  private func record(
+    _ outcome: DeliveryOutcome,
+    of recipient: PushStore.Recipient,
+    _ attempt: NotificationStore.Attempt,
+    _ round: inout Round
+  ) throws {
+    let origin = recipient.service.origin
+    round.isBack.insert(origin)
+    switch outcome {
+    case .delivered:
+      round.hasArrived = true
+      try pushes.recordDone(attempt, recipient, hasArrived: true)
+    case .gone(let reason):
+      round.refusal = "\(origin): \(reason)"
+      try pushes.recordDone(attempt, recipient, hasArrived: false)
+      try pushes.remove(recipient)
+    case .refused(let reason):
+      round.refusal = "\(origin): \(reason)"
+      try pushes.recordDone(attempt, recipient, hasArrived: false)
+    case .postponed(let reason, let seconds):
+      round.postpone("\(origin): \(reason)", atLeastSeconds: seconds ?? 0)
+    case .unreachable: break
+    }
+  }
+
+  private func allowDatabase() {
+    resources.allowDatabase(milliseconds: NotificationOutbox.databaseMilliseconds)
+  }
+}

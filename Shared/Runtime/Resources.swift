@@ -1,0 +1,176 @@
+public import Endpoint
+public import PostgreSQL
+public import Stores
+public import Telemetry
+import Tokens
+public import Validation
+public import Values
+
+/// What a function can be built from. Nothing is opened before it is used.
+public final class Resources {
+  /// The settings.
+  public let settings: Settings
+  /// The log.
+  public let log: Log
+  /// The function's one database.
+  public let database: Database
+
+  /// How long before a task's due date its owner is reminded.
+  public let leads: LeadTimes
+
+  let keyRing: KeyRingFile
+  private let clock: () -> Instant
+
+  /// Resources of a function.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  public init(
+    function: String,
+    settings: Settings,
+    needsDatabase: Bool = true,
+    statementTimeoutMilliseconds: Int? = nil,
+    clock: @escaping () -> Instant = Clock.now
+  ) throws {
+    self.settings = settings
+    self.clock = clock
+    let log = Log(
+      function: function,
+      level: try settings.logLevel,
+      path: settings.text("LOG_FILE"),
+      maximumBytes: try settings.integer(
+        "LOG_MAX_BYTES",
+        default: 50_000_000,
+        in: 10_000...10_000_000_000
+      )
+    )
+    self.log = log
+    database = Database(
+      url: needsDatabase ? try settings.required("DATABASE_URL") : "",
+      options: Database.Options(
+        applicationName: function,
+        statementTimeoutMilliseconds: try statementTimeoutMilliseconds
+          ?? settings.deadlineMilliseconds,
+        preparesStatements: try settings.choice(
+          "PREPARED_STATEMENTS",
+          ["on", "off"],
+          default: "on"
+        ) == "on"
+      )
+    )
+    leads = try settings.leadTimes
+    keyRing = KeyRingFile(path: settings.text("JWT_KEYS_FILE") ?? "") { message in
+      log.write(.error, at: clock(), message: message)
+    }
+  }
+
+  /// The state of all databases, for what looks after the whole system.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  public var readiness: Readiness {
+    get throws {
+      func database(_ variable: String) throws -> Database {
+        Database(
+          url: try settings.required(variable),
+          options: Database.Options(applicationName: "health")
+        )
+      }
+      return Readiness([
+        ("user_db", ["user", "auth"], try database("DATABASE_URL_USER")),
+        ("task_db", ["task"], try database("DATABASE_URL_TASK")),
+        ("notification_db", ["notification"], try database("DATABASE_URL_NOTIFICATION")),
+      ])
+    }
+  }
+
+  /// The time.
+  public var now: Instant { clock() }
+
+  /// Gives the statements that follow so many milliseconds, outside of a request.
+  public func allowDatabase(milliseconds: Int) {
+    database.deadline = Deadline(millisecondsFromNow: milliseconds)
+  }
+
+  /// The time of the database's host.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func databaseTime() throws -> Instant {
+    let times = try database.read(Query("SELECT now()")) { try $0.instant(0) }
+    guard let time = times.first else { throw DatabaseError.unexpectedValue("no row") }
+    return time
+  }
+
+  /// The tasks.
+  public var tasks: TaskStore { TaskStore(database: database, leads: leads) }
+  /// The reminders of tasks.
+  public var reminders: ReminderStore { ReminderStore(database: database) }
+  /// The notifications.
+  public var notifications: NotificationStore { NotificationStore(database: database) }
+  /// What has happened and others must be told.
+  public var events: EventStore { EventStore(database: database) }
+  /// The push messages on their way.
+  public var pushes: PushStore { PushStore(database: database) }
+  /// The browsers that take push messages.
+  public var subscriptions: PushSubscriptionStore { PushSubscriptionStore(database: database) }
+  /// How to reach the users.
+  public var contacts: ContactStore { ContactStore(database: database) }
+  /// The users.
+  public var users: UserStore { UserStore(database: database) }
+  /// The sessions.
+  public var sessions: SessionStore { SessionStore(database: database) }
+  /// The page tokens.
+  public var pages: PageTokens { PageTokens(seals) }
+  /// The tokens by which users switch their mail off.
+  public var unsubscribeTokens: UnsubscribeTokens { UnsubscribeTokens(seals) }
+
+  private var seals: Seals {
+    let keyRing = keyRing
+    let clock = clock
+    return Seals(
+      seal: { try keyRing.current(at: clock()).pageSeal($0) },
+      check: { message, seal in
+        let now = clock()
+        return try keyRing.current(at: now).isPageSeal(seal, of: message)
+          || keyRing.current(at: now, maximumAgeMilliseconds: 20).isPageSeal(seal, of: message)
+      }
+    )
+  }
+  /// The tokens of sessions.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  public var tokens: SessionTokens {
+    get throws {
+      _ = try settings.required("JWT_KEYS_FILE")
+      // Read the keys now: should the file break before the first request, these are there. Should it be
+      // broken already, each request says so.
+      _ = try? keyRing.current(at: clock())
+      return try SessionTokens(keyRing: keyRing, settings: settings)
+    }
+  }
+
+  /// What it takes to call another service, `user` for one: `USER_SERVICE_URL` says where it is.
+  ///
+  /// - Throws: `Settings.Invalid`.
+  public func access(to service: String) throws -> ServiceAccess {
+    let (log, clock) = (log, clock)
+    return ServiceAccess(
+      url: settings.text("\(service.uppercased())_SERVICE_URL"),
+      breakerFile: settings.text("BREAKER_DIR").map { "\($0)/\(service)" },
+      token: try serviceToken(),
+      report: { log.write(.warning, at: clock(), message: $0) }
+    )
+  }
+
+  /// Makes the token that this service shows to the others. One is used again for half of its life.
+  private func serviceToken() throws -> (_ now: Instant) throws -> String {
+    let tokens = try tokens
+    var last: (token: String, madeAt: Int64)?
+    return { now in
+      if let last, (0..<SessionTokens.serviceTokenSeconds / 2).contains(now.seconds - last.madeAt) {
+        return last.token
+      }
+      let token = try tokens.serviceToken(at: now)
+      last = (token, now.seconds)
+      return token
+    }
+  }
+}

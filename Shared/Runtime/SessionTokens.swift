@@ -1,0 +1,168 @@
+public import API
+public import Endpoint
+public import Stores
+public import Tokens
+public import Validation
+public import Values
+
+/// The tokens of sessions: makes them in pairs and reads both kinds, in terms of messages and problems.
+public struct SessionTokens {
+  /// How long a service's token lives.
+  static let serviceTokenSeconds: Int64 = 60
+  /// The `sub` of services, which no user has.
+  private static let serviceID = "00000000-0000-4000-8000-000000000001"
+
+  private let keyRing: KeyRingFile
+  private let accessTokens: AccessTokens
+  private let accessSeconds: Int64
+  private let refreshSeconds: Int64
+  private let graceSeconds: Int64
+
+  init(keyRing: KeyRingFile, settings: Settings) throws {
+    self.keyRing = keyRing
+    accessTokens = AccessTokens(
+      issuer: settings.text("JWT_ISSUER") ?? "task-management",
+      audience: settings.text("JWT_AUDIENCE") ?? "task-management-api"
+    )
+    let year = 31_536_000
+    accessSeconds = Int64(
+      try settings.integer("ACCESS_TOKEN_SECONDS", default: 86_400, in: 1...year)
+    )
+    refreshSeconds = Int64(
+      try settings.integer("REFRESH_TOKEN_SECONDS", default: 2_592_000, in: 1...year)
+    )
+    graceSeconds = Int64(try settings.integer("REFRESH_GRACE_SECONDS", default: 10, in: 0...3600))
+  }
+
+  /// Who calls with an access token.
+  ///
+  /// - Throws: `Problem` `TOKEN_INVALID`, `TOKEN_EXPIRED`.
+  public func caller(of token: String, at now: Instant) throws -> Caller {
+    let claims = try claims(of: token, at: now)
+    return Caller(
+      userID: claims.subject,
+      role: Role(name: claims.role) ?? .unspecified,
+      sessionID: claims.sessionID
+    )
+  }
+
+  /// What an access token says. A token without a session is a service's; nobody else can have one.
+  ///
+  /// - Throws: `Problem` `TOKEN_INVALID`, `TOKEN_EXPIRED`.
+  public func claims(of token: String, at now: Instant) throws -> AccessClaims {
+    do {
+      let claims = try keyRing.withKeys(at: now) {
+        try accessTokens.verify(token, with: $0, at: now)
+      }
+      guard let role = Role(name: claims.role), claims.sessionID != nil || role == .service else {
+        throw TokenError.invalid("no such role, or no session")
+      }
+      return claims
+    } catch TokenError.expired {
+      throw Problem(.tokenExpired, "the access token has expired")
+    } catch let error as TokenError {
+      throw Problem(.tokenInvalid, "the access token is not valid", cause: "\(error)")
+    }
+  }
+
+  /// A new session for a user, not stored yet, and the SHA-256 of its first refresh token.
+  ///
+  /// - Throws: `KeyRing.Malformed`.
+  public func newSession(
+    for user: UserMessage,
+    at now: Instant
+  ) throws -> (session: Session, tokenHash: String) {
+    let ring = try keyRing.current(at: now)
+    var random = SystemRandomNumberGenerator()
+    let session = Session(
+      id: ID(at: now, random: &random).text,
+      userID: user.id,
+      keyID: ring.signingKeyID,
+      expiresAt: now.adding(seconds: refreshSeconds)
+    )
+    return (session, sha256Hexadecimal(try refreshToken(of: session, generation: 0, at: now)))
+  }
+
+  /// The refresh that a refresh token asks for.
+  ///
+  /// - Throws: `Problem` `REFRESH_TOKEN_INVALID`; `KeyRing.Malformed`.
+  public func refresh(_ token: String, at now: Instant) throws -> SessionStore.Refresh {
+    let content = try read(refreshToken: token, at: now)
+    return SessionStore.Refresh(
+      sessionID: content.sessionID,
+      generation: content.generation,
+      now: now,
+      lifeSeconds: refreshSeconds,
+      graceSeconds: graceSeconds,
+      keyID: try keyRing.current(at: now).signingKeyID,
+      tokenHash: { sha256Hexadecimal(try refreshToken(of: $0, generation: $1, at: now)) }
+    )
+  }
+
+  /// What a refresh token names.
+  ///
+  /// - Throws: `Problem` `REFRESH_TOKEN_INVALID`; `KeyRing.Malformed`.
+  public func read(refreshToken token: String, at now: Instant) throws -> RefreshTokens.Content {
+    do {
+      return try keyRing.withKeys(at: now) { try RefreshTokens.read(token, ring: $0) }
+    } catch let error as TokenError {
+      throw Problem(.refreshTokenInvalid, "the refresh token is not valid", cause: "\(error)")
+    }
+  }
+
+  /// A session's tokens: a fresh access token, and the refresh token of a generation.
+  ///
+  /// - Throws: `Problem` `REFRESH_TOKEN_INVALID` when the ring no longer has the session's key;
+  ///   `KeyRing.Malformed`.
+  public func pair(
+    of session: Session,
+    generation: Int,
+    user: UserMessage,
+    at now: Instant
+  ) throws -> TokenResponse {
+    var random = SystemRandomNumberGenerator()
+    let claims = AccessClaims(
+      subject: user.id,
+      role: user.role.name,
+      sessionID: session.id,
+      tokenID: ID(at: now, random: &random).text,
+      issuedAt: now.seconds,
+      expiresAt: now.seconds + accessSeconds
+    )
+    var response = TokenResponse()
+    response.accessToken = accessTokens.sign(claims, with: try keyRing.current(at: now))
+    response.refreshToken = try refreshToken(of: session, generation: generation, at: now)
+    response.tokenType = "Bearer"
+    response.expiresIn = Int32(accessSeconds)
+    response.user = user
+    return response
+  }
+
+  /// A token that this service shows to the others: of no user's, for no session, and a minute long.
+  ///
+  /// - Throws: `KeyRing.Malformed`.
+  func serviceToken(at now: Instant) throws -> String {
+    var random = SystemRandomNumberGenerator()
+    let claims = AccessClaims(
+      subject: Self.serviceID,
+      role: Role.service.name,
+      sessionID: nil,
+      tokenID: ID(at: now, random: &random).text,
+      issuedAt: now.seconds,
+      expiresAt: now.seconds + Self.serviceTokenSeconds
+    )
+    return accessTokens.sign(claims, with: try keyRing.current(at: now))
+  }
+
+  private func refreshToken(of session: Session, generation: Int, at now: Instant) throws -> String
+  {
+    let token = RefreshTokens.make(
+      sessionID: ID(stored: session.id),
+      generation: generation,
+      keyID: session.keyID(of: generation),
+      ring: try keyRing.current(at: now)
+    )
+    guard let token else { throw Problem(.refreshTokenInvalid, "the refresh token is not valid") }
+    return token
+  }
+}
