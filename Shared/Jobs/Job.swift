@@ -63,9 +63,10 @@ public struct Job {
       }
       let resources = try resources(name)
       if arguments.isEmpty || arguments.count == 1 && parts.contains(arguments[0]) {
-        let folder = resources.settings.text("BREAKER_DIR")
+        let folder = try resources.settings[.breakerFolder]
         // Some jobs are run for more than one service.
-        let words = [resources.settings.text("SERVICE"), name].compactMap { $0 } + arguments
+        let words =
+          [try resources.settings[.service]?.rawValue, name].compactMap { $0 } + arguments
         let file = words.joined(separator: "-")
         guard takeLock(folder.map { "\($0)/\(file).lock" }, waitSeconds: waitSeconds) else {
           resources.log.write(.info, at: resources.now, message: "the last run is still at work")

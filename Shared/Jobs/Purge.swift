@@ -27,38 +27,31 @@ public struct Purge {
   /// - Throws: `Settings.Invalid`.
   public init(_ resources: Resources) throws {
     let settings = resources.settings
-    func days(_ name: String, _ usual: Int) throws -> Int {
-      try settings.integer(name, default: usual, in: 1...3650)
-    }
     let (events, sessions) = (resources.events, resources.sessions)
     let (reminders, notifications) = (resources.reminders, resources.notifications)
     let (contacts, subscriptions) = (resources.contacts, resources.subscriptions)
-    let relayed = Kind(name: "events", days: try days("EVENT_KEEP_DAYS", 7)) {
+    let relayed = Kind(name: "events", days: try settings[.eventKeepDays]) {
       try events.purge(relayedBefore: $0, limit: $1)
     }
     clock = { resources.now }
-    switch try settings.choice(
-      "SERVICE",
-      ["user", "auth", "task", "notification"],
-      default: settings.required("SERVICE")
-    ) {
-    case "user": kinds = [relayed]
-    case "auth":
+    switch try settings.required(.service) {
+    case .user: kinds = [relayed]
+    case .auth:
       kinds = [
         Kind(name: "sessions", days: Self.sessionDays) {
           try sessions.purge(expiredBefore: $0, limit: $1)
         }
       ]
-    case "task":
+    case .task:
       kinds = [
         relayed,
-        Kind(name: "reminders", days: try days("REMINDER_KEEP_DAYS", 90)) {
+        Kind(name: "reminders", days: try settings[.reminderKeepDays]) {
           try reminders.purge(dueBefore: $0, limit: $1)
         },
       ]
-    default:
+    case .notification:
       kinds = [
-        Kind(name: "notifications", days: try days("NOTIFICATION_KEEP_DAYS", 90)) {
+        Kind(name: "notifications", days: try settings[.notificationKeepDays]) {
           try notifications.purge(madeBefore: $0, limit: $1)
         },
         Kind(name: "subscriptions", days: 0) {
@@ -68,6 +61,7 @@ public struct Purge {
           try contacts.purge(forgottenBefore: $0, limit: $1)
         },
       ]
+    case .health: kinds = []
     }
   }
 

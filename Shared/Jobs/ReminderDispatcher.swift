@@ -72,18 +72,14 @@ public struct ReminderDispatcher {
   ///
   /// - Throws: `Settings.Invalid`.
   public init(_ resources: Resources) throws {
-    guard let client = ServiceClient(try resources.access(to: "notification")) else {
+    guard let client = ServiceClient(try resources.access(to: .notification)) else {
       throw Settings.Invalid(message: "NOTIFICATION_SERVICE_URL is not set")
     }
     self.init(
       reminders: resources.reminders,
       leads: resources.leads,
-      maximumAgeSeconds: try resources.settings.integer(
-        "REMINDER_MAX_AGE_SECONDS",
-        default: 21_600,
-        in: 60...2_592_000
-      ),
-      holdSeconds: try resources.settings.holdSeconds,
+      maximumAgeSeconds: try resources.settings[.reminderMaximumAgeSeconds],
+      holdSeconds: try resources.settings[.holdSeconds],
       clock: { resources.now },
       send: { request, context in
         // Nobody looks at the answer, so it is read as nothing.

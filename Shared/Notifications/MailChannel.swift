@@ -36,23 +36,14 @@ final class MailChannel: Channel {
   init(_ resources: Resources) throws {
     let settings = resources.settings
     clock = { resources.now }
-    from = try Mailbox(settings)
-    do {
-      sender = try MailSender(
-        url: try settings.required("SMTP_URL"),
-        requiresTLS: try settings.choice("MAIL_TLS", ["optional", "required"], default: "optional")
-          == "required",
-        caFile: settings.text("MAIL_CA_FILE")
-      )
-    } catch let failure as MailFailure {
-      throw Settings.Invalid(message: "SMTP_URL \(failure.reason)")
-    }
-    pauseSeconds = Int64(try settings.integer("MAIL_PROBE_SECONDS", default: 30, in: 1...3600))
+    from = try settings.mailbox
+    sender = try settings.mailSender
+    pauseSeconds = Int64(try settings[.mailProbeSeconds])
     breaker = CircuitBreaker(
-      path: settings.text("BREAKER_DIR").map { "\($0)/mail" },
+      path: try settings[.breakerFolder].map { "\($0)/mail" },
       pauseMicroseconds: pauseSeconds * 1_000_000
     )
-    unsubscribeURL = try settings.publicURL.map { "\($0)/api/v1/unsubscribe/" }
+    unsubscribeURL = try settings[.publicURL].map { "\($0)/api/v1/unsubscribe/" }
     tokens = resources.unsubscribeTokens
   }
 

@@ -8,13 +8,6 @@ struct Mailbox {
   /// What stands behind the `@`.
   let domain: String
 
-  /// Who all mail is from, by the setting `MAIL_FROM`.
-  ///
-  /// - Throws: `Settings.Invalid`.
-  init(_ settings: Settings) throws {
-    try self.init(settings.text("MAIL_FROM") ?? "Task Management <tasks@localhost.localdomain>")
-  }
-
   /// Reads `tasks@example.com` or `Task Management <tasks@example.com>`.
   ///
   /// - Throws: `Settings.Invalid`.

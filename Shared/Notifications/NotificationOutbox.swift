@@ -73,13 +73,9 @@ public final class NotificationOutbox {
     self.resources = resources
     self.channel = channel
     notifications = resources.notifications
-    holdSeconds = try settings.holdSeconds
-    maximumAttempts = try settings.integer("DELIVERY_MAX_ATTEMPTS", default: 200, in: 1...1000)
-    maximumAgeSeconds = try settings.integer(
-      "DELIVERY_MAX_AGE_SECONDS",
-      default: 604_800,
-      in: 60...31_536_000
-    )
+    holdSeconds = try settings[.holdSeconds]
+    maximumAttempts = try settings[.deliveryMaximumAttempts]
+    maximumAgeSeconds = try settings[.deliveryMaximumAgeSeconds]
   }
 
   /// Until when somebody who takes a notification now may hold it.

@@ -55,21 +55,11 @@ final class PushChannel: Channel {
   /// - Throws: `Settings.Invalid`.
   convenience init(_ resources: Resources) throws {
     let settings = resources.settings
-    let subject = try settings.text("VAPID_SUBJECT") ?? "mailto:\(Mailbox(settings).address.text)"
-    guard VAPIDKey.isSubject(subject) else {
-      throw Settings.Invalid(message: "VAPID_SUBJECT must be a mailto: or https: URI")
-    }
-    let key: VAPIDKey
-    do {
-      key = try VAPIDKey(file: settings.required("VAPID_KEY_FILE"))
-    } catch let failure as PushFailure {
-      throw Settings.Invalid(message: "VAPID_KEY_FILE: \(failure)")
-    }
     let sender = PushSender(
-      key: key,
-      subject: subject,
-      allowsPrivateAddresses: try settings.allowsPrivatePushServices,
-      caFile: settings.text("PUSH_CA_FILE")
+      key: try settings.vapidKey,
+      subject: try settings.vapidContact,
+      allowsPrivateAddresses: try settings[.allowsPrivatePushServices],
+      caFile: try settings[.pushCertificates]
     )
     try self.init(resources) { message, deadline in
       sender.send(
@@ -90,7 +80,7 @@ final class PushChannel: Channel {
   init(_ resources: Resources, post: @escaping Send) throws {
     self.resources = resources
     pushes = resources.pushes
-    allowsPrivate = try resources.settings.allowsPrivatePushServices
+    allowsPrivate = try resources.settings[.allowsPrivatePushServices]
     self.post = post
   }
 

@@ -35,30 +35,22 @@ public final class Resources {
     self.clock = clock
     let log = Log(
       function: function,
-      level: try settings.logLevel,
-      path: settings.text("LOG_FILE"),
-      maximumBytes: try settings.integer(
-        "LOG_MAX_BYTES",
-        default: 50_000_000,
-        in: 10_000...10_000_000_000
-      )
+      level: try settings[.logLevel],
+      path: try settings[.logFile],
+      maximumBytes: try settings[.logMaximumBytes]
     )
     self.log = log
     database = Database(
-      url: needsDatabase ? try settings.required("DATABASE_URL") : "",
+      url: needsDatabase ? try settings.required(.databaseURL) : "",
       options: Database.Options(
         applicationName: function,
         statementTimeoutMilliseconds: try statementTimeoutMilliseconds
-          ?? settings.deadlineMilliseconds,
-        preparesStatements: try settings.choice(
-          "PREPARED_STATEMENTS",
-          ["on", "off"],
-          default: "on"
-        ) == "on"
+          ?? settings[.deadlineMilliseconds],
+        preparesStatements: try settings[.preparesStatements]
       )
     )
-    leads = try settings.leadTimes
-    keyRing = KeyRingFile(path: settings.text("JWT_KEYS_FILE") ?? "") { message in
+    leads = try settings[.leadTimes]
+    keyRing = KeyRingFile(path: try settings[.keysFile] ?? "") { message in
       log.write(.error, at: clock(), message: message)
     }
   }
@@ -68,16 +60,19 @@ public final class Resources {
   /// - Throws: `Settings.Invalid`.
   public var readiness: Readiness {
     get throws {
-      func database(_ variable: String) throws -> Database {
+      func database(_ url: Setting<String?>) throws -> Database {
         Database(
-          url: try settings.required(variable),
-          options: Database.Options(applicationName: "health")
+          url: try settings.required(url),
+          options: Database.Options(
+            applicationName: "health",
+            preparesStatements: try settings[.preparesStatements]
+          )
         )
       }
       return Readiness([
-        ("user_db", ["user", "auth"], try database("DATABASE_URL_USER")),
-        ("task_db", ["task"], try database("DATABASE_URL_TASK")),
-        ("notification_db", ["notification"], try database("DATABASE_URL_NOTIFICATION")),
+        ("user_db", ["user", "auth"], try database(.userDatabaseURL)),
+        ("task_db", ["task"], try database(.taskDatabaseURL)),
+        ("notification_db", ["notification"], try database(.notificationDatabaseURL)),
       ])
     }
   }
@@ -139,7 +134,7 @@ public final class Resources {
   /// - Throws: `Settings.Invalid`.
   public var tokens: SessionTokens {
     get throws {
-      _ = try settings.required("JWT_KEYS_FILE")
+      _ = try settings.required(.keysFile)
       // Read the keys now: should the file break before the first request, these are there. Should it be
       // broken already, each request says so.
       _ = try? keyRing.current(at: clock())
@@ -147,14 +142,14 @@ public final class Resources {
     }
   }
 
-  /// What it takes to call another service, `user` for one: `USER_SERVICE_URL` says where it is.
+  /// The means to call another service, such as the User service at `USER_SERVICE_URL`.
   ///
   /// - Throws: `Settings.Invalid`.
-  public func access(to service: String) throws -> ServiceAccess {
+  public func access(to service: Service) throws -> ServiceAccess {
     let (log, clock) = (log, clock)
     return ServiceAccess(
-      url: settings.text("\(service.uppercased())_SERVICE_URL"),
-      breakerFile: settings.text("BREAKER_DIR").map { "\($0)/\(service)" },
+      url: try service.addressSetting.flatMap { try settings[$0] },
+      breakerFile: try settings[.breakerFolder].map { "\($0)/\(service.rawValue)" },
       token: try serviceToken(),
       report: { log.write(.warning, at: clock(), message: $0) }
     )

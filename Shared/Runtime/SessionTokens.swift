@@ -21,17 +21,12 @@ public struct SessionTokens {
   init(keyRing: KeyRingFile, settings: Settings) throws {
     self.keyRing = keyRing
     accessTokens = AccessTokens(
-      issuer: settings.text("JWT_ISSUER") ?? "task-management",
-      audience: settings.text("JWT_AUDIENCE") ?? "task-management-api"
+      issuer: try settings[.issuer],
+      audience: try settings[.audience]
     )
-    let year = 31_536_000
-    accessSeconds = Int64(
-      try settings.integer("ACCESS_TOKEN_SECONDS", default: 86_400, in: 1...year)
-    )
-    refreshSeconds = Int64(
-      try settings.integer("REFRESH_TOKEN_SECONDS", default: 2_592_000, in: 1...year)
-    )
-    graceSeconds = Int64(try settings.integer("REFRESH_GRACE_SECONDS", default: 10, in: 0...3600))
+    accessSeconds = Int64(try settings[.accessTokenSeconds])
+    refreshSeconds = Int64(try settings[.refreshTokenSeconds])
+    graceSeconds = Int64(try settings[.refreshGraceSeconds])
   }
 
   /// Who calls with an access token.

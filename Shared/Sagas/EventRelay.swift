@@ -71,10 +71,10 @@ public final class EventRelay {
   /// - Throws: `Settings.Invalid`.
   public convenience init(_ resources: Resources) throws {
     let settings = resources.settings
-    _ = try settings.required("NOTIFICATION_SERVICE_URL")
-    if settings.text("SERVICE") == "user" { _ = try settings.required("TASK_SERVICE_URL") }
-    let task = ServiceClient(try resources.access(to: "task"))
-    let notification = ServiceClient(try resources.access(to: "notification"))
+    _ = try settings.required(.notificationServiceURL)
+    if try settings[.service] == .user { _ = try settings.required(.taskServiceURL) }
+    let task = ServiceClient(try resources.access(to: .task))
+    let notification = ServiceClient(try resources.access(to: .notification))
     let call: Parties.Call = { service, rpc, request, context in
       let client =
         switch service {
@@ -98,11 +98,7 @@ public final class EventRelay {
     }
     self.init(
       events: resources.events,
-      maximumAgeSeconds: try settings.integer(
-        "EVENT_MAX_AGE_SECONDS",
-        default: 604_800,
-        in: 60...31_536_000
-      ),
+      maximumAgeSeconds: try settings[.eventMaximumAgeSeconds],
       clock: { resources.now },
       extend: { resources.allowDatabase(milliseconds: Self.databaseMilliseconds) },
       log: resources.log,

@@ -21,7 +21,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     self.function = function
     self.resources = resources
     tokens = F.access == .anyone ? nil : try resources.tokens
-    deadlineMilliseconds = try resources.settings.deadlineMilliseconds
+    deadlineMilliseconds = try resources.settings[.deadlineMilliseconds]
   }
 
   /// Answers a REST request or a gRPC call, as CGI wants it.

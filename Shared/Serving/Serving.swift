@@ -33,7 +33,7 @@ public enum Serving {
         let line = Description.of(
           F.self,
           name: name,
-          deadlineMilliseconds: try Settings.ofProcess.deadlineMilliseconds
+          deadlineMilliseconds: try Settings.ofProcess[.deadlineMilliseconds]
         )
         return StandardStreams.write(line + [UInt8(ascii: "\n")])
       }
@@ -68,11 +68,11 @@ public enum Serving {
     log: Log
   ) throws {
     log.gathers = true
-    let deadlineSeconds = try settings.deadlineMilliseconds / 1000
+    let deadlineSeconds = try settings[.deadlineMilliseconds] / 1000
     let worker = Worker(
       limits: Worker.Limits(
         maximumBodyBytes: maximumBodyBytes,
-        maximumRequests: try settings.integer("MAX_REQUESTS", default: 0, in: 0...Int(Int32.max)),
+        maximumRequests: try settings[.maximumRequests],
         stuckSeconds: UInt32(deadlineSeconds + 26)
       )
     )

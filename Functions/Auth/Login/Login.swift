@@ -55,7 +55,7 @@ struct Login: Function {
         users: $0.users,
         sessions: $0.sessions,
         tokens: try $0.tokens,
-        passwords: try Bcrypt(cost: $0.settings.bcryptCost)
+        passwords: try Bcrypt(cost: $0.settings[.bcryptCost])
       )
     }
   }

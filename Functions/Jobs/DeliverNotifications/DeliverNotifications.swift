@@ -45,7 +45,7 @@ struct DeliverNotifications {
     -> (Job.Counts, String?)
   {
     if channels.count == 1 { _ = try channels[0](job.resources) }
-    let count = try job.resources.settings.integer("DELIVERY_WORKERS", default: 4, in: 1...32)
+    let count = try job.resources.settings[.deliveryWorkers]
     let deadline = job.deadline
     let reports = Threads.run(channels.count * count) { number in
       do {

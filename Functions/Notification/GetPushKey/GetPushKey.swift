@@ -26,7 +26,7 @@ struct GetPushKey: Function {
 
   static func main() {
     Serving.run(needsDatabase: false) {
-      GetPushKey(key: try VAPIDKey(file: $0.settings.required("VAPID_KEY_FILE")))
+      GetPushKey(key: try VAPIDKey(file: $0.settings.required(.vapidKeyFile)))
     }
   }
 }

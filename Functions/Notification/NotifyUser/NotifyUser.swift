@@ -29,7 +29,7 @@ struct NotifyUser: Function {
 
   static func main() {
     Serving.run {
-      let users = UserDirectory(try $0.access(to: "user"))
+      let users = UserDirectory(try $0.access(to: .user))
       return NotifyUser(
         notices: UserNotices(notifications: $0.notifications, contacts: $0.contacts, users: users)
       )

@@ -48,7 +48,7 @@ struct RegisterPushSubscription: Function {
 
   static func main() {
     Serving.run {
-      let allowsPrivate = try $0.settings.allowsPrivatePushServices
+      let allowsPrivate = try $0.settings[.allowsPrivatePushServices]
       return RegisterPushSubscription(subscriptions: $0.subscriptions, allowsPrivate: allowsPrivate)
     }
   }

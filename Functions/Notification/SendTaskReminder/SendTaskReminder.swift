@@ -30,7 +30,7 @@ struct SendTaskReminder: Function {
 
   static func main() {
     Serving.run {
-      let users = UserDirectory(try $0.access(to: "user"))
+      let users = UserDirectory(try $0.access(to: .user))
       return SendTaskReminder(
         notices: UserNotices(notifications: $0.notifications, contacts: $0.contacts, users: users)
       )

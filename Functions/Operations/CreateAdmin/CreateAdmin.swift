@@ -24,7 +24,7 @@ struct CreateAdmin {
       request.password = password
       let draft = try UserDraft(request, role: .admin)
       try resources.users.checkFree(draft)
-      let hash = try Bcrypt(cost: resources.settings.bcryptCost).hash(draft.password)
+      let hash = try Bcrypt(cost: resources.settings[.bcryptCost]).hash(draft.password)
       let context = Context(now: resources.now, caller: .unknown)
       let user = try resources.users.insert(
         draft,

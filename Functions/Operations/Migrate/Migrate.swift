@@ -13,7 +13,7 @@ struct Migrate {
         return
       }
       let database = Database(
-        url: try Settings.ofProcess.required("DATABASE_URL"),
+        url: try Settings.ofProcess.required(.databaseURL),
         options: .init(applicationName: "migrate", statementTimeoutMilliseconds: 600_000)
       )
       let count = try Migrator(database: database) { print($0) }.migrate(directory: arguments[1])

@@ -44,6 +44,6 @@ struct CreateTask: Function {
   }
 
   static func main() {
-    Serving.run { CreateTask(tasks: $0.tasks, users: UserDirectory(try $0.access(to: "user"))) }
+    Serving.run { CreateTask(tasks: $0.tasks, users: UserDirectory(try $0.access(to: .user))) }
   }
 }

@@ -44,7 +44,7 @@ struct ListUserTasks: Function {
     Serving.run {
       ListUserTasks(
         tasks: $0.tasks,
-        users: UserDirectory(try $0.access(to: "user")),
+        users: UserDirectory(try $0.access(to: .user)),
         pages: $0.pages
       )
     }

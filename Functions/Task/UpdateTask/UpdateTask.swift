@@ -52,6 +52,6 @@ struct UpdateTask: Function {
   }
 
   static func main() {
-    Serving.run { UpdateTask(tasks: $0.tasks, users: UserDirectory(try $0.access(to: "user"))) }
+    Serving.run { UpdateTask(tasks: $0.tasks, users: UserDirectory(try $0.access(to: .user))) }
   }
 }

@@ -45,8 +45,8 @@ struct CreateUser: Function {
     Serving.run {
       CreateUser(
         users: $0.users,
-        passwords: try Bcrypt(cost: $0.settings.bcryptCost),
-        signUpIsOpen: try $0.settings.signUpIsOpen
+        passwords: try Bcrypt(cost: $0.settings[.bcryptCost]),
+        signUpIsOpen: try $0.settings[.signUpIsOpen]
       )
     }
   }

@@ -64,6 +64,8 @@ struct UpdateUser: Function {
   }
 
   static func main() {
-    Serving.run { UpdateUser(users: $0.users, passwords: try Bcrypt(cost: $0.settings.bcryptCost)) }
+    Serving.run {
+      UpdateUser(users: $0.users, passwords: try Bcrypt(cost: $0.settings[.bcryptCost]))
+    }
   }
 }

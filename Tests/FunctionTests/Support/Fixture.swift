@@ -107,7 +107,7 @@ final class Fixture {
       "notification",
       Postgres.url(.notification, database: notifications?.name)
     )
-    signUpIsOpen = try userService.settings.signUpIsOpen
+    signUpIsOpen = try userService.settings[.signUpIsOpen]
   }
 
   /// The server's key of the example in RFC 8291, as `openssl genpkey` writes it.
@@ -123,7 +123,7 @@ final class Fixture {
   func id() -> ID { Context(now: clock.now, caller: .unknown).newID() }
 
   /// bcrypt at the cost of the settings.
-  var passwords: Bcrypt { get throws { try Bcrypt(cost: authService.settings.bcryptCost) } }
+  var passwords: Bcrypt { get throws { try Bcrypt(cost: authService.settings[.bcryptCost]) } }
 
   // MARK: The functions
 
