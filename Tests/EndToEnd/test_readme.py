@@ -1,23 +1,111 @@
-"""What the README shows is what happens: its first session is typed as it stands there."""
+"""What the READMEs show is what happens: their commands are typed as they stand there, and their answers are compared."""
 
 import json
 import os
 import re
 import subprocess
 import sys
+import sysconfig
+from typing import NamedTuple
 
 import pytest
 
 from client import sign_up
-from contract import ENDPOINTS, GRPC_ONLY
-from system import REPOSITORY
+from conftest import PORT_OFFSET
+from contract import ENDPOINTS, GATEWAY_PORT, GRPC_GATEWAY_PORT, GRPC_ONLY, GRPC_SERVICE_PORTS, JOBS, SERVICE_PORTS
+from system import REPOSITORY, System
 
-README = (REPOSITORY / "README.md").read_text()
-FIRST_SESSION = README.split("## A first session")[1].split("\n## ")[0]
-BY_GRPC = README.split("## The same by gRPC")[1].split("\n## ")[0]
-REMINDER = README.split("## A reminder, in two minutes")[1].split("\n## ")[0]
-PUSH = README.split("## Push messages")[1].split("\n## ")[0]
-BLOCKS = re.findall(r"```(sh|json)\n(.*?)```", FIRST_SESSION, re.DOTALL)
+#: Each README of the repository by its path.
+READMES = {
+    path.relative_to(REPOSITORY).as_posix(): path.read_text()
+    for path in [REPOSITORY / "README.md", *sorted(
+        found for folder in REPOSITORY.iterdir() if folder.is_dir() and folder.name[0] != "."
+        for found in folder.rglob("README.md"))]}
+
+FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+
+#: Commands that no test types, and why.
+NOT_TYPED = {
+    "scripts/run\n": "stays until Ctrl-C; every system of these tests is started by it, detached",
+    "scripts/test\n": "is what runs this test",
+    "scripts/test checks\nscripts/test unit function\nscripts/test e2e\n": "is what runs this test",
+    "swift test --disable-xctest --filter '^ValuesTests'\n": "is a part of scripts/test, and would build once more",
+    "scripts/soak\n": "takes a quarter of an hour; test_resilience.py has it in short",
+    "scripts/soak\nscripts/soak restart kill\n": "takes a quarter of an hour; test_resilience.py has it in short",
+    "scripts/bench\n": "takes ten minutes; test_benchmark.py has it in short",
+    "scripts/bench --scenarios\nscripts/bench --large\n": "take half an hour; test_benchmark.py has one in short",
+    "scripts/bench --instructions\nscripts/bench --accept\n": "would change instructions.json; test_benchmark.py counts",
+    'psql -f scripts/lib/roles.sql "postgresql://postgres@db.example.com/postgres"\n':
+        "needs a server of the reader's; scripts/run does the same in its own",
+    "CRON=off scripts/run --detach\nsudo install -m 644 .run/crontab /etc/cron.d/task-management\n":
+        "would change the host's cron; test_jobs.py holds the file against it",
+}
+#: Lines of typed commands that are left out: the tests' own Python environment has what they install.
+INSTALLING = re.compile(r"^.*(-m venv|pip install).*\n", re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """What stands between two fences, and below which heading."""
+    readme: str
+    section: str
+    kind: str
+    text: str
+
+
+def blocks_of(readme):
+    text = READMES[readme]
+    for found in FENCED.finditer(text):
+        sections = re.findall(r"^## (.*)$", FENCED.sub("", text[:found.start()]), re.MULTILINE)
+        yield Block(readme, sections[-1] if sections else "", found[2], found[3])
+
+
+BLOCKS = [block for readme in READMES for block in blocks_of(readme)]
+COMMANDS = [block for block in BLOCKS if block.kind == "sh"]
+TYPED = set()
+
+
+def session(readme, *sections):
+    """The blocks of a README, or of some of its sections, that one test types into one shell."""
+    found = [block for block in BLOCKS if block.readme == readme and block.section in (sections or (block.section,))
+             and block.text not in NOT_TYPED]
+    assert {"sh"} <= {block.kind for block in found}, f"no commands in {readme} {sections}"
+    TYPED.update(block for block in found if block.kind == "sh")
+    return found
+
+
+FRONT_PAGE = session("README.md")
+FOR_CLIENTS = {section: session("Shared/API/README.md", section)
+               for section in ("Sessions", "gRPC", "Push messages on a web page")}
+FOR_OPERATORS = session("scripts/README.md")
+ONE_TEST = session("Tests/README.md", "One test")
+
+
+def type_in(blocks, system, folder, limit_seconds, replacing=(), **variables):
+    """Types the commands into one shell in the repository's folder and compares what each prints with the answer that
+    is shown below it. Output goes to a file: what is left running would keep a pipe open."""
+    mark = "--- typed ---"
+    commands = [number for number, block in enumerate(blocks) if block.kind == "sh"]
+    script = "".join(f"{INSTALLING.sub('', blocks[number].text)}printf '\\n%s\\n' '{mark}'\n" for number in commands)
+    for shown, ours in (*replacing, (".run/", f"{system.state_dir}/"), (f"127.0.0.1:{GATEWAY_PORT}", f"127.0.0.1:{system.port()}"),
+                        (f"127.0.0.1:{GRPC_GATEWAY_PORT}", f"127.0.0.1:{system.grpc_port()}")):
+        script = script.replace(shown, ours)
+    if os.getuid() != 0:
+        script = re.sub(r"runuser -u \S+ -- ", "", script)
+    with open(folder / "out", "w") as out, open(folder / "err", "w") as error:
+        code = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script], cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=out, stderr=error,
+            timeout=limit_seconds,
+            env={**os.environ, "STATE_DIR": str(system.state_dir), "PORT_OFFSET": str(system.port_offset), **variables}).returncode
+    outputs = (folder / "out").read_text().split(f"\n{mark}\n")
+    done = len(outputs) - 1
+    assert code == 0 and done == len(commands), \
+        f"{code} from {blocks[commands[min(done, len(commands) - 1)]].text}{outputs[-1]}{(folder / 'err').read_text()}"
+    for number, output in zip(commands, outputs):
+        answer = blocks[number + 1] if number + 1 < len(blocks) else None
+        if answer and answer.kind == "json":
+            assert shape(output) == shape(answer.text), blocks[number].text
+        elif answer and answer.kind == "text":
+            assert same_every_time(output) == same_every_time(answer.text), blocks[number].text
 
 
 def shape(text):
@@ -33,80 +121,152 @@ def shape(text):
     return [of(json.loads(line)) for line in text.strip().splitlines()]
 
 
-def test_the_first_session_gives_what_the_readme_shows(strict_free_system):
-    script, answers = [], []
-    for kind, text in BLOCKS:
-        if kind == "sh":
-            script.append(text.replace("http://127.0.0.1:8080", strict_free_system.url()))
-        else:
-            script.append("echo; echo ---")
-            answers.append(shape(text))
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", "\n".join(script)],
-                          capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    given = [shape(text) for text in done.stdout.split("---")[:-1]]
-    assert given == answers
+def same_every_time(text):
+    text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "…", text)
+    text = re.sub(r"Due in (19|20) minutes", "Due in some minutes", text)
+    return re.sub(r"(?m)^Due: .*, \d\d:\d\d \(UTC\)$", "Due: then", text).strip().splitlines()
 
 
-def test_the_reminder_comes_as_the_readme_shows(strict_free_system):
-    """By the system's own cron, at the next full minute."""
-    system = strict_free_system
-    sign_up(system.url(), username="ada", email="ada@example.com", signed_in=False)
-    shown = re.findall(r"```(?:json|text)\n(.*?)```", REMINDER, re.DOTALL)
-    commands = "".join(re.findall(r"```sh\n(.*?)```", REMINDER, re.DOTALL))
-    script = f"API={system.url()}/api/v1\nJSON='Content-Type: application/json'\n" + commands
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script.replace(".run/", f"{system.state_dir}/")],
-                          capture_output=True, text=True, timeout=90)
-    assert done.returncode == 0, done.stderr
-
-    def same_every_time(text):
-        text = re.sub(r"Due in (19|20) minutes", "Due in some minutes", text)
-        return re.sub(r"(?m)^Due: .*, \d\d:\d\d \(UTC\)$", "Due: then", text).splitlines()
-    given = same_every_time(done.stdout)
-    for lines in map(same_every_time, shown):
-        assert set(lines) <= set(given), f"{lines} is not in {given}"
+@pytest.fixture(scope="module")
+def fresh_system(request):
+    """A system that nobody else uses, with its own cron."""
+    system = System.start("readme", PORT_OFFSET + 200)
+    yield system
+    system.stop(remove=request.session.testsfailed == 0)
 
 
-def test_push_messages_are_as_the_readme_shows(strict_free_system, tmp_path):
-    system = strict_free_system
-    sign_up(system.url(), username="ada", signed_in=False)
-    system.sql("user_db", "delete from users where username = 'chief'")
-    script, answers = [f"API={system.url()}/api/v1", "JSON='Content-Type: application/json'"], []
-    for kind, text in re.findall(r"```(sh|json)\n(.*?)```", PUSH, re.DOTALL):
-        if kind == "sh":
-            script.append(text.replace("scripts/create-admin", str(REPOSITORY / "scripts/create-admin")))
-        else:
-            script.append("echo; echo ---")
-            answers.append(shape(text))
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(script)], capture_output=True, text=True, timeout=60, cwd=tmp_path,
-        env={**os.environ, "STATE_DIR": str(system.state_dir), "PORT_OFFSET": str(system.port_offset)})
-    assert done.returncode == 0, done.stderr
-    # What create-admin says is not shown.
-    given = [shape("\n".join(line for line in text.strip().splitlines() if line[:1] in '{"0123456789'))
-             for text in done.stdout.split("---")[:-1]]
-    assert given == answers
-    assert b"PRIVATE KEY" in (tmp_path / "vapid-key.pem").read_bytes()
+@pytest.fixture
+def system_without_people(fresh_system):
+    """A first session signs up `ada`, so it needs a system where nobody has yet."""
+    fresh_system.sql("user_db", "delete from users where username in ('ada', 'chief')")
+    return fresh_system
 
 
-def test_the_session_by_grpc_gives_what_the_readme_shows(strict_free_system, tmp_path):
-    sign_up(strict_free_system.url(), username="ada", signed_in=False)
-    commands = "".join(re.findall(r"```sh\n(.*?)```", BY_GRPC, re.DOTALL))
-    # The tests' own environment has what the README installs.
-    commands = re.sub(r"^.*(-m venv|pip install).*\n", "", commands, flags=re.MULTILINE)
-    script = commands.replace(".build/grpc-client/bin/python", sys.executable) \
-        .replace(".build/grpc-client", str(tmp_path)) \
-        .replace("127.0.0.1:50050", f"127.0.0.1:{strict_free_system.grpc_port()}")
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=REPOSITORY,
-                          capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == re.search(r"```text\n(.*?)```", BY_GRPC, re.DOTALL).group(1)
+def test_the_front_page_gives_what_it_shows(system_without_people, tmp_path):
+    """The mail comes by the system's own cron, at the next full minute."""
+    type_in(FRONT_PAGE, system_without_people, tmp_path, limit_seconds=120)
+
+
+@pytest.mark.parametrize("section", FOR_CLIENTS)
+def test_the_page_for_clients_gives_what_it_shows(system_without_people, tmp_path, section):
+    sign_up(system_without_people.url(), username="ada", email="ada@example.com", signed_in=False)
+    type_in(FOR_CLIENTS[section], system_without_people, tmp_path, limit_seconds=60, replacing=[
+        (".build/grpc-client/bin/python", sys.executable),
+        (".build/grpc-client/lib/python3*/site-packages", sysconfig.get_path("purelib")),
+        (".build/grpc-client", str(tmp_path))])
+
+
+def test_the_page_for_operators_gives_what_it_shows(tmp_path):
+    """From the first start to the end, with everything in between, in a system of its own."""
+    system = absent_system("operator")
+    try:
+        type_in(FOR_OPERATORS, system, tmp_path, limit_seconds=180, replacing=[
+            ("scripts/run --detach", "scripts/run --detach --no-build")])
+        assert not system.state_dir.exists()
+    finally:
+        system.script("stop", "--purge", check=False)
+
+
+def test_one_test_runs_as_the_page_of_the_tests_says(tmp_path):
+    system = absent_system("try")
+    try:
+        type_in(ONE_TEST, system, tmp_path, limit_seconds=120, replacing=[
+            ("scripts/run --detach", "scripts/run --detach --no-build"), ("STATE_DIR=.run-try", f"STATE_DIR={system.state_dir}"),
+            ("PORT_OFFSET=500", f"PORT_OFFSET={system.port_offset}"), (f"127.0.0.1:{GATEWAY_PORT + 500}", f"127.0.0.1:{system.port()}"),
+            (".build/venv/bin/python", sys.executable)])
+        assert not system.state_dir.exists()
+        assert " 1 passed" in (tmp_path / "out").read_text().replace("=", " ")
+    finally:
+        system.script("stop", "--purge", check=False)
+
+
+def absent_system(name):
+    """One that a README starts; nothing is left of an earlier run."""
+    system = System(REPOSITORY / ".run-test" / name, PORT_OFFSET + 300)
+    system.script("stop", "--purge")
+    return system
+
+
+@pytest.mark.parametrize("block", COMMANDS, ids=lambda block: f"{block.readme}: {block.text.splitlines()[0][:60]}")
+def test_every_command_is_typed_or_says_why_not(block):
+    assert (block in TYPED) != (block.text in NOT_TYPED), f"no test types this, and NOT_TYPED has no reason:\n{block.text}"
+
+
+def test_no_reason_is_left_without_its_command():
+    assert set(NOT_TYPED) <= {block.text for block in COMMANDS}
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_fence_says_what_it_holds(readme):
+    """So that commands cannot hide in one."""
+    assert {block.kind for block in blocks_of(readme)} <= {"sh", "json", "text", "js", "proto"}
+    assert FENCED.sub("", READMES[readme]).count("```") == 0
+
+
+def options():
+    """Each option of a script or a job that a README names."""
+    text = "\n".join(READMES.values())
+    found = {(REPOSITORY / name, option) for name, rest in re.findall(r"(scripts/[a-z-]+)\b([^`\n]*)", text)
+             for option in re.findall(r"(?<=[ \[])--[a-z-]+", rest)}
+    found |= {(REPOSITORY / ".build/functions" / job, option)
+              for job, option in re.findall(rf"\b({'|'.join(JOBS)}) (--[a-z-]+)", text)}
+    return sorted(found)
+
+
+@pytest.mark.parametrize("program, option", options(), ids=lambda part: part if isinstance(part, str) else part.name)
+def test_every_option_is_there(program, option):
+    done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0 and re.search(rf"{option}\b", done.stdout), done
+
+
+def anchors(text):
+    """The headings of a page as GitHub names them in links."""
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)$", FENCED.sub("", text), re.MULTILINE)}
+
+
+def links():
+    for readme, text in READMES.items():
+        for target in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", text)):
+            if not re.match(r"[a-z]+:", target):
+                yield readme, target
+
+
+@pytest.mark.parametrize("readme, target", list(links()))
+def test_every_link_leads_somewhere(readme, target):
+    path, _, anchor = target.partition("#")
+    page = (REPOSITORY / readme).parent / path if path else REPOSITORY / readme
+    assert page.exists(), f"{readme} links to {target}"
+    assert not anchor or anchor in anchors(page.read_text()), f"{readme} links to {target}"
+
+
+@pytest.mark.parametrize("readme, path", sorted({
+    (readme, path) for readme, text in READMES.items()
+    for path in re.findall(r"(?<![\w/.$])((?:scripts|nginx|Shared|Functions|Tests)/[\w./-]*[\w-])", text)}))
+def test_what_a_readme_points_at_is_there(readme, path):
+    assert (REPOSITORY / path).exists() or ((REPOSITORY / readme).parent / path).exists(), path
+
+
+def settings_named():
+    """What the pages for operators name in capitals, but for `NAME=VALUE` and the like."""
+    for readme in ("README.md", "scripts/README.md", "nginx/README.md", "Tests/README.md"):
+        for name in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)\b[^`…]*`", READMES[readme]):
+            yield readme, name
+
+
+@pytest.mark.parametrize("readme, name", sorted(set(settings_named())))
+def test_every_setting_that_is_named_is_one(readme, name):
+    settings = (REPOSITORY / "scripts/SETTINGS.md").read_text()
+    assert re.search(rf"\b{name}\b", settings), f"{readme} names {name}"
+
+
+FUNCTION_TABLE = READMES["Functions/README.md"].split("<!-- functions: made by scripts/generate -->")[1].split("<!-- /functions -->")[0]
 
 
 @pytest.mark.parametrize("function", ENDPOINTS)
 def test_the_table_has_path_and_method_of_every_function(function):
     endpoint = ENDPOINTS[function]
-    row = re.search(rf"^\| {function} \|(.*)$", README, re.MULTILINE).group(1)
+    row = re.search(rf"^\| {function} \|(.*)$", FUNCTION_TABLE, re.MULTILINE).group(1)
     assert endpoint.method in row
     assert re.sub(r"\{\w+\}", "{}", endpoint.path) in re.sub(r"\{\w+\}", "{}", row)
     assert f"| {endpoint.rpc} |" in row
@@ -114,25 +274,10 @@ def test_the_table_has_path_and_method_of_every_function(function):
 
 @pytest.mark.parametrize("function", GRPC_ONLY)
 def test_the_table_has_what_only_grpc_reaches(function):
-    assert re.search(rf"^\| {function} \| – \| {re.escape(GRPC_ONLY[function])} \|", README, re.MULTILINE)
+    assert re.search(rf"^\| {function} \| – \| {re.escape(GRPC_ONLY[function])} \|", FUNCTION_TABLE, re.MULTILINE)
 
 
-def test_the_readme_names_every_setting_and_no_other():
-    known = set(re.findall(r'"([A-Z][A-Z_]+[A-Z])"', "".join(
-        path.read_text() for path in (REPOSITORY / "Shared/Serving").glob("*.swift"))))
-    known -= {"HTTP_AUTHORIZATION", "CONTENT_LENGTH", "USER_ID", "HS", "ROLE", "RPC", "REQUEST_ID", "REQUEST_METHOD", "SERVICE"}
-    settings = README.split("### Settings")[1].split("\n### ")[0]
-    assert known - set(re.findall(r"`([A-Z_]+)`", settings)) == set()
-
-
-@pytest.mark.parametrize("path", sorted(set(re.findall(
-    r"(?<![\w/.$])((?:scripts|nginx|Shared|Functions|Tests)/[\w./-]*[\w-])", README))))
-def test_what_the_readme_points_at_is_there(path):
-    assert (REPOSITORY / path).exists(), path
-
-
-@pytest.fixture
-def strict_free_system(system):
-    """The first session signs up `ada`, so it needs a system where nobody has yet."""
-    system.sql("user_db", "delete from users where lower(username) = 'ada' or lower(email) = 'ada@example.com'")
-    return system
+@pytest.mark.parametrize("service", SERVICE_PORTS)
+def test_the_front_page_has_the_ports_of_every_service(service):
+    row = rf"^\| {service.capitalize()} \| {SERVICE_PORTS[service]} \| {GRPC_SERVICE_PORTS[service]} \|"
+    assert re.search(row, READMES["README.md"], re.MULTILINE)

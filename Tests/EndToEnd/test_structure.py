@@ -1,5 +1,6 @@
-"""Manifest, folders, pools, routes and README name the same functions."""
+"""Manifest, folders, pools, routes and READMEs name the same functions, modules and files."""
 
+import os
 import re
 
 import pytest
@@ -78,10 +79,38 @@ def test_every_job_is_started_by_cron(job):
     assert re.search(rf"\b{job}\b", (REPOSITORY / "scripts/crontab").read_text()), f"{job} is not in scripts/crontab"
 
 
-@pytest.mark.parametrize("function", [*ENDPOINTS, *JOBS])
-def test_every_endpoint_is_in_the_readme(function):
-    readme = (REPOSITORY / "README.md").read_text()
-    assert function in readme, f"{function} is not in README.md"
+@pytest.mark.parametrize("function", [*FUNCTIONS, *JOBS])
+def test_every_function_is_in_the_readme(function):
+    readme = (REPOSITORY / "Functions/README.md").read_text()
+    assert re.search(rf"(?<![\w-]){function}(?![\w-])", readme), f"{function} is not in Functions/README.md"
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_every_job_is_explained_to_operators(job):
+    assert re.search(rf"^\| {job} \|", (REPOSITORY / "scripts/README.md").read_text(), re.MULTILINE)
+
+
+def modules():
+    """The modules of the manifest, from the ground up."""
+    return re.findall(r'\b(?:system|shared)\(\s*"(\w+)"', (REPOSITORY / "Package.swift").read_text())
+
+
+def test_every_module_is_on_the_map_and_on_its_floor():
+    rows = re.findall(r"^\| ([^|*]+) \|", (REPOSITORY / "Shared/README.md").read_text(), re.MULTILINE)
+    mapped = [name for row in rows for name in re.findall(r"\w+", re.sub(r"\]\(.*?\)", "", row))]
+    assert [name for name in mapped if name in modules()] == modules()
+    assert sorted(modules()) == sorted(path.name for path in (REPOSITORY / "Shared").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (REPOSITORY / "nginx").glob("*.conf")))
+def test_every_file_of_the_gateway_is_explained(name):
+    assert f"| [`{name}`]({name}) |" in (REPOSITORY / "nginx/README.md").read_text()
+
+
+def test_every_script_is_explained():
+    named = set(re.findall(r"^\| `scripts/([a-z-]+)", (REPOSITORY / "scripts/README.md").read_text(), re.MULTILINE))
+    there = {path.name for path in (REPOSITORY / "scripts").iterdir() if path.is_file() and os.access(path, os.X_OK)}
+    assert named == there
 
 
 @pytest.mark.parametrize("function", FUNCTIONS + [*JOBS] + OPERATOR_TOOLS)
