@@ -60,18 +60,26 @@ let jobs: [Function] = [
 let tools: [Function] = [
   .init("Migrate", in: "Operations", uses: ["Migrations"]),
   .init("CreateAdmin", in: "Operations", uses: ["Passwords"]),
-  .init("DescribeEndpoints", in: "Operations", uses: ["Descriptors", "JSON", "OpenAPI"]),
+  .init(
+    "GenerateBindings",
+    in: "Operations",
+    uses: ["Contract", "Generation", "JSON", "OpenAPI"],
+    needsGround: false
+  ),
 ]
 
 struct Function {
   let name: String
   let path: String
   let uses: [String]
+  /// Whether it may use what stands on the ground floor. The generator must not: it is built before the code that it makes.
+  let needsGround: Bool
 
-  init(_ name: String, in service: String, uses: [String] = []) {
+  init(_ name: String, in service: String, uses: [String] = [], needsGround: Bool = true) {
     self.name = name
     self.path = "Functions/\(service)/\(name)"
     self.uses = uses
+    self.needsGround = needsGround
   }
 
   /// `CreateTask` is the executable, socket, pool and log `create-task`.
@@ -86,7 +94,7 @@ struct Function {
   func target(_ floor: [String]) -> Target {
     .executableTarget(
       name: name,
-      dependencies: (floor + uses).map { .byName(name: $0) },
+      dependencies: ((needsGround ? floor : []) + uses).map { .byName(name: $0) },
       path: path
     )
   }
@@ -129,6 +137,13 @@ func system(_ name: String) -> Target {
   return .systemLibrary(name: name, path: "Shared/\(name)")
 }
 
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+/// What swift-protobuf's own generator is made of.
+let protobufPlugins = Target.Dependency.product(
+  name: "SwiftProtobufPluginLibrary",
+  package: "swift-protobuf"
+)
+
 let package = Package(
   name: "task-management",
   products: (functions + jobs + tools).map(\.product),
@@ -161,11 +176,13 @@ let package = Package(
     shared(
       "API",
       "Values",
-      products: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
-      exclude: ["Protos", "openapi.json"]
+      products: [protobuf],
+      exclude: ["Protos", "README.md", "contract.binpb", "openapi.json"]
     ),
-    shared("Descriptors", "Values"),
-    shared("OpenAPI", "Descriptors", "JSON"),
+    shared("Descriptors", products: [protobuf]),
+    shared("Contract", products: [protobuf, protobufPlugins]),
+    shared("OpenAPI", "Contract", "JSON"),
+    shared("Generation", "Contract", products: [protobuf, protobufPlugins]),
     shared("Endpoint", "API", "Values"),
     shared("Validation", "API", "Endpoint", "Values"),
     shared("Stores", "API", "Endpoint", "PostgreSQL", "Resilience", "Validation", "Values"),
@@ -250,9 +267,14 @@ let package = Package(
     ),
     .testTarget(
       name: "WireTests",
-      dependencies: ["API", "Descriptors", "Endpoint", "JSON", "Values", "Wire"]
+      dependencies: [
+        "API", "Contract", "Descriptors", "Endpoint", "Generation", "JSON", "Values", "Wire",
+      ]
     ),
-    .testTarget(name: "DescriptorsTests", dependencies: ["Descriptors", "JSON", "OpenAPI"]),
+    .testTarget(
+      name: "ContractTests",
+      dependencies: ["Contract", "Descriptors", "Generation", "JSON", "OpenAPI"]
+    ),
     .testTarget(
       name: "ServiceClientTests",
       dependencies: ["API", "Endpoint", "Resilience", "ServiceClient", "Values"]
@@ -267,7 +289,8 @@ let package = Package(
       name: "FunctionTests",
       dependencies: (functions.map(\.name)
         + [
-          "API", "Descriptors", "Endpoint", "JSON", "Jobs", "Mail", "Migrations", "Notifications",
+          "API", "Contract", "Descriptors", "Endpoint", "JSON", "Jobs", "Mail", "Migrations",
+          "Notifications",
           "Passwords", "PostgreSQL", "Runtime", "Sagas", "ServiceClient", "Serving", "Stores",
           "Tokens", "Validation", "Values", "WebPush", "Wire",
         ])

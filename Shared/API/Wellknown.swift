@@ -11,6 +11,15 @@ public typealias Timestamp = Google_Protobuf_Timestamp
 /// Names of the fields to change.
 public typealias FieldMask = Google_Protobuf_FieldMask
 
+/// gRPC's question whether a service can answer.
+public typealias HealthCheckRequest = Grpc_Health_V1_HealthCheckRequest
+/// gRPC's answer to it.
+public typealias HealthCheckResponse = Grpc_Health_V1_HealthCheckResponse
+/// gRPC's question about services and messages.
+public typealias ReflectionRequest = Grpc_Reflection_V1_ServerReflectionRequest
+/// gRPC's answer to it.
+public typealias ReflectionResponse = Grpc_Reflection_V1_ServerReflectionResponse
+
 extension Google_Protobuf_Empty {
   /// The one value that there is.
   public static let nothing = Google_Protobuf_Empty()

@@ -14,14 +14,8 @@ public protocol Function {
   /// The response message; `Empty` when there is nothing to say.
   associatedtype Response: Message
 
-  /// The REST path and the gRPC method that lead to it.
-  static var route: Route { get }
-  /// The callers that it accepts.
-  static var access: Access { get }
-  /// The problems that it refuses a valid request with, beyond those that follow from its route and its access.
-  static var problems: [Problem.Code] { get }
-  /// One phrase for the API's description, where no `rpc` of the contract has one.
-  static var summary: String { get }
+  /// What the contract says of it: `FunctionContract.createTask`.
+  static var contract: FunctionContract { get }
 
   /// Turns a request into a valid value. It changes nothing and never asks the database.
   ///
@@ -39,27 +33,10 @@ public protocol Function {
 }
 
 extension Function {
-  /// Empty: the contract has one.
-  public static var summary: String { "" }
-
-  /// All problems that it may refuse a request with.
-  public static var everyProblem: [Problem.Code] {
-    var codes =
-      problems + [.payloadTooLarge, .rateLimited, .internal, .unavailable, .deadlineExceeded]
-    if route.rpc != nil || !route.methods.isEmpty { codes.append(.invalidArgument) }
-    if route.readsBody, route.methods.contains(where: \.hasBody) {
-      codes += [.malformedJSON, .unsupportedMediaType]
-    }
-    if route.rpc != nil { codes += [.malformedMessage, .unsupportedEncoding] }
-    switch access {
-    case .anyone: break
-    case .anyoneKnownOrNot: codes += [.tokenInvalid, .tokenExpired, .sessionRevoked]
-    case .signedIn: codes += [.unauthenticated, .tokenInvalid, .tokenExpired, .sessionRevoked]
-    case .roles:
-      codes += [.unauthenticated, .tokenInvalid, .tokenExpired, .sessionRevoked, .permissionDenied]
-    }
-    return Problem.Code.allCases.filter(codes.contains)
-  }
+  /// The REST path and the gRPC method that lead to it.
+  public static var route: Route { contract.route }
+  /// The callers that it accepts.
+  public static var access: Access { contract.access }
 }
 
 extension Function where Input == Request {

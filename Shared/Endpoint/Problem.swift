@@ -1,44 +1,7 @@
 /// What goes wrong, as a client sees it: the only error that leaves a function.
 ///
-/// It knows nothing of HTTP or gRPC; `Wire` gives each `Code` its status there.
+/// Its codes, with their statuses and usual messages, are the contract's (`contract/v1/codes.proto`).
 public struct Problem: Error, Equatable {
-  /// What a program can act on. A code once given is never used for something else.
-  public enum Code: String, CaseIterable, Sendable {
-    case invalidArgument = "INVALID_ARGUMENT"
-    case malformedJSON = "MALFORMED_JSON"
-    case invalidPageToken = "INVALID_PAGE_TOKEN"
-    case unauthenticated = "UNAUTHENTICATED"
-    case tokenInvalid = "TOKEN_INVALID"
-    case tokenExpired = "TOKEN_EXPIRED"
-    case sessionRevoked = "SESSION_REVOKED"
-    case invalidCredentials = "INVALID_CREDENTIALS"
-    case refreshTokenInvalid = "REFRESH_TOKEN_INVALID"
-    case refreshTokenExpired = "REFRESH_TOKEN_EXPIRED"
-    case refreshTokenReused = "REFRESH_TOKEN_REUSED"
-    case permissionDenied = "PERMISSION_DENIED"
-    case notFound = "NOT_FOUND"
-    case userNotFound = "USER_NOT_FOUND"
-    case taskNotFound = "TASK_NOT_FOUND"
-    case notificationNotFound = "NOTIFICATION_NOT_FOUND"
-    case subscriptionNotFound = "SUBSCRIPTION_NOT_FOUND"
-    case linkNotFound = "LINK_NOT_FOUND"
-    case methodNotAllowed = "METHOD_NOT_ALLOWED"
-    case unsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
-    case payloadTooLarge = "PAYLOAD_TOO_LARGE"
-    case malformedMessage = "MALFORMED_MESSAGE"
-    case unsupportedEncoding = "UNSUPPORTED_ENCODING"
-    case contactUnknown = "CONTACT_UNKNOWN"
-    case noSubscription = "NO_SUBSCRIPTION"
-    case usernameTaken = "USERNAME_TAKEN"
-    case emailTaken = "EMAIL_TAKEN"
-    case invalidTransition = "INVALID_TRANSITION"
-    case versionMismatch = "VERSION_MISMATCH"
-    case rateLimited = "RATE_LIMITED"
-    case `internal` = "INTERNAL"
-    case unavailable = "UNAVAILABLE"
-    case deadlineExceeded = "DEADLINE_EXCEEDED"
-  }
-
   /// What happened, for programs.
   public let code: Code
   /// What happened, for people: one sentence without a full stop.
@@ -51,15 +14,15 @@ public struct Problem: Error, Equatable {
   /// an `INVALID_ARGUMENT`.
   public private(set) var outrankedFields: [String: String] = [:]
 
-  /// A problem.
+  /// A problem. Without a message it has the one that the contract gives the code.
   public init(
     _ code: Code,
-    _ message: String,
+    _ message: String? = nil,
     details: [String: String] = [:],
     cause: String? = nil
   ) {
     self.code = code
-    self.message = message
+    self.message = message ?? code.message
     self.details = details
     self.cause = cause
   }
@@ -80,42 +43,33 @@ public struct Problem: Error, Equatable {
 
   /// Something that is nobody's fault but ours. The cause goes to the log.
   public static func `internal`(cause: String) -> Problem {
-    Problem(.internal, "something went wrong on our side", cause: cause)
+    Problem(.internal, cause: cause)
   }
 
   /// Something that is down now and may be back soon.
   public static func unavailable(cause: String) -> Problem {
-    Problem(.unavailable, "the service is not available at the moment, try again", cause: cause)
+    Problem(.unavailable, cause: cause)
   }
 
   /// The request took longer than it may.
   public static func deadlineExceeded(cause: String) -> Problem {
-    Problem(.deadlineExceeded, "the request took too long, try again", cause: cause)
+    Problem(.deadlineExceeded, cause: cause)
   }
 
   /// No such user, or none that this caller may know of.
-  public static let userNotFound = Problem(.userNotFound, "there is no such user")
+  public static let userNotFound = Problem(.userNotFound)
 
   /// No such task, or none that this caller may know of.
-  public static let taskNotFound = Problem(.taskNotFound, "there is no such task")
+  public static let taskNotFound = Problem(.taskNotFound)
 
   /// No such notification, or none that this caller may know of.
-  public static let notificationNotFound = Problem(
-    .notificationNotFound,
-    "there is no such notification"
-  )
+  public static let notificationNotFound = Problem(.notificationNotFound)
 
   /// No such subscription, or none of this caller's.
-  public static let subscriptionNotFound = Problem(
-    .subscriptionNotFound,
-    "there is no such subscription"
-  )
+  public static let subscriptionNotFound = Problem(.subscriptionNotFound)
 
   /// There is no browser to send a push message to.
-  public static let noSubscription = Problem(
-    .noSubscription,
-    "the user has no browser that takes messages"
-  )
+  public static let noSubscription = Problem(.noSubscription)
 
   /// Somebody else was quicker.
   public static func changed(_ what: String, since version: Int64) -> Problem {
@@ -123,10 +77,7 @@ public struct Problem: Error, Equatable {
   }
 
   /// Nobody of that name, or another password: one answer for both.
-  public static let invalidCredentials = Problem(
-    .invalidCredentials,
-    "the user name or the password is wrong"
-  )
+  public static let invalidCredentials = Problem(.invalidCredentials)
 
   /// Somebody who is signed in does not know the password that they want to change.
   public static let wrongCurrentPassword = Problem(

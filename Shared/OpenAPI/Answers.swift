@@ -1,16 +1,16 @@
-import Descriptors
+import Contract
 import JSON
 
 /// What each operation gives back: its success and every refusal.
 extension Document {
   func responses(_ function: FunctionDescription, _ method: String) -> JSONValue {
     var responses: [(name: String, value: JSONValue)] = [success(function, method)]
-    if function.creates, function.maybePending {
+    if function.creates != nil, schemas.message(function.response).pendingUnless != nil {
       responses.append(
         ("202", success(function, method, "It is written down and will be done.").value)
       )
     }
-    if method == "GET", isResource(function.response.type) {
+    if method == "GET", isResource(function.response) {
       responses.append(
         (
           "304",
@@ -31,19 +31,19 @@ extension Document {
   func success(_ function: FunctionDescription, _ method: String, _ text: String? = nil) -> (
     name: String, value: JSONValue
   ) {
-    let type = function.response.type
+    let type = function.response
     if type == "google.protobuf.Empty" {
       return ("204", ["description": "Done.", "headers": Self.references(["X-Request-Id"])])
     }
     var headers = ["X-Request-Id"]
     if isResource(type) { headers.append("ETag") }
-    if function.creates { headers.append("Location") }
-    let isList = schemas.fields(of: type).contains { $0.field.name == "next_page_token" }
+    if function.creates != nil { headers.append("Location") }
+    let isList = schemas.message(type).field("next_page_token") != nil
     if isList { headers.append("Link") }
     var members: [(name: String, value: JSONValue)] = [
       (
         "description",
-        .string(text ?? (function.creates ? "It has been made." : "The answer."))
+        .string(text ?? (function.creates != nil ? "It has been made." : "The answer."))
       ),
       ("headers", Self.references(headers)),
       (
@@ -56,8 +56,8 @@ extension Document {
         ]
       ),
     ]
-    if function.creates { members.append(("links", links(to: schemas.name(of: type)))) }
-    return (function.creates ? "201" : "200", .object(JSONObject(members)))
+    if function.creates != nil { members.append(("links", links(to: schemas.name(of: type)))) }
+    return (function.creates != nil ? "201" : "200", .object(JSONObject(members)))
   }
 
   /// Where a new resource leads.
@@ -80,9 +80,9 @@ extension Document {
 
   /// The codes of an operation, by their status.
   func refusals(_ function: FunctionDescription, _ method: String) -> [(
-    status: Int, refusals: [FunctionDescription.Refusal]
+    status: Int, refusals: [Answer]
   )] {
-    let own = function.refusals.filter { refusal in
+    let own = function.problems.filter { refusal in
       switch refusal.code {
       // These belong to gRPC, or to a body.
       case "MALFORMED_MESSAGE", "UNSUPPORTED_ENCODING": false
@@ -90,23 +90,23 @@ extension Document {
       default: true
       }
     }
-    var all = own + Self.gatewayRefusals
+    var all = own + registry.gatewayAnswers
     // A line break in the place of an id leads nowhere.
     if function.path.contains("{"), !own.contains(where: { $0.code == "NOT_FOUND" }) {
-      all.append(.init(code: "NOT_FOUND", meaning: "There is nothing at this path", status: 404))
+      all += registry.answers.filter { $0.code == "NOT_FOUND" }
     }
-    return Set(all.map(\.status)).sorted().map { status in
-      (status, all.filter { $0.status == status })
+    return Set(all.map(\.http)).sorted().map { status in
+      (status, all.filter { $0.http == status })
     }
   }
 
-  static func name(of status: Int, _ refusals: [FunctionDescription.Refusal]) -> String {
+  static func name(of status: Int, _ refusals: [Answer]) -> String {
     (["\(status)"] + refusals.map(\.code)).joined(separator: ".")
   }
 
   static func response(
     _ status: Int,
-    _ refusals: [FunctionDescription.Refusal]
+    _ refusals: [Answer]
   ) -> JSONValue {
     var headers = ["X-Request-Id"]
     if status == 401 { headers.append("WWW-Authenticate") }

@@ -1,27 +1,20 @@
-public import Descriptors
+public import Contract
 public import JSON
 
 /// The description of the whole REST API, made of the contract and of what the functions say of themselves.
 /// Source: OpenAPI 3.1.
 public struct Document {
-  /// What nginx answers itself, whatever the function.
-  static let gatewayRefusals: [FunctionDescription.Refusal] = [
-    .init(code: "URI_TOO_LONG", meaning: "The path and query are too long", status: 414),
-    .init(code: "HEADERS_TOO_LARGE", meaning: "The headers are too large", status: 431),
-  ]
-
   let functions: [FunctionDescription]
+  let registry: Registry
   let schemas: Schemas
 
   /// A description of the functions that have a path below `/api` or `/health`.
-  public init(_ functions: [FunctionDescription], contract: Contract) {
-    self.functions = functions.filter {
+  public init(_ registry: Registry) {
+    self.registry = registry
+    functions = registry.functions.filter {
       $0.path.hasPrefix("/api/") || $0.path.hasPrefix("/health/")
     }
-    schemas = Schemas(
-      contract: contract,
-      messages: self.functions.flatMap { [$0.request, $0.response] + $0.request.inner }
-    )
+    schemas = Schemas(functions)
   }
 
   /// The document.
@@ -61,23 +54,10 @@ public struct Document {
   private var tags: [JSONValue] {
     var seen: Set<String> = []
     return functions.compactMap { function in
-      let tag = tag(of: function)
-      guard seen.insert(tag).inserted else { return nil }
-      let service = function.rpc?.split(separator: "/").first.map(String.init) ?? ""
-      return [
-        "name": .string(tag),
-        "description": .string(
-          schemas.contract.serviceComments[service] ?? "Whether the system can answer."
-        ),
-      ]
+      guard seen.insert(function.title).inserted else { return nil }
+      let comment = registry.titles.first { $0.name == function.title }?.comment ?? ""
+      return ["name": .string(function.title), "description": .string(comment)]
     }
-  }
-
-  func tag(of function: FunctionDescription) -> String {
-    guard let package = function.rpc?.split(separator: ".").first else { return "health" }
-    return ["user": "users", "auth": "sign-in", "task": "tasks", "notification": "notifications"][
-      package
-    ] ?? String(package)
   }
 
   private var components: JSONValue {
@@ -113,14 +93,15 @@ public struct Document {
           }
         add(
           bodyName(function, method),
-          schemas.body(function.request, purpose, path: pathNames(function))
+          schemas.body(schemas.message(function.request), purpose, path: pathNames(function))
         )
-        for message in function.request.inner {
+        for message in schemas.inner(of: function.request) {
           add(schemas.name(of: message.type), schemas.body(message, purpose, path: []))
         }
       }
-      if function.response.type != "google.protobuf.Empty" {
-        add(schemas.name(of: function.response.type), schemas.answer(function.response.type))
+      for type in [function.response] + schemas.inner(of: function.response).map(\.type)
+      where type != "google.protobuf.Empty" {
+        add(schemas.name(of: type), schemas.answer(type))
       }
     }
     return .object(JSONObject(components.sorted { $0.name < $1.name }))

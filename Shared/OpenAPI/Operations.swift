@@ -1,4 +1,4 @@
-import Descriptors
+import Contract
 import JSON
 
 /// Paths and their operations: what each takes.
@@ -20,7 +20,7 @@ extension Document {
   func operation(_ function: FunctionDescription, _ method: String) -> JSONValue {
     var members: [(name: String, value: JSONValue)] = [
       ("operationId", .string(operationID(function, method))),
-      ("tags", [.string(tag(of: function))]),
+      ("tags", [.string(function.title)]),
       ("summary", .string(summary(function, method))),
       ("description", .string(who(function))),
     ]
@@ -46,45 +46,41 @@ extension Document {
     functions.contains { $0.rpc?.hasSuffix("/" + method) == true }
   }
 
-  /// The comment of the contract is `POST /api/v1/tasks: adds a task.`
+  /// The first sentence of what the contract says.
   func summary(_ function: FunctionDescription, _ method: String) -> String {
-    let comment = function.rpc.flatMap { schemas.contract.methods[$0]?.comment } ?? function.summary
-    let text = comment.split(separator: ": ", maxSplits: 1).last.map(String.init) ?? comment
-    let sentence = method == "PUT" ? text.replacing("changes", with: "replaces") : text
-    return sentence.prefix(1).uppercased() + sentence.dropFirst().filter { $0 != "." }
+    let sentence = function.summary.split(separator: ". ", maxSplits: 1).first ?? ""
+    let text = method == "PUT" ? sentence.replacing("Changes", with: "Replaces") : sentence
+    return String(text.hasSuffix(".") ? text.dropLast() : text[...])
   }
 
   func who(_ function: FunctionDescription) -> String {
     let who =
-      switch function.access {
-      case "anyone": "For anyone."
-      case "anyone-known-or-not": "For anyone; a token that comes along must be good."
-      case "signed-in": "For those who are signed in."
-      default: "For those with the role \(function.roles.joined(separator: " or "))."
+      switch function.callers {
+      case ["ANYONE"]: "For anyone."
+      case ["ANYONE_OR_SIGNED_IN"]: "For anyone; a token that comes with the request must be valid."
+      case ["SIGNED_IN"]: "For those who are signed in."
+      default: "For those with the role \(function.callers.joined(separator: " or "))."
       }
     guard let rpc = function.rpc else { return who }
     return "\(who) By gRPC: `\(rpc)`. Answered by the function `\(function.function)`."
   }
 
   func security(_ function: FunctionDescription) -> JSONValue {
-    switch function.access {
-    case "anyone": []
-    case "anyone-known-or-not": [[:], ["bearer": []]]
+    switch function.callers {
+    case ["ANYONE"]: []
+    case ["ANYONE_OR_SIGNED_IN"]: [[:], ["bearer": []]]
     default: [["bearer": []]]
     }
   }
 
   func pathNames(_ function: FunctionDescription) -> Set<String> {
-    Set(
-      function.path.split(separator: "/").filter { $0.hasPrefix("{") }
-        .map { String($0.dropFirst().dropLast()) }
-    )
+    Set(RegistryReader.pathNames(function.path))
   }
 
   func parameters(_ function: FunctionDescription, _ method: String) -> [JSONValue] {
     let path = pathNames(function)
     var parameters: [JSONValue] = []
-    for (field, rule) in schemas.fields(of: function.request.type) {
+    for field in schemas.message(function.request).restFields {
       let isPath = path.contains(field.name)
       guard isPath || method == "GET" else { continue }
       var members: [(name: String, value: JSONValue)] = [
@@ -94,18 +90,18 @@ extension Document {
       if !field.comment.isEmpty { members.append(("description", .string(field.comment))) }
       if field.isRepeated { members.append(("explode", true)) }
       members.append(
-        ("schema", schemas.property(field, rule, isNullable: false, isAnswer: false))
+        ("schema", schemas.property(field, isNullable: false))
       )
       parameters.append(.object(JSONObject(members)))
     }
-    if schemas.hasUnruled("expected_version", in: function.request.type) {
+    if schemas.message(function.request).fields.contains(where: { $0.header == "If-Match" }) {
       parameters.append([
         "name": "If-Match", "in": "header", "required": false,
         "description": "Only if the resource is still at this version, as ETag gave it.",
         "schema": ["type": "string", "pattern": #"^"[0-9]{1,18}"$"#, "examples": ["\"1\""]],
       ])
     }
-    if method == "GET", isResource(function.response.type) {
+    if method == "GET", isResource(function.response) {
       parameters.append([
         "name": "If-None-Match", "in": "header", "required": false,
         "description": "No body when the resource is still at this version.",
@@ -116,17 +112,17 @@ extension Document {
   }
 
   func isResource(_ type: String) -> Bool {
-    schemas.fields(of: type).contains { $0.field.name == "version" }
+    schemas.message(type).field("version") != nil
   }
 
   func body(_ function: FunctionDescription, _ method: String) -> JSONValue {
-    let example = schemas.example(function.request.type, leavingOut: pathNames(function))
+    let example = schemas.example(function.request, leavingOut: pathNames(function))
     return [
       "required": true,
       "content": [
         "application/json": [
           "schema": ["$ref": "#/components/schemas/\(bodyName(function, method))"],
-          "example": withoutAlternatives(example, function.request.alternatives),
+          "example": withoutAlternatives(example, schemas.message(function.request).exactlyOneOf),
         ]
       ],
     ]
@@ -141,7 +137,7 @@ extension Document {
   }
 
   func bodyName(_ function: FunctionDescription, _ method: String) -> String {
-    let name = schemas.name(of: function.request.type)
+    let name = schemas.name(of: function.request)
     return method == "PUT" ? "Replace" + name.dropFirst("Update".count) : name
   }
 }

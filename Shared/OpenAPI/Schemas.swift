@@ -1,74 +1,62 @@
-import Descriptors
+import Contract
 import JSON
 
-/// Makes JSON Schemas of messages: their types are the contract's, their bounds the functions' own.
+/// Makes JSON Schemas of messages. Source: JSON Schema 2020-12.
 struct Schemas {
-  /// How a request's fields are to be understood; see `Fields.Mode`.
+  /// What a request's body is for.
   enum Purpose {
     case create
     case replace
     case update
   }
 
-  let contract: Contract
-  /// The rules of a message's fields, by its full name.
-  private let rules: [String: [JSONObject]]
+  private let messages: [String: MessageDescription]
 
-  init(contract: Contract, messages: [FunctionDescription.Message]) {
-    self.contract = contract
-    rules = Dictionary(messages.map { ($0.type, $0.rules) }) { first, _ in first }
+  init(_ functions: [FunctionDescription]) {
+    messages = Dictionary(functions.flatMap(\.messages).map { ($0.type, $0) }) { first, _ in first }
+  }
+
+  /// A message by its full name.
+  func message(_ type: String) -> MessageDescription {
+    messages[type] ?? MessageDescription(type: type)
+  }
+
+  /// The messages inside of a message that have schemas of their own.
+  func inner(of type: String) -> [MessageDescription] {
+    message(type).fields.filter { $0.kind == .message }.map { message($0.typeName) }
+      .filter { !$0.isList }.flatMap { [$0] + inner(of: $0.type) }
   }
 
   /// The name of a message among the document's schemas.
   func name(of type: String) -> String { type.split(separator: ".").last.map(String.init) ?? type }
 
-  /// The fields of a message that have rules, in the contract's order.
-  func fields(of type: String) -> [(field: Contract.Field, rule: JSONObject)] {
-    (contract.messages[type]?.fields ?? []).compactMap { field in
-      rules[type]?.first { $0["name"]?.string == field.name }.map { (field, $0) }
-    }
-  }
-
-  /// Whether a message has a field that no rule speaks of.
-  func hasUnruled(_ field: String, in type: String) -> Bool {
-    contract.messages[type]?.fields.contains { $0.name == field } == true
-      && !fields(of: type).contains { $0.field.name == field }
-  }
-
   /// The schema of an answer.
   func answer(_ type: String) -> JSONValue {
-    var members: [(name: String, value: JSONValue)] = []
-    var required: [JSONValue] = []
-    for (field, rule) in fields(of: type) {
-      let isNullable = rule.flag("nullable")
-      members.append((field.name, property(field, rule, isNullable: isNullable, isAnswer: true)))
-      if !rule.flag("conditional") { required.append(.string(field.name)) }
+    let fields = message(type).restFields
+    let members = fields.map { field in
+      let isNullable = field.hasPresence && !field.isRequired && !field.isNeverNull
+      return (name: field.name, value: property(field, isNullable: isNullable))
     }
+    let required = fields.filter { $0.onlyIf == nil }.map { JSONValue.string($0.name) }
     return object(type, members, required, more: [])
   }
 
   /// The schema of a request's body, without the fields that stand in the path.
-  func body(_ message: FunctionDescription.Message, _ purpose: Purpose, path: Set<String>)
-    -> JSONValue
-  {
+  func body(_ message: MessageDescription, _ purpose: Purpose, path: Set<String>) -> JSONValue {
     var members: [(name: String, value: JSONValue)] = []
     var required: [JSONValue] = []
-    for (field, rule) in fields(of: message.type) where !path.contains(field.name) {
-      members.append(
-        (
-          field.name,
-          property(field, rule, isNullable: rule.flag("nullable"), isAnswer: false, purpose)
-        )
-      )
-      if rule.flag("required") || purpose == .replace && rule.flag("required_to_replace") {
+    for field in message.restFields where !path.contains(field.name) {
+      let isNullable = !field.isRequired && !field.isNeverNull
+      members.append((field.name, property(field, isNullable: isNullable, purpose)))
+      if field.isRequired || purpose == .replace && field.replacement == .required {
         required.append(.string(field.name))
       }
     }
     var more: [(name: String, value: JSONValue)] = [("additionalProperties", false)]
-    if !message.alternatives.isEmpty {
+    if !message.exactlyOneOf.isEmpty {
       // One of them is there; the others are not, or null.
-      let choices = message.alternatives.map { chosen -> JSONValue in
-        let types = message.alternatives.map { name in
+      let choices = message.exactlyOneOf.map { chosen -> JSONValue in
+        let types = message.exactlyOneOf.map { name in
           (name: name, value: ["type": name == chosen ? "string" : "null"] as JSONValue)
         }
         return ["required": [.string(chosen)], "properties": .object(JSONObject(types))]
@@ -85,9 +73,8 @@ struct Schemas {
     more: [(name: String, value: JSONValue)]
   ) -> JSONValue {
     var members: [(name: String, value: JSONValue)] = [("type", "object")]
-    if let comment = contract.messages[type]?.comment, !comment.isEmpty {
-      members.append(("description", .string(comment)))
-    }
+    let comment = message(type).comment
+    if !comment.isEmpty { members.append(("description", .string(comment))) }
     members.append(("properties", .object(JSONObject(properties))))
     if !required.isEmpty { members.append(("required", .array(required))) }
     return .object(JSONObject(members + more))
@@ -95,110 +82,102 @@ struct Schemas {
 
   /// The schema of a field.
   func property(
-    _ field: Contract.Field,
-    _ rule: JSONObject,
+    _ field: FieldDescription,
     isNullable: Bool,
-    isAnswer: Bool,
     _ purpose: Purpose = .create
   ) -> JSONValue {
-    if field.isRepeated, !isMap(field.kind) {
+    if field.isRepeated {
       var members: [(name: String, value: JSONValue)] = [("type", "array")]
-      members.append(("items", value(field, rule, isNullable: false, isAnswer: isAnswer)))
-      if let most = rule["max_items"] { members.append(("maxItems", most)) }
+      members.append(("items", value(field, isNullable: false)))
+      if field.maxItems > 0 { members.append(("maxItems", .number("\(field.maxItems)"))) }
       return .object(JSONObject(members + comment(field)))
     }
-    guard case .object(let schema) = value(field, rule, isNullable: isNullable, isAnswer: isAnswer)
-    else { return true }
+    guard case .object(let schema) = value(field, isNullable: isNullable) else { return true }
     var members = schema.members + comment(field)
-    if purpose != .update, let text = rule["default"]?.string {
-      members.append(("default", literal(text, field.kind)))
+    if purpose != .update, let text = field.defaultValue, !field.isRequired {
+      members.append(("default", literal(text, field)))
     }
-    if let text = rule["example"]?.string {
-      members.append(("examples", [literal(text, field.kind)]))
-    }
+    if let text = field.example { members.append(("examples", [literal(text, field)])) }
     return .object(JSONObject(members))
   }
 
-  private func comment(_ field: Contract.Field) -> [(name: String, value: JSONValue)] {
+  private func comment(_ field: FieldDescription) -> [(name: String, value: JSONValue)] {
     field.comment.isEmpty ? [] : [("description", .string(field.comment))]
   }
 
-  private func value(
-    _ field: Contract.Field,
-    _ rule: JSONObject,
-    isNullable: Bool,
-    isAnswer: Bool
-  ) -> JSONValue {
+  private func value(_ field: FieldDescription, isNullable: Bool) -> JSONValue {
     func typed(_ type: JSONValue, _ more: [(name: String, value: JSONValue)] = []) -> JSONValue {
       .object(JSONObject([("type", isNullable ? [type, "null"] : type)] + more))
     }
     switch field.kind {
     case .bool: return typed("boolean")
-    case .int32: return typed("integer", bounds(rule, ["minimum", "maximum"]))
-    case .int64:
-      return typed("integer", [("format", "int64")] + bounds(rule, ["minimum", "maximum"]))
-    case .string where !rule["values"].texts.isEmpty:
-      return typed("string", [("enum", .array(rule["values"].texts.map(JSONValue.string)))])
-    case .string:
-      return typed("string", bounds(rule, ["format", "minLength", "maxLength", "pattern"]))
-    case .enumeration(let type):
-      // The first value says that there is none.
-      var names = (contract.enumerations[type] ?? []).dropFirst().map(JSONValue.string)
-      if isNullable { names.append(.null) }
-      return typed("string", [("enum", .array(names))])
-    case .message("google.protobuf.Timestamp"): return typed("string", [("format", "date-time")])
-    // A list that may be null, which a repeated field of protobuf cannot be.
-    case .message("task.v1.Reminders"):
-      let items = JSONValue.object(
-        JSONObject([("type", "integer")] + bounds(rule, ["minimum", "maximum"]))
+    case .int32: return typed("integer", range(field))
+    case .int64: return typed("integer", [("format", "int64")] + range(field))
+    case .string where !field.values.isEmpty:
+      return typed("string", [("enum", .array(field.values.map(JSONValue.string)))])
+    case .string: return typed("string", text(field))
+    case .enumeration:
+      let names = field.values.map(JSONValue.string)
+      return typed("string", [("enum", .array(isNullable ? names + [.null] : names))])
+    case .timestamp: return typed("string", [("format", "date-time")])
+    case .map: return ["type": "object", "additionalProperties": ["type": "string"]]
+    case .message:
+      let inner = message(field.typeName)
+      guard inner.isList, let element = inner.fields.first else {
+        return ["$ref": "#/components/schemas/\(name(of: field.typeName))"]
+      }
+      // A list that may be null, which a repeated field of protobuf cannot be.
+      var items = element
+      items.isRepeated = false
+      return typed(
+        "array",
+        [("items", value(items, isNullable: false)), ("maxItems", .number("\(element.maxItems)"))]
       )
-      return typed("array", [("items", items)] + bounds(rule, ["maxItems"]))
-    case .message where isMap(field.kind):
-      return ["type": "object", "additionalProperties": ["type": "string"]]
-    case .message(let type): return ["$ref": "#/components/schemas/\(name(of: type))"]
-    case .other: return true
+    case .fieldMask, .other: return true
     }
   }
 
-  private func bounds(_ rule: JSONObject, _ names: [String]) -> [(name: String, value: JSONValue)] {
-    let own = ["minLength": "min_length", "maxLength": "max_length", "maxItems": "max_items"]
-    return names.compactMap { name in rule[own[name] ?? name].map { (name, $0) } }
+  private func range(_ field: FieldDescription) -> [(name: String, value: JSONValue)] {
+    guard let range = field.range else { return [] }
+    return [("minimum", .number("\(range.min)"))]
+      + (range.max.map { [("maximum", JSONValue.number("\($0)"))] } ?? [])
   }
 
-  private func isMap(_ kind: Contract.Field.Kind) -> Bool {
-    if case .message(let type) = kind { type.hasSuffix("Entry") } else { false }
+  /// JSON Schema counts characters: no byte has two of them, and none has more than four bytes.
+  private func text(_ field: FieldDescription) -> [(name: String, value: JSONValue)] {
+    let least = field.characters?.min ?? field.bytes.map { ($0.min + 3) / 4 } ?? 0
+    let most = field.characters?.max ?? field.bytes?.max
+    var members: [(name: String, value: JSONValue)] = []
+    if let format = field.format { members.append(("format", .string(format))) }
+    if least > 0 { members.append(("minLength", .number("\(least)"))) }
+    if let most { members.append(("maxLength", .number("\(most)"))) }
+    if let pattern = field.pattern { members.append(("pattern", .string(pattern))) }
+    return members
   }
 
-  private func literal(_ text: String, _ kind: Contract.Field.Kind) -> JSONValue {
-    switch kind {
+  private func literal(_ text: String, _ field: FieldDescription) -> JSONValue {
+    switch field.kind {
     case .int32, .int64: .number(text)
     case .bool: .bool(text == "true")
     default: .string(text)
     }
   }
 
-  /// What a message may look like, made of the examples of its fields, but for those that are rare.
+  /// An example of a message, made of the examples of its fields but for those that are rare.
   func example(_ type: String, leavingOut path: Set<String> = []) -> JSONValue {
     var members: [(name: String, value: JSONValue)] = []
-    for (field, rule) in fields(of: type) where !path.contains(field.name) && !rule.flag("rare") {
+    for field in message(type).restFields where !path.contains(field.name) && !field.isRare {
       var value: JSONValue?
-      if let text = rule["example"]?.string {
-        value = literal(text, field.kind)
-      } else if isMap(field.kind) {
+      if let text = field.example {
+        value = literal(text, field)
+      } else if field.kind == .map {
         value = [:]
-      } else if case .message(let inner) = field.kind, contract.messages[inner] != nil,
-        !["google.protobuf.Timestamp", "task.v1.Reminders"].contains(inner)
-      {
-        value = example(inner)
+      } else if field.kind == .message, !message(field.typeName).isList {
+        value = example(field.typeName)
       }
       guard let value else { continue }
-      members.append((field.name, field.isRepeated && !isMap(field.kind) ? [value] : value))
+      members.append((field.name, field.isRepeated ? [value] : value))
     }
     return .object(JSONObject(members))
   }
-}
-
-extension JSONObject {
-  /// Whether a member is true.
-  func flag(_ name: String) -> Bool { self[name] == .bool(true) }
 }

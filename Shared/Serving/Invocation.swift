@@ -13,6 +13,8 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
   private let resources: Resources
   private let tokens: SessionTokens?
   private let deadlineMilliseconds: Int
+  private let route = F.contract.route
+  private let access = F.contract.access
 
   /// A function ready to be called.
   ///
@@ -20,7 +22,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
   public init(_ function: F, resources: Resources) throws {
     self.function = function
     self.resources = resources
-    tokens = F.access == .anyone ? nil : try resources.tokens
+    tokens = F.contract.access == .anyone ? nil : try resources.tokens
     deadlineMilliseconds = try resources.settings[.deadlineMilliseconds]
   }
 
@@ -45,9 +47,9 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       authorizations: authorizations,
       isTooLarge: isTooLarge,
       deadline: { _ in usualDeadline },
-      messages: { [try RESTDecoder.decode(request, route: F.route, as: F.Request.self)] },
-      success: { HTTPReply($0[0], to: request, route: F.route) },
-      failure: { HTTPReply($0, allowing: F.route.methods) },
+      messages: { [try RESTDecoder.decode(request, route: route, as: F.Request.self)] },
+      success: { HTTPReply($0[0], to: request, route: route) },
+      failure: { HTTPReply($0, allowing: route.methods) },
       record: { reply, line in
         line.member("method", request.method)
         line.member("status", reply.status)
@@ -69,12 +71,12 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       authorizations: authorizations,
       isTooLarge: isTooLarge,
       deadline: { try deadline(of: request, at: $0) },
-      messages: { try RPCDecoder.decode(request, route: F.route, as: F.Request.self) },
+      messages: { try RPCDecoder.decode(request, route: route, as: F.Request.self) },
       success: { try RPCReply($0) },
       failure: { RPCReply($0) },
       logsSuccess: logsSuccess,
       record: { reply, line in
-        line.member("rpc", F.route.rpc)
+        line.member("rpc", route.rpc)
         line.member("grpc_status", reply.status.rawValue)
       }
     )
@@ -152,11 +154,11 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
   private func identify(token: () throws -> String?, at now: Instant) throws -> Caller {
     guard let tokens else { return .unknown }
     guard let token = try token() else {
-      if F.access == .anyoneKnownOrNot { return .unknown }
+      if access == .anyoneKnownOrNot { return .unknown }
       throw Problem(.unauthenticated, "sign in first: this needs an access token")
     }
     let caller = try tokens.caller(of: token, at: now)
-    try F.access.check(caller)
+    try access.check(caller)
     return caller
   }
 

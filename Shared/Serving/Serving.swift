@@ -30,12 +30,7 @@ public enum Serving {
     do {
       if arguments.contains("--help") { return print(help(name, F.self)) }
       if arguments.dropFirst() == ["--describe"] {
-        let line = Description.of(
-          F.self,
-          name: name,
-          deadlineMilliseconds: try Settings.ofProcess[.deadlineMilliseconds]
-        )
-        return StandardStreams.write(line + [UInt8(ascii: "\n")])
+        return StandardStreams.write(Array("\(F.contract.description)\n".utf8))
       }
       let resources = try Resources(
         function: name,

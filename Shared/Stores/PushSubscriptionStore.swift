@@ -14,7 +14,7 @@ public struct PushSubscriptionStore {
   public init(database: Database) { self.database = database }
 
   /// Takes a subscription. One of the same endpoint becomes this one, whoever's it was; of more than
-  /// `Bounds.subscriptions` the oldest are removed.
+  /// `Bounds.ListPushSubscriptionsResponse.subscriptionsCount` the oldest are removed.
   ///
   /// - Throws: `Problem` `USER_NOT_FOUND` when the owner is no more; `DatabaseError`.
   public func save(_ draft: PushSubscriptionDraft, owner: String, id: ID, at now: Instant) throws
@@ -73,7 +73,7 @@ public struct PushSubscriptionStore {
       .text(draft.auth),
       .microseconds(now.microseconds),
       .microseconds(draft.expiresAt?.microseconds),
-      .integer(Int64(Bounds.subscriptions - 1))
+      .integer(Int64(Bounds.ListPushSubscriptionsResponse.subscriptionsCount - 1))
     )
   }
 
@@ -85,7 +85,7 @@ public struct PushSubscriptionStore {
       "SELECT " + Self.columns
         + " FROM push_subscriptions WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
       .text(owner),
-      .integer(Int64(Bounds.subscriptions))
+      .integer(Int64(Bounds.ListPushSubscriptionsResponse.subscriptionsCount))
     )
     return try database.read(query, map: PushSubscriptionMessage.init(row:))
   }

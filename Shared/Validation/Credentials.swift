@@ -26,11 +26,16 @@ public struct Credentials: Sendable {
         request.hasUsername ? "must not be given together with email" : "or email is required"
       )
     }
-    if request.hasUsername { _ = violations.text(request.username, "username", Bounds.typedName) }
-    if request.hasEmail { _ = violations.text(request.email, "email", Bounds.typedName) }
+    if request.hasUsername {
+      _ = violations.text(request.username, "username", Bounds.LoginRequest.username)
+    }
+    if request.hasEmail { _ = violations.text(request.email, "email", Bounds.LoginRequest.email) }
     if request.password.isEmpty { violations.add("password", "must not be empty") }
-    if request.password.utf8.count > Bounds.typedPasswordBytes.upperBound {
-      violations.add("password", "must have at most \(Bounds.typedPasswordBytes.upperBound) bytes")
+    if request.password.utf8.count > Bounds.LoginRequest.password.upperBound {
+      violations.add(
+        "password",
+        "must have at most \(Bounds.LoginRequest.password.upperBound) bytes"
+      )
     }
     try violations.check()
     name = request.hasUsername ? .username(request.username) : .email(request.email)

@@ -16,11 +16,14 @@ public struct EmailDraft: Sendable {
   public init(_ request: SendEmailRequest) throws {
     var violations = Violations()
     recipient = violations.email(request.recipient, "recipient")
-    if request.recipient.utf8.count > Bounds.recipient.upperBound {
-      violations.add("recipient", "must have at most \(Bounds.recipient.upperBound) characters")
+    if request.recipient.utf8.count > Bounds.SendEmailRequest.recipient.upperBound {
+      violations.add(
+        "recipient",
+        "must have at most \(Bounds.SendEmailRequest.recipient.upperBound) characters"
+      )
     }
-    subject = violations.line(request.subject, "subject", Bounds.subject)
-    body = violations.text(request.body, "body", Bounds.mailBody)
+    subject = violations.line(request.subject, "subject", Bounds.Notification.subject)
+    body = violations.text(request.body, "body", Bounds.SendEmailRequest.body)
     try violations.check()
   }
 }

@@ -31,8 +31,8 @@ public struct LeadTimes: Equatable, Sendable {
       let item = part.trimmingSpaces
       let factor = ["m": 1, "h": 60, "d": 1440][String(item.suffix(1))]
       guard let factor, let count = Int(item.dropLast()), item.first != "+", item.first != "-",
-        (0...Bounds.leadMinutes.upperBound).contains(count),
-        Bounds.leadMinutes.contains(count * factor)
+        (0...Bounds.Reminders.minutes.upperBound).contains(count),
+        Bounds.Reminders.minutes.contains(count * factor)
       else {
         throw Malformed(
           message: "'\(item)' is not a time before the due date such as 24h, 30m or 2d, at most 28d"
@@ -40,8 +40,10 @@ public struct LeadTimes: Equatable, Sendable {
       }
       found.insert(count * factor)
     }
-    guard found.count <= Bounds.reminders else {
-      throw Malformed(message: "there are more than \(Bounds.reminders) times before the due date")
+    guard found.count <= Bounds.Reminders.minutesCount else {
+      throw Malformed(
+        message: "there are more than \(Bounds.Reminders.minutesCount) times before the due date"
+      )
     }
     minutes = found.sorted(by: >)
   }

@@ -45,9 +45,9 @@ public struct Notice: Sendable {
   public init(_ request: NotifyUserRequest) throws {
     var violations = Violations()
     userID = ID(stored: violations.userID(request.userID))
-    key = violations.line(request.key, "key", Bounds.notificationKey)
-    subject = violations.line(request.subject, "subject", Bounds.subject)
-    let body = violations.text(request.body, "body", Bounds.noticeBody)
+    key = violations.line(request.key, "key", Bounds.NotifyUserRequest.key)
+    subject = violations.line(request.subject, "subject", Bounds.Notification.subject)
+    let body = violations.text(request.body, "body", Bounds.NotifyUserRequest.body)
     dueDate =
       request.hasDueDate ? Instant(request.dueDate, of: "due_date", violations: &violations) : nil
     lines = [.text(body)] + (dueDate == nil ? [] : [.dueDate])
@@ -58,7 +58,7 @@ public struct Notice: Sendable {
   /// A subject made of something that people wrote: one line, not too long.
   public static func line(_ text: String) -> String {
     var line = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars.prefix(Bounds.subject.upperBound) {
+    for scalar in text.unicodeScalars.prefix(Bounds.Notification.subject.upperBound) {
       line.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar)
     }
     return String(line)

@@ -20,7 +20,7 @@ public struct Cursor: Equatable, Sendable {
 /// tampered with, or that belongs to another list, is recognised.
 public struct PageTokens {
   private static let sealLength = Seals.length
-  private static let maximumLength = Bounds.pageToken.upperBound
+  private static let maximumLength = Bounds.ListUsersRequest.pageToken.upperBound
 
   private let seals: Seals
 
@@ -101,8 +101,8 @@ public struct Page: Equatable, Sendable {
 extension Violations {
   /// 1 to 200, 50 when not given.
   mutating func pageSize(_ size: Int32?) -> Int {
-    guard let size else { return Bounds.defaultPageSize }
-    let bounds = Bounds.pageSize
+    guard let size else { return Bounds.ListUsersRequest.pageSizeDefault }
+    let bounds = Bounds.ListUsersRequest.pageSize
     if !bounds.contains(Int(size)) {
       add("page_size", "must be from \(bounds.lowerBound) to \(bounds.upperBound)")
     }

@@ -17,8 +17,8 @@ public struct PushDraft: Sendable {
   public init(_ request: SendPushNotificationRequest) throws {
     var violations = Violations()
     userID = ID(stored: violations.userID(request.userID))
-    subject = violations.line(request.subject, "subject", Bounds.subject)
-    body = violations.text(request.body, "body", Bounds.pushBody)
+    subject = violations.line(request.subject, "subject", Bounds.Notification.subject)
+    body = violations.text(request.body, "body", Bounds.SendPushNotificationRequest.body)
     try violations.check()
   }
 }

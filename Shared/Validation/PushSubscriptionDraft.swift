@@ -39,7 +39,7 @@ public struct PushSubscriptionDraft: Sendable {
 
 extension Violations {
   fileprivate mutating func expiry(_ milliseconds: Int64, _ now: Instant) -> Instant {
-    let range = Bounds.expirationTime
+    let range = Bounds.RegisterPushSubscriptionRequest.expirationTime
     guard range.contains(Int(milliseconds)) else {
       add("expirationTime", "must be from \(range.lowerBound) to \(range.upperBound)")
       return now

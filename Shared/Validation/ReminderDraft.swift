@@ -24,15 +24,15 @@ public struct ReminderDraft: Sendable {
     var violations = Violations()
     taskID = ID(stored: violations.userID(request.taskID, "task_id"))
     userID = ID(stored: violations.userID(request.userID))
-    title = violations.text(request.title, "title", Bounds.title)
+    title = violations.text(request.title, "title", Bounds.Task.title)
     if !request.hasDueDate { violations.add("due_date", "is required") }
     dueDate =
       request.hasDueDate
       ? Instant(request.dueDate, of: "due_date", violations: &violations) ?? Instant(seconds: 0)
       : Instant(seconds: 0)
     leadMinutes = Int(request.leadMinutes)
-    if !Bounds.leadMinutes.contains(leadMinutes) {
-      let bounds = Bounds.leadMinutes
+    if !Bounds.Reminders.minutes.contains(leadMinutes) {
+      let bounds = Bounds.Reminders.minutes
       violations.add("lead_minutes", "must be from \(bounds.lowerBound) to \(bounds.upperBound)")
     }
     priority = violations.named(request.priority, "priority") ?? .medium

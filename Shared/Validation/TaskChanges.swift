@@ -37,13 +37,14 @@ public struct TaskChanges: Sendable {
     if changing.contains("title"), !given.contains("title") {
       violations.add("title", "is required")
     }
-    title = changing.contains("title") ? violations.text(request.title, "title", Bounds.title) : nil
+    title =
+      changing.contains("title") ? violations.text(request.title, "title", Bounds.Task.title) : nil
     description =
       !changing.contains("description")
       ? nil
       : .some(
         request.hasDescription_p
-          ? violations.text(request.description_p, "description", Bounds.description) : nil
+          ? violations.text(request.description_p, "description", Bounds.Task.description) : nil
       )
     status =
       changing.contains("status") ? violations.named(request.status, "status") ?? .pending : nil

@@ -25,10 +25,10 @@ public struct TaskDraft: Sendable {
   ///   would be somebody else's and the caller is neither admin nor service.
   public init(_ request: CreateTaskRequest, caller: Caller) throws {
     var violations = Violations()
-    title = violations.text(request.title, "title", Bounds.title)
+    title = violations.text(request.title, "title", Bounds.Task.title)
     description =
       request.hasDescription_p
-      ? violations.text(request.description_p, "description", Bounds.description) : nil
+      ? violations.text(request.description_p, "description", Bounds.Task.description) : nil
     status = violations.named(request.status, "status") ?? .pending
     priority = violations.named(request.priority, "priority") ?? .medium
     dueDate =
@@ -53,9 +53,9 @@ extension Violations {
 
   /// Minutes before the due date, each once, the longest first.
   mutating func reminders(_ value: TaskReminders, _ field: String = "reminders") -> [Int] {
-    let bounds = Bounds.leadMinutes
-    if value.minutes.count > Bounds.reminders {
-      add(field, "must have at most \(Bounds.reminders) values")
+    let bounds = Bounds.Reminders.minutes
+    if value.minutes.count > Bounds.Reminders.minutesCount {
+      add(field, "must have at most \(Bounds.Reminders.minutesCount) values")
     }
     if !value.minutes.allSatisfy({ bounds.contains(Int($0)) }) {
       add(field, "must be minutes from \(bounds.lowerBound) to \(bounds.upperBound)")

@@ -76,7 +76,7 @@ public struct TaskListing: Sendable {
     dueAfter =
       request.hasDueAfter
       ? Instant(request.dueAfter, of: "due_after", violations: &violations) : nil
-    words = request.q.isEmpty ? nil : violations.text(request.q, "q", Bounds.words)
+    words = request.q.isEmpty ? nil : violations.text(request.q, "q", Bounds.ListTasksRequest.q)
     (key, isDescending) = violations.order(request.orderBy)
     let size = violations.pageSize(request.hasPageSize ? request.pageSize : nil)
     try violations.check()
@@ -128,8 +128,8 @@ extension ListUserTasksRequest {
 extension Violations {
   /// Each value once, in the contract's order.
   fileprivate mutating func filter<T: NamedEnum>(_ values: [T], _ field: String) -> [T] {
-    if values.count > Bounds.filterValues {
-      add(field, "is given more than \(Bounds.filterValues) times")
+    if values.count > Bounds.ListTasksRequest.statusCount {
+      add(field, "is given more than \(Bounds.ListTasksRequest.statusCount) times")
     }
     if values.contains(where: \.name.isEmpty) {
       add(field, "must be one of \(T.names.joined(separator: ", "))")

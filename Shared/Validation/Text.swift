@@ -24,7 +24,7 @@ extension Violations {
 
   /// 3 to 100 ASCII letters, digits, `.`, `_` and `-`.
   mutating func username(_ value: String, _ field: String = "username") -> String {
-    _ = text(value, field, Bounds.username)
+    _ = text(value, field, Bounds.User.username)
     let isSound = value.utf8.allSatisfy { byte in
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
@@ -41,7 +41,7 @@ extension Violations {
   /// ASCII. Source: RFC 5321 §4.1.2 and §4.5.3.1 (lengths), RFC 1123 §2.1 (host names); quoted local
   /// parts and address literals are left out on purpose.
   mutating func email(_ value: String, _ field: String = "email") -> String {
-    _ = text(value, field, Bounds.email)
+    _ = text(value, field, Bounds.User.email)
     let parts = value.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
     guard parts.count == 2, (1...64).contains(parts[0].count), parts[1].count <= 253 else {
       add(field, "is not an e-mail address")
@@ -66,7 +66,7 @@ extension Violations {
   /// refused, never cut.
   mutating func password(_ value: String, _ field: String = "password") -> String {
     let count = value.utf8.count
-    let bounds = Bounds.passwordBytes
+    let bounds = Bounds.CreateUserRequest.password
     if count < bounds.lowerBound { add(field, "must have at least \(bounds.lowerBound) bytes") }
     if count > bounds.upperBound { add(field, "must have at most \(bounds.upperBound) bytes") }
     if value.utf8.contains(0) { add(field, "must not contain U+0000") }

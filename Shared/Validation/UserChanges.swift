@@ -50,7 +50,8 @@ public struct UserChanges: Sendable {
       !changing.contains("full_name")
       ? nil
       : .some(
-        request.hasFullName ? violations.text(request.fullName, "full_name", Bounds.fullName) : nil
+        request.hasFullName
+          ? violations.text(request.fullName, "full_name", Bounds.User.fullName) : nil
       )
     timeZone =
       changing.contains("time_zone")

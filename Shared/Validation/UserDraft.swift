@@ -29,7 +29,8 @@ public struct UserDraft: Sendable {
     email = violations.email(request.email)
     password = violations.password(request.password)
     fullName =
-      request.hasFullName ? violations.text(request.fullName, "full_name", Bounds.fullName) : nil
+      request.hasFullName
+      ? violations.text(request.fullName, "full_name", Bounds.User.fullName) : nil
     timeZone = request.hasTimeZone ? violations.timeZone(request.timeZone) : "UTC"
     emailNotifications = !request.hasEmailNotifications || request.emailNotifications
     pushNotifications = !request.hasPushNotifications || request.pushNotifications

@@ -26,7 +26,7 @@ extension SaveContactRequest {
     _ = violations.userID(userID)
     _ = violations.email(email)
     // Whether this host knows the zone does not matter here.
-    _ = violations.text(timeZone, "time_zone", Bounds.timeZone)
+    _ = violations.text(timeZone, "time_zone", Bounds.User.timeZone)
     try violations.check()
   }
 }

@@ -181,6 +181,12 @@ public struct Fields {
     return nil
   }
 
+  /// The names of the fields that an update changes: every replaceable one when the whole is replaced,
+  /// else those that are given; the others only when given.
+  public func mask(replaceable: [String], others: [String]) -> [String] {
+    replaceable.filter { mode == .whole || has($0) } + others.filter(has)
+  }
+
   /// A message inside of the message: `read` takes its fields, whose names are `outer.inner` in what is wrong.
   public mutating func message<T: Message>(
     _ name: String,
@@ -207,8 +213,8 @@ public struct Fields {
     return value(of: text, name)
   }
 
-  /// Values of an enumeration: a field of the query that may be repeated, or a JSON array.
-  public mutating func namedList<T: NamedEnum>(_ name: String) -> [T] {
+  /// Values of an enumeration, at most so many: a field of the query that may be repeated, or a JSON array.
+  public mutating func namedList<T: NamedEnum>(_ name: String, atMost maximumCount: Int) -> [T] {
     let texts: [String]
     switch take(name) {
     case nil: return []
@@ -219,8 +225,8 @@ public struct Fields {
       violations.add(name, "must be an array of strings")
       return []
     }
-    guard texts.count <= Bounds.filterValues else {
-      violations.add(name, "is given more than \(Bounds.filterValues) times")
+    guard texts.count <= maximumCount else {
+      violations.add(name, "is given more than \(maximumCount) times")
       return []
     }
     return texts.compactMap { value(of: $0, name) }

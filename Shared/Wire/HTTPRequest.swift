@@ -98,3 +98,20 @@ extension HTTPRequest {
     return String(Substring(token))
   }
 }
+
+extension HTTPRequest {
+  /// The version that `If-Match` names: one entity tag as `ETag` gives them. `*` names any version. A weak
+  /// tag counts too, though RFC 9110 §13.1.1 says otherwise: the gateway makes the tag of a compressed
+  /// reply weak, and the version that it names is the same.
+  func expectedVersion(_ violations: inout Violations) -> Int64? {
+    guard var ifMatch, ifMatch != "*" else { return nil }
+    if ifMatch.hasPrefix("W/") { ifMatch.removeFirst(2) }
+    guard ifMatch.hasPrefix("\""), ifMatch.hasSuffix("\""), ifMatch.utf8.count > 2,
+      let version = Int64(ifMatch.dropFirst().dropLast())
+    else {
+      violations.add("If-Match", "must be one version in quotes, as ETag gives it")
+      return nil
+    }
+    return version
+  }
+}

@@ -19,28 +19,3 @@ extension Problem {
     json.endObject()
   }
 }
-
-extension Problem.Code {
-  /// The HTTP status: the one table from codes to statuses.
-  public var httpStatus: Int {
-    switch self {
-    case .invalidArgument, .malformedJSON, .invalidPageToken, .malformedMessage: 400
-    case .unauthenticated, .tokenInvalid, .tokenExpired, .sessionRevoked, .invalidCredentials,
-      .refreshTokenInvalid, .refreshTokenExpired, .refreshTokenReused:
-      401
-    case .permissionDenied: 403
-    case .notFound, .userNotFound, .taskNotFound, .notificationNotFound, .subscriptionNotFound,
-      .linkNotFound:
-      404
-    case .methodNotAllowed: 405
-    case .usernameTaken, .emailTaken, .invalidTransition, .contactUnknown, .noSubscription: 409
-    case .versionMismatch: 412
-    case .payloadTooLarge: 413
-    case .unsupportedMediaType, .unsupportedEncoding: 415
-    case .rateLimited: 429
-    case .internal: 500
-    case .unavailable: 503
-    case .deadlineExceeded: 504
-    }
-  }
-}

@@ -1,31 +1,6 @@
-public import API
-public import Endpoint
+import API
+import Endpoint
 import Values
-
-extension Problem.Code {
-  /// The gRPC status: the one table from codes to statuses.
-  public var rpcStatus: RPCStatus {
-    switch self {
-    case .invalidArgument, .malformedJSON, .invalidPageToken, .unsupportedMediaType:
-      .invalidArgument
-    case .unauthenticated, .tokenInvalid, .tokenExpired, .sessionRevoked, .invalidCredentials,
-      .refreshTokenInvalid, .refreshTokenExpired, .refreshTokenReused:
-      .unauthenticated
-    case .permissionDenied: .permissionDenied
-    case .notFound, .userNotFound, .taskNotFound, .notificationNotFound, .subscriptionNotFound,
-      .linkNotFound:
-      .notFound
-    case .methodNotAllowed, .unsupportedEncoding: .unimplemented
-    case .usernameTaken, .emailTaken: .alreadyExists
-    case .invalidTransition, .contactUnknown, .noSubscription: .failedPrecondition
-    case .versionMismatch: .aborted
-    case .payloadTooLarge, .rateLimited: .resourceExhausted
-    case .internal, .malformedMessage: .internal
-    case .unavailable: .unavailable
-    case .deadlineExceeded: .deadlineExceeded
-    }
-  }
-}
 
 extension Problem {
   /// Says whose reasons these are: `ErrorInfo.domain`.

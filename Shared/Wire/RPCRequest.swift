@@ -23,7 +23,9 @@ public enum RPCDecoder {
         at: &position,
         encoding: request.messageEncoding
       )
-      messages.append((message, message.missing))
+      var violations = Violations()
+      message.addMissing(to: &violations)
+      messages.append((message, violations))
       guard messages.count <= maximumMessages else {
         throw Problem(.payloadTooLarge, "the call has more than \(maximumMessages) messages")
       }

@@ -24,8 +24,10 @@ PATIENCE_SECONDS = 10
 
 def _generate(folder):
     well_known = Path(protoc.__file__).parent / "_proto"
+    common = Path(error_details_pb2.__file__).parents[2]    # googleapis-common-protos
     sources = [str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto")]
-    failed = protoc.main(["protoc", f"-I{PROTOS}", f"-I{well_known}", f"--python_out={folder}",
+    failed = protoc.main(["protoc", f"-I{PROTOS}", f"-I{well_known}", f"-I{common}",
+                          f"--python_out={folder}",
                           f"--grpc_python_out={folder}", *sources])
     assert not failed, f"protoc does not take {sources}"
 

@@ -12,9 +12,13 @@ struct InputTests {
       var responses: [String] = []
     }
 
-    static let route = Route(.get, path: "/spies/{id}", rpc: "spy.v1.Spies/GetSpy")
-    static let access = Access.anyone
-    static let problems: [Problem.Code] = [.taskNotFound]
+    static let contract = FunctionContract(
+      name: "get-spy",
+      route: Route(.get, path: "/spies/{id}", rpc: "spy.v1.Spies/GetSpy"),
+      access: .anyone,
+      problems: Problem.Code.allCases,
+      description: "{}"
+    )
 
     let notes = Notes()
     /// What is wrong with every request.
@@ -139,9 +143,13 @@ struct InputTests {
 
   @Test func `without rules of its own a function responds to the request`() throws {
     struct Plain: Function {
-      static let route = Route(.get, path: "/plain/{id}", rpc: nil)
-      static let access = Access.anyone
-      static let problems: [Problem.Code] = []
+      static let contract = FunctionContract(
+        name: "plain",
+        route: Route(.get, path: "/plain/{id}", rpc: nil),
+        access: .anyone,
+        problems: Problem.Code.allCases,
+        description: "{}"
+      )
 
       func respond(to request: GetTaskRequest, in context: Context) throws -> TaskMessage {
         .with { $0.id = request.id }

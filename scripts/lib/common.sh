@@ -18,8 +18,21 @@ unknown_argument() { die "unknown argument '$1' (--help tells what there is)"; }
 
 # --- the table of pools ---
 
-# Prints `function service workers nice queue` for every pool.
-pools() { grep -v '^[[:space:]]*\(#\|$\)' "$root/scripts/pools"; }
+# Prints `function service workers nice queue` for every function of the contract.
+pools() {
+  awk '
+    /^[[:space:]]*(#|$)/ { next }
+    FILENAME == ARGV[1] { size[$1] = $2 " " $3 " " $4; next }
+    { print $1, $2, ($1 in size ? size[$1] : size["usual"]); delete size[$1] }
+    END {
+      delete size["usual"]
+      for (name in size) {
+        print "scripts/pools: there is no function " name > "/dev/stderr"
+        wrong = 1
+      }
+      exit wrong
+    }' "$root/scripts/pools" "$library/functions.tsv"
+}
 
 # --- the table of jobs ---
 
@@ -31,7 +44,7 @@ cron_jobs() { sed -n 's|^[^#].*/run-job \([a-z]*\) \([a-z-]*\).*|\2 \1|p' "$root
 executables() {
   pools | cut -d' ' -f1
   cron_jobs | cut -d' ' -f1 | sort -u
-  printf '%s\n' migrate create-admin describe-endpoints
+  printf '%s\n' migrate create-admin generate-bindings
 }
 
 # --- where the state is ---

@@ -231,6 +231,7 @@ prepare_docs() {
   local file
   install -d -m 755 "$state/www" "$state/www/docs"
   publish "$root/Shared/API/openapi.json" "$state/www/openapi.json"
+  publish "$root/Shared/API/contract.binpb" "$state/www/contract.binpb"
   sed -e "s|@GRPC_HOST@|$grpc_host|g" -e "s|@PORT_GRPC_ALL@|$port_grpc_all|g" "$root/nginx/docs/index.html" >"$state/www/index.html"
   for file in "$state/www/index.html" "$root"/nginx/docs/*.{css,js,svg} \
     "$root"/.build/swagger-ui/{swagger-ui-bundle.js,swagger-ui.css,LICENSE}; do
@@ -481,7 +482,8 @@ render_nginx() {
   ! is_root || user="user $nginx_user;"
   # As many as we may: in a container, root cannot raise the limit either.
   (ulimit -n "$max_files") 2>/dev/null || max_files=$(ulimit -Hn)
-  for file in "$root"/nginx/*.conf; do
+  install -d -m 711 "$state/nginx/generated"
+  for file in "$root"/nginx/{,generated/}*.conf; do
     sed -e "s|@USER@|$user|g" -e "s|@MAX_FILES@|$max_files|g" -e "s|@STATE@|$state|g" \
       -e "s|@LISTEN@|$listen_address|g" -e "s|@RATE_LIMIT@|$rate_limit|g" \
       -e "s|@PORT_ALL@|$port_all|g" -e "s|@PORT_USER@|$port_user|g" \
@@ -490,7 +492,7 @@ render_nginx() {
       -e "s|@PORT_GRPC_ALL@|$port_grpc_all|g" -e "s|@PORT_GRPC_USER@|$port_grpc_user|g" \
       -e "s|@PORT_GRPC_AUTH@|$port_grpc_auth|g" -e "s|@PORT_GRPC_TASK@|$port_grpc_task|g" \
       -e "s|@PORT_GRPC_NOTIFICATION@|$port_grpc_notification|g" \
-      "$file" >"$state/nginx/$(basename "$file")"
+      "$file" >"$state/nginx/${file#"$root/nginx/"}"
   done
   /usr/sbin/nginx -t -q -c "$state/nginx/nginx.conf" -e "$state/logs/nginx-error.log" ||
     die "nginx does not accept its configuration in $state/nginx"

@@ -13,9 +13,7 @@ import Values
 /// answer is yes: then the token's own validity decides.
 @main
 struct CheckSession: Function {
-  static let route = Route(.get, path: "/internal/check-session", rpc: nil)
-  static let access = Access.anyone
-  static let problems: [Problem.Code] = []
+  static let contract = FunctionContract.checkSession
 
   let sessions: SessionStore
   let tokens: SessionTokens

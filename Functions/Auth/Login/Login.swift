@@ -14,9 +14,7 @@ import Values
 /// of a lower cost than the current setting is replaced once the password has been verified.
 @main
 struct Login: Function {
-  static let route = Route(.post, path: "/api/v1/auth/login", rpc: "auth.v1.AuthService/Login")
-  static let access = Access.anyone
-  static let problems: [Problem.Code] = [.invalidCredentials]
+  static let contract = FunctionContract.login
 
   let users: UserStore
   let sessions: SessionStore

@@ -12,9 +12,7 @@ import Tokens
 /// and changes nothing.
 @main
 struct Logout: Function {
-  static let route = Route(.post, path: "/api/v1/auth/logout", rpc: "auth.v1.AuthService/Logout")
-  static let access = Access.anyone
-  static let problems: [Problem.Code] = [.refreshTokenInvalid]
+  static let contract = FunctionContract.logout
 
   let sessions: SessionStore
   let tokens: SessionTokens

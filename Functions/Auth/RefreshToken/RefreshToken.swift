@@ -12,15 +12,7 @@ import Tokens
 /// `REFRESH_TOKEN_INVALID`, `REFRESH_TOKEN_EXPIRED` or `SESSION_REVOKED`.
 @main
 struct RefreshToken: Function {
-  static let route = Route(
-    .post,
-    path: "/api/v1/auth/refresh",
-    rpc: "auth.v1.AuthService/RefreshToken"
-  )
-  static let access = Access.anyone
-  static let problems: [Problem.Code] = [
-    .refreshTokenInvalid, .refreshTokenExpired, .refreshTokenReused, .sessionRevoked,
-  ]
+  static let contract = FunctionContract.refreshToken
 
   let sessions: SessionStore
   let tokens: SessionTokens

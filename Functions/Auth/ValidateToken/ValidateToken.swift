@@ -11,13 +11,7 @@ import Values
 /// and whether its session still lives. A token that is not valid is not an error: the answer says why.
 @main
 struct ValidateToken: Function {
-  static let route = Route(
-    .post,
-    path: "/api/v1/auth/validate",
-    rpc: "auth.v1.AuthService/ValidateToken"
-  )
-  static let access = Access.anyone
-  static let problems: [Problem.Code] = []
+  static let contract = FunctionContract.validateToken
 
   let sessions: SessionStore
   let tokens: SessionTokens

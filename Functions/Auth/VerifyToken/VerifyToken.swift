@@ -10,9 +10,7 @@ import Values
 /// are in. Only a valid one leads on to `check-session`, which knows whether its session still lives.
 @main
 struct VerifyToken: Function {
-  static let route = Route(.get, path: "/internal/verify-token", rpc: nil)
-  static let access = Access.anyone
-  static let problems: [Problem.Code] = []
+  static let contract = FunctionContract.verifyToken
 
   let tokens: SessionTokens
 

@@ -11,13 +11,7 @@ import Values
 /// `SUBSCRIPTION_NOT_FOUND` for somebody else's, as if there were no such subscription.
 @main
 struct DeletePushSubscription: Function {
-  static let route = Route(
-    .delete,
-    path: "/api/v1/push-subscriptions/{id}",
-    rpc: "notification.v1.NotificationService/DeletePushSubscription"
-  )
-  static let access = Access.roles([.user, .admin])
-  static let problems: [Problem.Code] = [.subscriptionNotFound]
+  static let contract = FunctionContract.deletePushSubscription
 
   let subscriptions: PushSubscriptionStore
 

@@ -12,9 +12,7 @@ import Values
 /// notifications that were sent, as many as the deadline allows. The answer says whether any are left.
 @main
 struct ForgetUser: Function {
-  static let route = Route(rpc: "notification.v1.NotificationService/ForgetUser")
-  static let access = Access.roles([.service])
-  static let problems: [Problem.Code] = []
+  static let contract = FunctionContract.forgetUser
 
   private static let deletedAtOnce = 1000
 

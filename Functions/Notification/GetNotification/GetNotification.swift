@@ -13,13 +13,7 @@ import Values
 /// notification.
 @main
 struct GetNotification: Function {
-  static let route = Route(
-    .get,
-    path: "/api/v1/notifications/{id}",
-    rpc: "notification.v1.NotificationService/GetNotification"
-  )
-  static let access = Access.signedIn
-  static let problems: [Problem.Code] = [.notificationNotFound]
+  static let contract = FunctionContract.getNotification
 
   let notifications: NotificationStore
 

@@ -10,13 +10,7 @@ import WebPush
 /// Open to everybody who is signed in. The browser calls it `applicationServerKey` and binds its subscription to it.
 @main
 struct GetPushKey: Function {
-  static let route = Route(
-    .get,
-    path: "/api/v1/push-key",
-    rpc: "notification.v1.NotificationService/GetPushKey"
-  )
-  static let access = Access.signedIn
-  static let problems: [Problem.Code] = []
+  static let contract = FunctionContract.getPushKey
 
   let key: VAPIDKey
 

@@ -11,13 +11,7 @@ import Validation
 /// `INVALID_PAGE_TOKEN` for a token that this list did not issue.
 @main
 struct ListNotifications: Function {
-  static let route = Route(
-    .get,
-    path: "/api/v1/notifications",
-    rpc: "notification.v1.NotificationService/ListNotifications"
-  )
-  static let access = Access.signedIn
-  static let problems: [Problem.Code] = [.invalidPageToken]
+  static let contract = FunctionContract.listNotifications
 
   let notifications: NotificationStore
   let pages: PageTokens

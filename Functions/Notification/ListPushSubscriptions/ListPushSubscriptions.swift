@@ -10,13 +10,7 @@ import Stores
 /// There are at most 20, so one answer holds them all. It leaves out their keys.
 @main
 struct ListPushSubscriptions: Function {
-  static let route = Route(
-    .get,
-    path: "/api/v1/push-subscriptions",
-    rpc: "notification.v1.NotificationService/ListPushSubscriptions"
-  )
-  static let access = Access.roles([.user, .admin])
-  static let problems: [Problem.Code] = []
+  static let contract = FunctionContract.listPushSubscriptions
 
   let subscriptions: PushSubscriptionStore
 

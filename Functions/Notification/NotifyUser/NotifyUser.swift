@@ -13,9 +13,7 @@ import Validation
 /// such user, `CONTACT_UNKNOWN` while the User service is unavailable and the user's contact is not yet known.
 @main
 struct NotifyUser: Function {
-  static let route = Route(rpc: "notification.v1.NotificationService/NotifyUser")
-  static let access = Access.roles([.service])
-  static let problems: [Problem.Code] = [.userNotFound, .contactUnknown]
+  static let contract = FunctionContract.notifyUser
 
   let notices: UserNotices
 

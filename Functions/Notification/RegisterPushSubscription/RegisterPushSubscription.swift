@@ -15,14 +15,7 @@ import WebPush
 /// than 20 is deleted. `USER_NOT_FOUND` for a caller who has been deleted.
 @main
 struct RegisterPushSubscription: Function {
-  static let route = Route(
-    .post,
-    path: "/api/v1/push-subscriptions",
-    rpc: "notification.v1.NotificationService/RegisterPushSubscription",
-    creates: "/api/v1/push-subscriptions/{id}"
-  )
-  static let access = Access.roles([.user, .admin])
-  static let problems: [Problem.Code] = [.userNotFound]
+  static let contract = FunctionContract.registerPushSubscription
 
   let subscriptions: PushSubscriptionStore
   let allowsPrivate: Bool

@@ -11,9 +11,7 @@ import Validation
 /// arrive late, twice or out of order.
 @main
 struct SaveContact: Function {
-  static let route = Route(rpc: "notification.v1.NotificationService/SaveContact")
-  static let access = Access.roles([.service])
-  static let problems: [Problem.Code] = []
+  static let contract = FunctionContract.saveContact
 
   let contacts: ContactStore
 

@@ -12,14 +12,7 @@ import Validation
 /// at once, `deliver-notifications` sends it later. The answer tells them apart: 201 when it has been sent, else 202.
 @main
 struct SendEmail: Function {
-  static let route = Route(
-    .post,
-    path: "/api/v1/notifications/email",
-    rpc: "notification.v1.NotificationService/SendEmail",
-    creates: "/api/v1/notifications/{id}"
-  )
-  static let access = Access.roles([.admin, .service])
-  static let problems: [Problem.Code] = []
+  static let contract = FunctionContract.sendEmail
 
   let notifications: NotificationStore
   let outbox: NotificationOutbox

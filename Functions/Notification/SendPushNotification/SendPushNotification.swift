@@ -14,14 +14,7 @@ import Validation
 /// `NO_SUBSCRIPTION` when none of the user's browsers is subscribed, `USER_NOT_FOUND` when the user has been deleted.
 @main
 struct SendPushNotification: Function {
-  static let route = Route(
-    .post,
-    path: "/api/v1/notifications/push",
-    rpc: "notification.v1.NotificationService/SendPushNotification",
-    creates: "/api/v1/notifications/{id}"
-  )
-  static let access = Access.roles([.admin, .service])
-  static let problems: [Problem.Code] = [.userNotFound, .noSubscription]
+  static let contract = FunctionContract.sendPushNotification
 
   let pushes: PushStore
   let notifications: NotificationStore

@@ -14,9 +14,7 @@ import Validation
 /// contact is not yet known.
 @main
 struct SendTaskReminder: Function {
-  static let route = Route(rpc: "notification.v1.NotificationService/SendTaskReminder")
-  static let access = Access.roles([.service])
-  static let problems: [Problem.Code] = [.userNotFound, .contactUnknown]
+  static let contract = FunctionContract.sendTaskReminder
 
   let notices: UserNotices
 

@@ -11,9 +11,7 @@ import Stores
 /// port does not have.
 @main
 struct CheckHealth: Function {
-  static let route = Route(rpc: "grpc.health.v1.Health/Check")
-  static let access = Access.anyone
-  static let problems: [Problem.Code] = [.notFound]
+  static let contract = FunctionContract.checkHealth
 
   /// The services, by their gRPC names.
   private static let services = [

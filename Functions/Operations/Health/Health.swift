@@ -10,17 +10,17 @@ import Stores
 /// with those that are down in its details. `check-health` answers the same question by gRPC.
 @main
 struct Health: Function {
-  static let route = Route(.get, path: "/health/{probe}", rpc: nil)
-  static let access = Access.anyone
-  static let problems: [Problem.Code] = [.notFound]
-  static let summary = "whether the system can answer"
+  static let contract = FunctionContract.health
 
   let readiness: Readiness
 
   func respond(to request: ProbeRequest, in context: Context) throws -> ProbeResponse {
     var violations = Violations()
-    if request.hasService, !ProbeRequest.services.contains(request.service) {
-      violations.add("service", "must be one of \(ProbeRequest.services.joined(separator: ", "))")
+    if request.hasService, !Bounds.ProbeRequest.serviceValues.contains(request.service) {
+      violations.add(
+        "service",
+        "must be one of \(Bounds.ProbeRequest.serviceValues.joined(separator: ", "))"
+      )
     }
     try violations.check()
     var response = ProbeResponse()

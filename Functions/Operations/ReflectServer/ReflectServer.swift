@@ -11,14 +11,9 @@ import Serving
 /// A stream of questions. Each is answered on its own; one without an answer gets an error of its own.
 @main
 struct ReflectServer: Function {
-  static let route = Route(
-    rpc: "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-    streams: true
-  )
-  static let access = Access.anyone
-  static let problems: [Problem.Code] = []
+  static let contract = FunctionContract.reflectServer
 
-  let contract: Contract
+  let contract: ContractFiles
 
   func respond(to request: ReflectionRequest, in context: Context) throws -> ReflectionResponse {
     var response = ReflectionResponse()
@@ -30,12 +25,10 @@ struct ReflectServer: Function {
         .with { $0.name = name }
       }
     case .fileByFilename(let name):
-      response.messageResponse = answer(with: contract.files.first { $0.name == name })
+      response.messageResponse = answer(with: contract.file(named: name))
     case .fileContainingSymbol(let symbol):
-      response.messageResponse = answer(
-        with: contract.files.first { $0.symbols.contains(symbol) }
-      )
-    case .allExtensionNumbersOfType(let type) where contract.messages[type] != nil:
+      response.messageResponse = answer(with: contract.file(defining: symbol))
+    case .allExtensionNumbersOfType(let type) where contract.hasMessage(type):
       response.allExtensionNumbersResponse.baseTypeName = type
     case .allExtensionNumbersOfType, .fileContainingExtension:
       response.messageResponse = answer(with: nil)
@@ -46,7 +39,7 @@ struct ReflectServer: Function {
     return response
   }
 
-  private func answer(with file: Contract.File?) -> ReflectionResponse.OneOf_MessageResponse {
+  private func answer(with file: ContractFiles.File?) -> ReflectionResponse.OneOf_MessageResponse {
     guard let file else {
       return .errorResponse(
         .with { ($0.errorCode, $0.errorMessage) = (5, "there is no such thing") }
@@ -59,7 +52,7 @@ struct ReflectServer: Function {
 
   static func main() {
     Serving.run(needsDatabase: false, streams: StreamWorker().serve) { _ in
-      ReflectServer(contract: Contract())
+      ReflectServer(contract: ContractFiles())
     }
   }
 }

@@ -14,14 +14,7 @@ import Values
 /// later if there turns out to be no such user.
 @main
 struct CreateTask: Function {
-  static let route = Route(
-    .post,
-    path: "/api/v1/tasks",
-    rpc: "task.v1.TaskService/CreateTask",
-    creates: "/api/v1/tasks/{id}"
-  )
-  static let access = Access.signedIn
-  static let problems: [Problem.Code] = [.permissionDenied, .userNotFound]
+  static let contract = FunctionContract.createTask
 
   let tasks: TaskStore
   let users: UserDirectory

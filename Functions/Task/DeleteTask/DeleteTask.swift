@@ -11,13 +11,7 @@ import Values
 /// has changed since the version that the caller names.
 @main
 struct DeleteTask: Function {
-  static let route = Route(
-    .delete,
-    path: "/api/v1/tasks/{id}",
-    rpc: "task.v1.TaskService/DeleteTask"
-  )
-  static let access = Access.roles([.user, .admin])
-  static let problems: [Problem.Code] = [.taskNotFound, .versionMismatch]
+  static let contract = FunctionContract.deleteTask
 
   let tasks: TaskStore
 

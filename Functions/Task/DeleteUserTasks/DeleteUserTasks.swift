@@ -11,9 +11,7 @@ import Values
 /// Open to services. It deletes as many as the deadline allows; the answer says whether any are left.
 @main
 struct DeleteUserTasks: Function {
-  static let route = Route(rpc: "task.v1.TaskService/DeleteUserTasks")
-  static let access = Access.roles([.service])
-  static let problems: [Problem.Code] = []
+  static let contract = FunctionContract.deleteUserTasks
 
   private static let deletedAtOnce = 500
 

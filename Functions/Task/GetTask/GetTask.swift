@@ -10,9 +10,7 @@ import Values
 /// Open to the task's owner, admins and services; anybody else gets `TASK_NOT_FOUND`, as if there were no such task.
 @main
 struct GetTask: Function {
-  static let route = Route(.get, path: "/api/v1/tasks/{id}", rpc: "task.v1.TaskService/GetTask")
-  static let access = Access.signedIn
-  static let problems: [Problem.Code] = [.taskNotFound]
+  static let contract = FunctionContract.getTask
 
   let tasks: TaskStore
 

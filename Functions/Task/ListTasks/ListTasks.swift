@@ -12,9 +12,7 @@ import Validation
 /// for these filters.
 @main
 struct ListTasks: Function {
-  static let route = Route(.get, path: "/api/v1/tasks", rpc: "task.v1.TaskService/ListTasks")
-  static let access = Access.signedIn
-  static let problems: [Problem.Code] = [.permissionDenied, .invalidPageToken]
+  static let contract = FunctionContract.listTasks
 
   let tasks: TaskStore
   let pages: PageTokens

@@ -14,13 +14,7 @@ import Values
 /// says that there is no such user. `INVALID_PAGE_TOKEN` for a token that this list did not issue for these filters.
 @main
 struct ListUserTasks: Function {
-  static let route = Route(
-    .get,
-    path: "/api/v1/users/{user_id}/tasks",
-    rpc: "task.v1.TaskService/ListUserTasks"
-  )
-  static let access = Access.signedIn
-  static let problems: [Problem.Code] = [.userNotFound, .invalidPageToken]
+  static let contract = FunctionContract.listUserTasks
 
   let tasks: TaskStore
   let users: UserDirectory

@@ -15,16 +15,7 @@ import Values
 /// knows, else `USER_NOT_FOUND`.
 @main
 struct UpdateTask: Function {
-  static let route = Route(
-    .put,
-    .patch,
-    path: "/api/v1/tasks/{id}",
-    rpc: "task.v1.TaskService/UpdateTask"
-  )
-  static let access = Access.roles([.user, .admin])
-  static let problems: [Problem.Code] = [
-    .taskNotFound, .userNotFound, .invalidTransition, .versionMismatch,
-  ]
+  static let contract = FunctionContract.updateTask
 
   let tasks: TaskStore
   let users: UserDirectory

@@ -13,14 +13,7 @@ import Values
 /// compared without regard to case: `USERNAME_TAKEN`, `EMAIL_TAKEN`.
 @main
 struct CreateUser: Function {
-  static let route = Route(
-    .post,
-    path: "/api/v1/users",
-    rpc: "user.v1.UserService/CreateUser",
-    creates: "/api/v1/users/{id}"
-  )
-  static let access = Access.anyoneKnownOrNot
-  static let problems: [Problem.Code] = [.permissionDenied, .usernameTaken, .emailTaken]
+  static let contract = FunctionContract.createUser
 
   let users: UserStore
   let passwords: Bcrypt

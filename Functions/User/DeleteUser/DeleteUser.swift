@@ -12,13 +12,7 @@ import Values
 /// version that the caller names.
 @main
 struct DeleteUser: Function {
-  static let route = Route(
-    .delete,
-    path: "/api/v1/users/{id}",
-    rpc: "user.v1.UserService/DeleteUser"
-  )
-  static let access = Access.roles([.user, .admin])
-  static let problems: [Problem.Code] = [.userNotFound, .versionMismatch]
+  static let contract = FunctionContract.deleteUser
 
   let users: UserStore
 

@@ -10,9 +10,7 @@ import Values
 /// Open to the user, admins and services; anybody else gets `USER_NOT_FOUND`, as if there were no such user.
 @main
 struct GetUser: Function {
-  static let route = Route(.get, path: "/api/v1/users/{id}", rpc: "user.v1.UserService/GetUser")
-  static let access = Access.signedIn
-  static let problems: [Problem.Code] = [.userNotFound]
+  static let contract = FunctionContract.getUser
 
   let users: UserStore
 

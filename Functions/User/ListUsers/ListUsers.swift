@@ -10,9 +10,7 @@ import Validation
 /// Open to admins and services. `INVALID_PAGE_TOKEN` for a token that this list did not issue.
 @main
 struct ListUsers: Function {
-  static let route = Route(.get, path: "/api/v1/users", rpc: "user.v1.UserService/ListUsers")
-  static let access = Access.roles([.admin, .service])
-  static let problems: [Problem.Code] = [.invalidPageToken]
+  static let contract = FunctionContract.listUsers
 
   let users: UserStore
   let pages: PageTokens

@@ -12,14 +12,7 @@ import Validation
 /// us; a deleted user gets the same answer as any other. Source: RFC 8058.
 @main
 struct Unsubscribe: Function {
-  static let route = Route(
-    .post,
-    path: "/api/v1/unsubscribe/{token}",
-    rpc: "user.v1.UserService/Unsubscribe",
-    readsBody: false
-  )
-  static let access = Access.anyone
-  static let problems: [Problem.Code] = [.linkNotFound]
+  static let contract = FunctionContract.unsubscribe
 
   let users: UserStore
   let tokens: UnsubscribeTokens

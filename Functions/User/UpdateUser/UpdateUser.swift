@@ -14,16 +14,7 @@ import Values
 /// `VERSION_MISMATCH` when the user has changed since the version that the caller names.
 @main
 struct UpdateUser: Function {
-  static let route = Route(
-    .put,
-    .patch,
-    path: "/api/v1/users/{id}",
-    rpc: "user.v1.UserService/UpdateUser"
-  )
-  static let access = Access.roles([.user, .admin])
-  static let problems: [Problem.Code] = [
-    .userNotFound, .invalidCredentials, .usernameTaken, .emailTaken, .versionMismatch,
-  ]
+  static let contract = FunctionContract.updateUser
 
   let users: UserStore
   let passwords: Bcrypt

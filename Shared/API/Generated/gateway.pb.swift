@@ -20,7 +20,7 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-/// Whether an access token counts.
+/// An access token that the gateway asks about.
 public nonisolated struct Gateway_V1_SessionQuestion: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -33,7 +33,6 @@ public nonisolated struct Gateway_V1_SessionQuestion: Sendable {
   public init() {}
 }
 
-/// GET /health/live and /health/ready.
 public nonisolated struct Gateway_V1_ProbeRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -42,7 +41,7 @@ public nonisolated struct Gateway_V1_ProbeRequest: Sendable {
   /// "live": the process answers; "ready": its databases do too
   public var probe: String = String()
 
-  /// "user", "auth" or "task"; without it all
+  /// one service; without it all
   public var service: String {
     get {_service ?? String()}
     set {_service = newValue}

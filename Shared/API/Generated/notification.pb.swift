@@ -148,10 +148,10 @@ public nonisolated struct Notification_V1_SendEmailRequest: Sendable {
   /// an e-mail address
   public var recipient: String = String()
 
-  /// 1-255 characters, in one line
+  /// in one line
   public var subject: String = String()
 
-  /// plain text, 1-10,000 characters
+  /// plain text
   public var body: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -166,10 +166,8 @@ public nonisolated struct Notification_V1_SendPushNotificationRequest: Sendable 
 
   public var userID: String = String()
 
-  /// 1-255 characters
   public var subject: String = String()
 
-  /// at most 2,000 characters
   public var body: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -200,7 +198,6 @@ public nonisolated struct Notification_V1_SendTaskReminderRequest: Sendable {
   /// how long before the due date this reminder is meant to go out
   public var leadMinutes: Int32 = 0
 
-  /// default MEDIUM
   public var priority: Task_V1_Priority = .unspecified
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -230,13 +227,13 @@ public nonisolated struct Notification_V1_NotifyUserRequest: Sendable {
 
   public var userID: String = String()
 
-  /// 1-120 characters: with one that was used before nothing is done
+  /// with one that was used before nothing is done
   public var key: String = String()
 
-  /// 1-255 characters, in one line
+  /// in one line
   public var subject: String = String()
 
-  /// plain text, 1-2,000 characters
+  /// plain text
   public var body: String = String()
 
   /// is said below the text, in the user's time zone
@@ -273,7 +270,7 @@ public nonisolated struct Notification_V1_ListNotificationsRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// 1-200, default 50; the newest first
+  /// the newest first
   public var pageSize: Int32 {
     get {_pageSize ?? 0}
     set {_pageSize = newValue}
@@ -342,7 +339,6 @@ public nonisolated struct Notification_V1_PushSubscription: Sendable {
 
   public var userID: String = String()
 
-  /// at most 2,048 characters
   public var endpoint: String = String()
 
   public var createdAt: SwiftProtobuf.Google_Protobuf_Timestamp {
@@ -377,7 +373,7 @@ public nonisolated struct Notification_V1_RegisterPushSubscriptionRequest: Senda
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// an https URL, at most 2,048 characters
+  /// an https URL
   public var endpoint: String = String()
 
   /// milliseconds since 1970
@@ -438,7 +434,6 @@ public nonisolated struct Notification_V1_ListPushSubscriptionsResponse: Sendabl
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// at most 20
   public var subscriptions: [Notification_V1_PushSubscription] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -469,7 +464,6 @@ public nonisolated struct Notification_V1_SaveContactRequest: Sendable {
 
   public var timeZone: String = String()
 
-  /// default true
   public var emailNotifications: Bool {
     get {_emailNotifications ?? false}
     set {_emailNotifications = newValue}
@@ -479,7 +473,6 @@ public nonisolated struct Notification_V1_SaveContactRequest: Sendable {
   /// Clears the value of `emailNotifications`. Subsequent reads from it will return its default value.
   public mutating func clearEmailNotifications() {self._emailNotifications = nil}
 
-  /// default true
   public var pushNotifications: Bool {
     get {_pushNotifications ?? false}
     set {_pushNotifications = newValue}

@@ -122,10 +122,8 @@ public nonisolated struct Task_V1_Task: Sendable {
   /// UUIDv7
   public var id: String = String()
 
-  /// 1-255 characters
   public var title: String = String()
 
-  /// at most 10,000 characters
   public var description_p: String {
     get {_description_p ?? String()}
     set {_description_p = newValue}
@@ -199,7 +197,7 @@ public nonisolated struct Task_V1_Reminders: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// before the due date, each 0-40,320; at most 10; none: never
+  /// before the due date; none: never
   public var minutes: [Int32] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -223,10 +221,8 @@ public nonisolated struct Task_V1_CreateTaskRequest: Sendable {
   /// Clears the value of `description_p`. Subsequent reads from it will return its default value.
   public mutating func clearDescription_p() {self._description_p = nil}
 
-  /// default PENDING
   public var status: Task_V1_Status = .unspecified
 
-  /// default MEDIUM
   public var priority: Task_V1_Priority = .unspecified
 
   /// default the caller; another's needs an admin or a service
@@ -348,7 +344,7 @@ public nonisolated struct Task_V1_UpdateTaskRequest: Sendable {
   /// Clears the value of `updateMask`. Subsequent reads from it will return its default value.
   public mutating func clearUpdateMask() {self._updateMask = nil}
 
-  /// REST: If-Match
+  /// the version that the caller has seen
   public var expectedVersion: Int64 {
     get {_expectedVersion ?? 0}
     set {_expectedVersion = newValue}
@@ -378,7 +374,7 @@ public nonisolated struct Task_V1_DeleteTaskRequest: Sendable {
 
   public var id: String = String()
 
-  /// REST: If-Match
+  /// the version that the caller has seen
   public var expectedVersion: Int64 {
     get {_expectedVersion ?? 0}
     set {_expectedVersion = newValue}
@@ -400,7 +396,6 @@ public nonisolated struct Task_V1_ListTasksRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// 1-200, default 50
   public var pageSize: Int32 {
     get {_pageSize ?? 0}
     set {_pageSize = newValue}
@@ -452,8 +447,7 @@ public nonisolated struct Task_V1_ListTasksRequest: Sendable {
   /// Clears the value of `userID`. Subsequent reads from it will return its default value.
   public mutating func clearUserID() {self._userID = nil}
 
-  /// created_at, due_date, priority or updated_at, then optionally " desc" or " asc".
-  /// Default "created_at desc".
+  /// created_at, due_date, priority or updated_at, then optionally " desc" or " asc"
   public var orderBy: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -482,12 +476,16 @@ public nonisolated struct Task_V1_ListUserTasksRequest: Sendable {
   /// Clears the value of `pageSize`. Subsequent reads from it will return its default value.
   public mutating func clearPageSize() {self._pageSize = nil}
 
+  /// from the page before; empty for the first
   public var pageToken: String = String()
 
+  /// any of these
   public var status: [Task_V1_Status] = []
 
+  /// any of these
   public var priority: [Task_V1_Priority] = []
 
+  /// exclusive
   public var dueBefore: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_dueBefore ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_dueBefore = newValue}
@@ -497,6 +495,7 @@ public nonisolated struct Task_V1_ListUserTasksRequest: Sendable {
   /// Clears the value of `dueBefore`. Subsequent reads from it will return its default value.
   public mutating func clearDueBefore() {self._dueBefore = nil}
 
+  /// inclusive
   public var dueAfter: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_dueAfter ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_dueAfter = newValue}
@@ -506,8 +505,10 @@ public nonisolated struct Task_V1_ListUserTasksRequest: Sendable {
   /// Clears the value of `dueAfter`. Subsequent reads from it will return its default value.
   public mutating func clearDueAfter() {self._dueAfter = nil}
 
+  /// words, all of them in title or description
   public var q: String = String()
 
+  /// created_at, due_date, priority or updated_at, then optionally " desc" or " asc"
   public var orderBy: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -78,13 +78,12 @@ public nonisolated struct User_V1_User: Sendable {
   /// UUIDv7
   public var id: String = String()
 
-  /// 3-100 of letters, digits, ". _ -"
+  /// letters, digits and . _ - only; unique without regard to case
   public var username: String = String()
 
-  /// at most 255 characters
+  /// unique without regard to case
   public var email: String = String()
 
-  /// at most 255 characters
   public var fullName: String {
     get {_fullName ?? String()}
     set {_fullName = newValue}
@@ -96,7 +95,7 @@ public nonisolated struct User_V1_User: Sendable {
 
   public var role: User_V1_Role = .unspecified
 
-  /// IANA name, e.g. "Europe/Berlin"
+  /// IANA name
   public var timeZone: String = String()
 
   public var createdAt: SwiftProtobuf.Google_Protobuf_Timestamp {
@@ -160,7 +159,7 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
 
   public var email: String = String()
 
-  /// 8-72 bytes
+  /// 8 to 72 bytes: bcrypt reads no more, so a longer one is refused
   public var password: String = String()
 
   public var fullName: String {
@@ -172,7 +171,6 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
   /// Clears the value of `fullName`. Subsequent reads from it will return its default value.
   public mutating func clearFullName() {self._fullName = nil}
 
-  /// default "UTC"
   public var timeZone: String {
     get {_timeZone ?? String()}
     set {_timeZone = newValue}
@@ -182,7 +180,6 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
   /// Clears the value of `timeZone`. Subsequent reads from it will return its default value.
   public mutating func clearTimeZone() {self._timeZone = nil}
 
-  /// default true
   public var emailNotifications: Bool {
     get {_emailNotifications ?? false}
     set {_emailNotifications = newValue}
@@ -192,7 +189,6 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
   /// Clears the value of `emailNotifications`. Subsequent reads from it will return its default value.
   public mutating func clearEmailNotifications() {self._emailNotifications = nil}
 
-  /// default true
   public var pushNotifications: Bool {
     get {_pushNotifications ?? false}
     set {_pushNotifications = newValue}
@@ -318,7 +314,7 @@ public nonisolated struct User_V1_UpdateUserRequest: Sendable {
   /// Clears the value of `updateMask`. Subsequent reads from it will return its default value.
   public mutating func clearUpdateMask() {self._updateMask = nil}
 
-  /// REST: If-Match
+  /// the version that the caller has seen
   public var expectedVersion: Int64 {
     get {_expectedVersion ?? 0}
     set {_expectedVersion = newValue}
@@ -351,7 +347,7 @@ public nonisolated struct User_V1_DeleteUserRequest: Sendable {
 
   public var id: String = String()
 
-  /// REST: If-Match
+  /// the version that the caller has seen
   public var expectedVersion: Int64 {
     get {_expectedVersion ?? 0}
     set {_expectedVersion = newValue}
@@ -373,7 +369,6 @@ public nonisolated struct User_V1_ListUsersRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// 1-200, default 50
   public var pageSize: Int32 {
     get {_pageSize ?? 0}
     set {_pageSize = newValue}

@@ -78,7 +78,7 @@ struct Door<F: Function> where F.Request: RequestMessage, F.Response: ResponseMe
       #expect(answer.text("error")?.isEmpty == false, sourceLocation: sourceLocation)
       // Those of another path or method are no answers of this function.
       if let code, code != .notFound, code != .methodNotAllowed {
-        #expect(F.everyProblem.contains(code), sourceLocation: sourceLocation)
+        #expect(F.contract.problems.contains(code), sourceLocation: sourceLocation)
       }
     }
     return answer
@@ -109,7 +109,7 @@ extension Door {
     )
     let answer = try RPCAnswer<F.Response>(reply)
     if let code = answer.code {
-      #expect(F.everyProblem.contains(code), sourceLocation: sourceLocation)
+      #expect(F.contract.problems.contains(code), sourceLocation: sourceLocation)
     }
     return answer
   }

@@ -322,7 +322,7 @@ final class Fixture {
   var health: Door<Health> { Door(Health(readiness: readiness), userService) }
   var checkHealth: Door<CheckHealth> { Door(CheckHealth(readiness: readiness), userService) }
   var reflectServer: Door<ReflectServer> {
-    Door(ReflectServer(contract: Contract()), userService)
+    Door(ReflectServer(contract: ContractFiles()), userService)
   }
 }
 

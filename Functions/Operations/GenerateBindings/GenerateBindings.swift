@@ -1,0 +1,92 @@
+import Contract
+import Foundation
+import Generation
+import JSON
+import OpenAPI
+
+/// `generate-bindings`: makes from the contract what the system is wired with; scripts/generate runs it.
+///
+/// From the `.proto` files (an encoded descriptor set) it makes everything: Swift code, nginx's tables, the API's
+/// description, the tables of functions. With `--described` it takes the functions from what installed executables say of
+/// themselves instead (`--describe`, a line each, on standard input), and makes what does not need a compiler: a host that
+/// runs them can be wired without their sources.
+@main
+struct GenerateBindings {
+  private static let usage = """
+    generate-bindings: makes from the contract what the system is wired with
+
+    Usage: generate-bindings SET MANIFEST DIRECTORY
+             SET        the contract: an encoded google.protobuf.FileDescriptorSet with source information
+             MANIFEST   what `swift package dump-package` prints, for the modules that each function uses
+             DIRECTORY  the repository's root, or where a copy of it is to be
+           generate-bindings --described SET DIRECTORY
+             takes the functions from standard input: a line for each, as `create-task --describe` prints it
+
+    """
+
+  static func main() {
+    do {
+      try run(Array(CommandLine.arguments.dropFirst()))
+    } catch {
+      FileHandle.standardError.write(Data("generate-bindings: \(error)\n".utf8))
+      exit(1)
+    }
+  }
+
+  private static func run(_ arguments: [String]) throws {
+    switch (arguments.count, arguments.first) {
+    case (3, "--described"):
+      let reader = try RegistryReader(descriptorSet: bytes(arguments[1]))
+      var functions: [FunctionDescription] = []
+      while let line = readLine() { functions.append(try FunctionLine.decode(line)) }
+      try write(operating(try reader.registry().with(functions)), to: arguments[2])
+    case (3, let first?) where !first.hasPrefix("-"):
+      let set = try bytes(first)
+      let reader = try RegistryReader(descriptorSet: set)
+      let registry = try reader.registry()
+      let uses = try Manifest(json: bytes(arguments[1])).uses
+      let missing = registry.functions.filter { uses[$0.function] == nil }.map(\.function)
+      guard missing.isEmpty else {
+        throw ContractError("Package.swift has no function \(missing.joined(separator: ", "))")
+      }
+      let table = FunctionTable(registry, uses: uses)
+      let page = "Functions/README.md"
+      let text = String(decoding: try bytes("\(arguments[2])/\(page)"), as: UTF8.self)
+      var files = try SwiftBindings(reader, registry: registry).files() + operating(registry)
+      files += [table.list, try table.inserted(into: text, path: page)]
+      files += try DescriptorFiles(set: set).files
+      try write(files, to: arguments[2])
+    default: print(usage)
+    }
+  }
+
+  /// What an operator's host is wired with.
+  private static func operating(_ registry: Registry) throws -> [GeneratedFile] {
+    var json = JSONWriter(capacity: 65_536)
+    json.value(Document(registry).json)
+    return try GatewayTables(registry).files() + [
+      GeneratedFile(
+        path: "Shared/API/openapi.json",
+        text: String(decoding: json.bytes, as: UTF8.self) + "\n"
+      )
+    ]
+  }
+
+  private static func bytes(_ path: String) throws -> [UInt8] {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw ContractError("\(path) cannot be read")
+    }
+    return Array(data)
+  }
+
+  private static func write(_ files: [GeneratedFile], to directory: String) throws {
+    for file in files {
+      let path = "\(directory)/\(file.path)"
+      try FileManager.default.createDirectory(
+        atPath: (path as NSString).deletingLastPathComponent,
+        withIntermediateDirectories: true
+      )
+      try Data(file.bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
+    }
+  }
+}
