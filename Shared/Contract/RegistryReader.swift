@@ -314,8 +314,9 @@ extension RegistryReader {
     let message = try message(descriptor)
     messages.append(message)
     for field in descriptor.fields where field.type == .message && !field.isMap {
-      let type = field.messageType!
-      if type.fullName.hasPrefix("google.protobuf.") { continue }
+      guard let type = field.messageType, !type.fullName.hasPrefix("google.protobuf.") else {
+        continue
+      }
       try collect(type, &messages)
     }
   }
