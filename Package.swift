@@ -61,6 +61,7 @@ let tools: [Function] = [
   .init("Migrate", in: "Operations", uses: ["Migrations"]),
   .init("CreateAdmin", in: "Operations", uses: ["Passwords"]),
   .init("DescribeEndpoints", in: "Operations", uses: ["Descriptors", "JSON", "OpenAPI"]),
+  .init("CheckSettings", in: "Operations", uses: ["Configuration", "Notifications", "Tokens"]),
 ]
 
 struct Function {
@@ -183,6 +184,7 @@ let package = Package(
       "Validation",
       "Values"
     ),
+    shared("Configuration", "Runtime"),
     shared(
       "Notifications",
       "API",
@@ -259,6 +261,12 @@ let package = Package(
     ),
     .testTarget(name: "MailTests", dependencies: ["Mail", "Values"]),
     .testTarget(name: "WebPushTests", dependencies: ["Values", "WebPush"]),
+    .testTarget(
+      name: "ConfigurationTests",
+      dependencies: [
+        "Configuration", "Notifications", "Runtime", "Telemetry", "Validation",
+      ]
+    ),
     .testTarget(
       name: "NotificationsTests",
       dependencies: ["JSON", "Mail", "Notifications", "Runtime", "Values"]

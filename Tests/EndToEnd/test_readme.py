@@ -117,14 +117,6 @@ def test_the_table_has_what_only_grpc_reaches(function):
     assert re.search(rf"^\| {function} \| – \| {re.escape(GRPC_ONLY[function])} \|", README, re.MULTILINE)
 
 
-def test_the_readme_names_every_setting_and_no_other():
-    known = set(re.findall(r'"([A-Z][A-Z_]+[A-Z])"', "".join(
-        path.read_text() for path in (REPOSITORY / "Shared/Serving").glob("*.swift"))))
-    known -= {"HTTP_AUTHORIZATION", "CONTENT_LENGTH", "USER_ID", "HS", "ROLE", "RPC", "REQUEST_ID", "REQUEST_METHOD", "SERVICE"}
-    settings = README.split("### Settings")[1].split("\n### ")[0]
-    assert known - set(re.findall(r"`([A-Z_]+)`", settings)) == set()
-
-
 @pytest.mark.parametrize("path", sorted(set(re.findall(
     r"(?<![\w/.$])((?:scripts|nginx|Shared|Functions|Tests)/[\w./-]*[\w-])", README))))
 def test_what_the_readme_points_at_is_there(path):
