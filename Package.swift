@@ -66,6 +66,7 @@ let tools: [Function] = [
     uses: ["Contract", "Generation", "JSON", "OpenAPI"],
     needsGround: false
   ),
+  .init("CheckSettings", in: "Operations", uses: ["Configuration", "Notifications", "Tokens"]),
 ]
 
 struct Function {
@@ -200,6 +201,7 @@ let package = Package(
       "Validation",
       "Values"
     ),
+    shared("Configuration", "Runtime"),
     shared(
       "Notifications",
       "API",
@@ -281,6 +283,12 @@ let package = Package(
     ),
     .testTarget(name: "MailTests", dependencies: ["Mail", "Values"]),
     .testTarget(name: "WebPushTests", dependencies: ["Values", "WebPush"]),
+    .testTarget(
+      name: "ConfigurationTests",
+      dependencies: [
+        "Configuration", "Notifications", "Runtime", "Telemetry", "Validation",
+      ]
+    ),
     .testTarget(
       name: "NotificationsTests",
       dependencies: ["JSON", "Mail", "Notifications", "Runtime", "Values"]

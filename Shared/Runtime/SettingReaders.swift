@@ -63,6 +63,9 @@ extension SettingReaders {
     .filter { contains($0.0) }.map(\.1)
   }
 
+  /// Whether every job reads the setting.
+  public var includesAllJobs: Bool { isSuperset(of: .jobs) }
+
   /// The operator's tools that read the setting.
   public var tools: [String] {
     [(Self.createAdmin, "create-admin"), (.migrate, "migrate")]

@@ -64,7 +64,7 @@ JOBS = {
     "deliver-notifications": ["notification"],
     "purge-expired": ["user", "auth", "task", "notification"],
 }
-OPERATOR_TOOLS = ["migrate", "create-admin", "generate-bindings"]
+OPERATOR_TOOLS = ["migrate", "create-admin", "check-settings", "generate-bindings"]
 
 GATEWAY_PORT = 8080
 SERVICE_PORTS = {"user": 8081, "auth": 8082, "task": 8083, "notification": 8084}

@@ -44,10 +44,40 @@ cron_jobs() { sed -n 's|^[^#].*/run-job \([a-z]*\) \([a-z-]*\).*|\2 \1|p' "$root
 executables() {
   pools | cut -d' ' -f1
   cron_jobs | cut -d' ' -f1 | sort -u
-  printf '%s\n' migrate create-admin generate-bindings
+  printf '%s\n' migrate create-admin check-settings generate-bindings
+}
+
+# --- the settings (SETTINGS.md) ---
+
+# Prints `name kind default origin functions jobs tools` for every setting, with a tab between the columns.
+settings() { grep -v '^#' "$library/settings.tsv"; }
+
+# Unsets all settings.
+clear_settings() {
+  local names
+  mapfile -t names < <(settings | cut -f1)
+  unset "${names[@]}"
+}
+
+# setting NAME: prints the value of a setting: its default, if it has one, when it is not set.
+setting() {
+  local name default
+  while IFS=$'\t' read -r name _ default _; do
+    [[ $name == "$1" ]] || continue
+    if [[ ${!name:-} ]]; then
+      say "${!name}"
+    elif [[ $default != - ]]; then
+      say "$default"
+    fi
+    return
+  done < <(settings)
+  die "$1 is not declared as a setting"
 }
 
 # --- where the state is ---
+
+# Prints the folder that STATE_DIR asks for, which may be a link to the real one.
+state_folder() { say "${STATE_DIR:-$root/$(setting STATE_DIR)}"; }
 
 # find_state make|existing: sets `state` to the real path of STATE_DIR.
 #
@@ -55,7 +85,8 @@ executables() {
 # users cannot reach the folder (a checkout below /root), the state goes to /var/lib/task-management,
 # and STATE_DIR becomes a link to it.
 find_state() {
-  local wanted=${STATE_DIR:-$root/.run} parent
+  local wanted parent
+  wanted=$(state_folder)
   if [[ -d $wanted ]]; then
     state=$(realpath "$wanted")
     reachable "$state" || ! is_root || ! is_empty "$state" || move_state "$wanted"

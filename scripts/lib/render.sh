@@ -1,21 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # names are shared with the scripts that source this
 # From settings to files: what scripts/run puts into STATE_DIR.
 
-# Settings that go to the functions as they are.
-function_settings=(JWT_ISSUER JWT_AUDIENCE ACCESS_TOKEN_SECONDS REFRESH_TOKEN_SECONDS REFRESH_GRACE_SECONDS
-  BCRYPT_COST SIGN_UP REQUEST_DEADLINE_MS LOG_LEVEL LOG_MAX_BYTES MAX_REQUESTS)
-# The same, of one service each.
-event_settings=(EVENT_MAX_AGE_SECONDS EVENT_KEEP_DAYS)
-reminder_settings=(REMINDER_LEAD_TIMES REMINDER_MAX_AGE_SECONDS REMINDER_KEEP_DAYS HOLD_SECONDS)
-mail_settings=(MAIL_CA_FILE MAIL_TLS MAIL_PROBE_SECONDS HOLD_SECONDS DELIVERY_WORKERS DELIVERY_MAX_ATTEMPTS
-  DELIVERY_MAX_AGE_SECONDS NOTIFICATION_KEEP_DAYS PUBLIC_URL)
-push_settings=(VAPID_SUBJECT PUSH_CA_FILE PUSH_PRIVATE_ADDRESSES)
-
+# Works out from the settings what the files below are made of. They have been checked.
 read_settings() {
-  local offset=${PORT_OFFSET:-0}
-  if ! [[ $offset =~ ^[0-9]{1,5}$ ]] || ((10#$offset > 65535 - 50054)); then
-    die "PORT_OFFSET is '$offset': it must be a number from 0 to $((65535 - 50054)), because the last port is 50054"
-  fi
+  local offset host name kind
+  offset=$(setting PORT_OFFSET)
   offset=$((10#$offset))
   port_all=$((8080 + offset))
   port_user=$((8081 + offset))
@@ -28,32 +17,26 @@ read_settings() {
   port_grpc_auth=$((50052 + offset))
   port_grpc_task=$((50053 + offset))
   port_grpc_notification=$((50054 + offset))
-  listen_address=${LISTEN_ADDRESS:-127.0.0.1}
-  rate_limit=on
-  [[ ${RATE_LIMIT:-on} != off ]] || rate_limit=off
-  local host=$listen_address
+  listen_address=$(setting LISTEN_ADDRESS)
+  rate_limit=$(setting RATE_LIMIT)
+  host=$listen_address
   [[ $host != 0.0.0.0 ]] || host=127.0.0.1
   address=http://$host:$port_all
   grpc_host=$host
 
-  functions_source=$(realpath -m "${FUNCTIONS_DIR:-$root/.build/functions}")
+  # Functions and jobs run in another folder. A link stays one: what it leads to may change.
+  while IFS=$'\t' read -r name kind _; do
+    [[ $kind == file || $kind == path ]] || continue
+    [[ -z ${!name:-} ]] || printf -v "$name" '%s' "$(realpath -ms "${!name}")"
+  done < <(settings)
   keys_file=${JWT_KEYS_FILE:-$state/secrets/jwt-keys.json}
-  # Functions and jobs run in another folder.
-  local name
-  for name in VAPID_KEY_FILE PUSH_CA_FILE MAIL_CA_FILE; do
-    [[ -z ${!name:-} ]] || printf -v "$name" '%s' "$(realpath -m "${!name}")"
-  done
   vapid_key_file=${VAPID_KEY_FILE:-$state/secrets/vapid-key.pem}
 
+  # That all three are set, or none, has been checked.
   private_cluster=1
-  if [[ ${DATABASE_URL_USER:-} || ${DATABASE_URL_TASK:-} || ${DATABASE_URL_NOTIFICATION:-} ]]; then
-    [[ ${DATABASE_URL_USER:-} && ${DATABASE_URL_TASK:-} && ${DATABASE_URL_NOTIFICATION:-} ]] ||
-      die "set DATABASE_URL_USER, DATABASE_URL_TASK and DATABASE_URL_NOTIFICATION, or none of them"
-    private_cluster=
-  fi
+  [[ -z ${DATABASE_URL_USER:-} ]] || private_cluster=
 
-  cron=on
-  [[ ${CRON:-on} != off ]] || cron=off
+  cron=$(setting CRON)
   # Without a mail server of the operator's, a sink of our own, so that a newcomer sees the mail.
   mail_sink=
   smtp_url=${SMTP_URL:-}
@@ -90,43 +73,34 @@ database_url() {
   fi
 }
 
-# Prints the environment of a service's functions and jobs, NAME=VALUE lines.
+# service_environment SERVICE [with-jobs]: prints the environment of a service's functions, and perhaps of its jobs, as
+# NAME=VALUE lines: of each setting that they read what is set here, else they have its default themselves.
 service_environment() {
-  local name settings=("${function_settings[@]}")
-  case $1 in
-    health)
-      printf 'DATABASE_URL_USER=%s\n' "$(database_url health_user)"
-      printf 'DATABASE_URL_TASK=%s\n' "$(database_url health_task)"
-      printf 'DATABASE_URL_NOTIFICATION=%s\n' "$(database_url health_notification)"
-      ;;
-    *) printf 'DATABASE_URL=%s\n' "$(database_url "$1")" ;;
-  esac
-  [[ $1 == health ]] || printf 'JWT_KEYS_FILE=%s\n' "$keys_file"
-  if [[ $1 == task || $1 == notification ]]; then
-    printf 'USER_SERVICE_URL=%s\n' "${USER_SERVICE_URL:-http://$grpc_host:$port_grpc_user}"
-  fi
-  if [[ $1 == user || $1 == task ]]; then
-    printf 'NOTIFICATION_SERVICE_URL=%s\n' \
-      "${NOTIFICATION_SERVICE_URL:-http://$grpc_host:$port_grpc_notification}"
-    settings+=("${event_settings[@]}")
-  fi
-  [[ $1 == health ]] || printf 'BREAKER_DIR=%s\n' "$state/breakers"
-  case $1 in
-    user) printf 'TASK_SERVICE_URL=%s\n' "${TASK_SERVICE_URL:-http://$grpc_host:$port_grpc_task}" ;;
-    task) settings+=("${reminder_settings[@]}") ;;
-    notification)
-      # It may hold a password, so no other service has it.
-      printf 'SMTP_URL=%s\n' "$smtp_url"
-      printf 'MAIL_FROM=%s\n' "${MAIL_FROM:-Task Management <tasks@localhost.localdomain>}"
-      printf 'VAPID_KEY_FILE=%s\n' "$vapid_key_file"
-      settings+=("${mail_settings[@]}" "${push_settings[@]}")
-      ;;
-  esac
+  local service=$1 jobs_too=${2-} name functions jobs value
+  while IFS=$'\t' read -r name _ _ _ functions jobs _; do
+    [[ ,$functions, == *",$service,"* || ($jobs_too && ,$jobs == *",$service/"*) ]] || continue
+    case $name in
+      DATABASE_URL) value=$(database_url "$service") ;;
+      DATABASE_URL_USER) value=$(database_url health_user) ;;
+      DATABASE_URL_TASK) value=$(database_url health_task) ;;
+      DATABASE_URL_NOTIFICATION) value=$(database_url health_notification) ;;
+      JWT_KEYS_FILE) value=$keys_file ;;
+      VAPID_KEY_FILE) value=$vapid_key_file ;;
+      USER_SERVICE_URL) value=${USER_SERVICE_URL:-http://$grpc_host:$port_grpc_user} ;;
+      TASK_SERVICE_URL) value=${TASK_SERVICE_URL:-http://$grpc_host:$port_grpc_task} ;;
+      NOTIFICATION_SERVICE_URL)
+        value=${NOTIFICATION_SERVICE_URL:-http://$grpc_host:$port_grpc_notification}
+        ;;
+      BREAKER_DIR) value=$state/breakers ;;
+      SMTP_URL) value=$smtp_url ;;
+      # These differ from one function or job to the next.
+      LOG_FILE | SERVICE) continue ;;
+      *) value=${!name:-} ;;
+    esac
+    [[ -z $value ]] || printf '%s=%s\n' "$name" "$value"
+  done < <(settings)
   # A page of tasks is some hundred short texts, freed together: more than malloc would keep at hand.
   printf 'GLIBC_TUNABLES=glibc.malloc.tcache_count=512\n'
-  for name in "${settings[@]}"; do
-    [[ -z ${!name:-} ]] || printf '%s=%s\n' "$name" "${!name}"
-  done
 }
 
 check_ports() {
@@ -152,18 +126,22 @@ EOF
     die "cannot listen there. If another program has the ports, or another scripts/run with another STATE_DIR, PORT_OFFSET=1000 moves all of ours out of the way."
 }
 
-# Folders, users, keys, and copies of all that runs: what is running does not depend on the checkout.
+# Makes the users that the services run as, if root starts them.
+make_users() {
+  local service user
+  is_root || return 0
+  getent group "$functions_group" >/dev/null || groupadd --system "$functions_group"
+  for service in "${services[@]}"; do
+    user=$(user_of "$service")
+    id -u "$user" >/dev/null 2>&1 ||
+      useradd --system --user-group --groups "$functions_group" --no-create-home \
+        --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+  done
+}
+
+# Folders, keys, and copies of all that runs: what is running does not depend on the checkout.
 prepare_state() {
   local nginx_group name file service user
-  if is_root; then
-    getent group "$functions_group" >/dev/null || groupadd --system "$functions_group"
-    for service in "${services[@]}"; do
-      user=$(user_of "$service")
-      id -u "$user" >/dev/null 2>&1 ||
-        useradd --system --user-group --groups "$functions_group" --no-create-home \
-          --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
-    done
-  fi
   nginx_group=$(id -gn "$nginx_user")
 
   touch "$state/.task-management" # scripts/stop --purge looks for it
@@ -221,8 +199,6 @@ prepare_state() {
     mv "$state/secrets/jwt-keys.json.new" "$state/secrets/jwt-keys.json"
   fi
   if [[ ! -e $state/secrets/vapid-key.pem ]]; then make_vapid_key "$state/secrets/vapid-key.pem"; fi
-  user=$(user_of notification)
-  run_as "$user" test -r "$vapid_key_file" || die "$user cannot read $vapid_key_file (VAPID_KEY_FILE)"
   socket_group=$nginx_group
 }
 
@@ -311,6 +287,7 @@ render_supervisor() (
     service_environment "$service" >"$state/env/$service.lines"
     environment=$(supervisor_environment <"$state/env/$service.lines")
     environments[$service]=$environment
+    service_environment "$service" with-jobs >"$state/env/$service.lines"
     # The same for bash: for jobs, which read it as the service's user (nobody else can), and to run a function
     # by hand.
     while IFS= read -r line; do

@@ -1,0 +1,16 @@
+private import CPostgreSQL
+
+/// The place of a database, as libpq takes it.
+public enum ConnectionString {
+  /// Whether libpq can read a text as a connection string or URI. Nothing is connected to.
+  ///
+  /// The corresponding C function is `PQconninfoParse`. Its messages are dropped, since they quote the text, which may
+  /// hold a password.
+  public static func isValid(_ text: String) -> Bool {
+    var message: UnsafeMutablePointer<CChar>?
+    defer { PQfreemem(message) }
+    guard let options = PQconninfoParse(text, &message) else { return false }
+    PQconninfoFree(options)
+    return true
+  }
+}
