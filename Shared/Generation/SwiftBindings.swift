@@ -490,19 +490,22 @@ extension SwiftBindings {
 
   private func contracts() throws -> String {
     var text = Self.header
+    // Computed, because what is not called is left out of an executable; the data of stored ones would stay, all of it.
     text += "\nimport API\n\nextension FunctionContract {"
     for function in registry.functions {
       let describing = try FunctionLine.encode(function)
       text += """
 
           /// \(function.summary)
-          public static let \(Self.property(function.function)) = FunctionContract(
-            name: "\(function.function)",
-            route: \(route(function)),
-            access: \(access(function)),
-            problems: [\(function.problems.map { ".\(Self.caseName($0.code))" }.joined(separator: ", "))],
-            description: ##"\(describing)"##
-          )
+          public static var \(Self.property(function.function)): FunctionContract {
+            FunctionContract(
+              name: "\(function.function)",
+              route: \(route(function)),
+              access: \(access(function)),
+              problems: [\(function.problems.map { ".\(Self.caseName($0.code))" }.joined(separator: ", "))],
+              description: ##"\(describing)"##
+            )
+          }
 
         """
     }
