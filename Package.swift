@@ -313,6 +313,12 @@ for target in package.targets where target.type != .system {
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
+    // Each function in a section of its own, and none kept because others might call it: the linker leaves out
+    // what an executable never calls.
+    .unsafeFlags(
+      ["-Xfrontend", "-function-sections", "-Xfrontend", "-internalize-at-link"],
+      .when(configuration: .release)
+    ),
   ]
   if target.type == .executable {
     // Only what is called goes into the file: no symbol is offered to others, which would keep its code.
