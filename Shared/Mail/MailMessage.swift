@@ -5,23 +5,23 @@ public import Values
 /// Nothing in it can add a field or a line to the head: control characters in `fromName` and `subject`
 /// become spaces, in `messageID` they become `_`, in `unsubscribeURL` they are percent-encoded.
 public struct MailMessage: Sendable {
-  /// Who sends it, and who is told when it cannot be delivered.
+  /// The sender, who is also told when it cannot be delivered.
   public let from: MailAddress
   /// The name that is shown for `from`.
   public let fromName: String?
-  /// Who gets it.
+  /// The recipient.
   public let to: MailAddress
-  /// What it is about.
+  /// The subject.
   public let subject: String
-  /// The message for those who read plain text.
+  /// The body as plain text.
   public let text: String
-  /// The same in HTML.
+  /// The body in HTML.
   public let html: String?
-  /// `<id@domain>`, the same one each time that the message is sent: a reader may then see that it came twice.
+  /// `<id@domain>`, the same each time that the message is sent, so that a reader may recognise one that arrives twice.
   public let messageID: String
   /// When it was written.
   public let date: Instant
-  /// Where the recipient ends these messages, by a POST. Source: RFC 2369 §3.2, RFC 8058.
+  /// The URL by which the recipient unsubscribes, with a POST. Source: RFC 2369 §3.2, RFC 8058.
   public let unsubscribeURL: String?
 
   /// The identifiers and URLs that one line can hold. Source: RFC 5322 §2.1.1.
