@@ -17,21 +17,21 @@ struct NotifyUser: Function {
   static let access = Access.roles([.service])
   static let problems: [Problem.Code] = [.userNotFound, .contactUnknown]
 
-  let notices: UserNotices
+  let notifier: UserNotifier
 
   static func validate(_ request: NotifyUserRequest, in context: Context) throws {
-    _ = try Notice(request)
+    _ = try NotificationDraft(request)
   }
 
   func respond(to request: NotifyUserRequest, in context: Context) throws -> SentNotifications {
-    try notices.tell(try Notice(request), in: context)
+    try notifier.notify(try NotificationDraft(request), in: context)
   }
 
   static func main() {
     Serving.run {
       let users = UserDirectory(try $0.access(to: "user"))
       return NotifyUser(
-        notices: UserNotices(notifications: $0.notifications, contacts: $0.contacts, users: users)
+        notifier: UserNotifier(notifications: $0.notifications, contacts: $0.contacts, users: users)
       )
     }
   }

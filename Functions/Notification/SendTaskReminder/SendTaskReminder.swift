@@ -18,7 +18,7 @@ struct SendTaskReminder: Function {
   static let access = Access.roles([.service])
   static let problems: [Problem.Code] = [.userNotFound, .contactUnknown]
 
-  let notices: UserNotices
+  let notifier: UserNotifier
 
   static func validate(_ request: SendTaskReminderRequest, in context: Context) throws {
     _ = try ReminderDraft(request)
@@ -27,14 +27,14 @@ struct SendTaskReminder: Function {
   func respond(to request: SendTaskReminderRequest, in context: Context) throws
     -> SentNotifications
   {
-    try notices.tell(try ReminderDraft(request).notice, in: context)
+    try notifier.notify(try ReminderDraft(request).notification, in: context)
   }
 
   static func main() {
     Serving.run {
       let users = UserDirectory(try $0.access(to: "user"))
       return SendTaskReminder(
-        notices: UserNotices(notifications: $0.notifications, contacts: $0.contacts, users: users)
+        notifier: UserNotifier(notifications: $0.notifications, contacts: $0.contacts, users: users)
       )
     }
   }
