@@ -51,8 +51,8 @@ let functions: [Function] = [
 // What cron starts.
 let jobs: [Function] = [
   .init("DispatchReminders", in: "Jobs", uses: ["Jobs"]),
-  .init("DeliverNotifications", in: "Jobs", uses: ["Jobs", "Notifications"]),
-  .init("RelayEvents", in: "Jobs", uses: ["Jobs", "Sagas"]),
+  .init("DeliverNotifications", in: "Jobs", uses: ["Jobs", "Notifications", "Queue"]),
+  .init("RelayEvents", in: "Jobs", uses: ["Jobs", "Queue", "Sagas"]),
   .init("PurgeExpired", in: "Jobs", uses: ["Jobs"]),
 ]
 
@@ -202,12 +202,14 @@ let package = Package(
       "Values"
     ),
     shared("Configuration", "Runtime"),
+    shared("Queue", "Runtime", "Values"),
     shared(
       "Notifications",
       "API",
       "Endpoint",
       "JSON",
       "Mail",
+      "Queue",
       "Resilience",
       "Runtime",
       "ServiceClient",
@@ -222,6 +224,8 @@ let package = Package(
       "API",
       "Endpoint",
       "JSON",
+      "Queue",
+      "Resilience",
       "Runtime",
       "ServiceClient",
       "Stores",
@@ -234,6 +238,7 @@ let package = Package(
       "API",
       "Endpoint",
       "JSON",
+      "Queue",
       "Resilience",
       "Runtime",
       "ServiceClient",
@@ -265,7 +270,7 @@ let package = Package(
     .testTarget(name: "ResilienceTests", dependencies: ["Resilience", "Values"]),
     .testTarget(
       name: "ValidationTests",
-      dependencies: ["API", "Endpoint", "Resilience", "Validation", "Values"]
+      dependencies: ["API", "Endpoint", "Validation", "Values"]
     ),
     .testTarget(
       name: "WireTests",
@@ -281,6 +286,7 @@ let package = Package(
       name: "ServiceClientTests",
       dependencies: ["API", "Endpoint", "Resilience", "ServiceClient", "Values"]
     ),
+    .testTarget(name: "QueueTests", dependencies: ["Queue", "Runtime", "Values"]),
     .testTarget(name: "MailTests", dependencies: ["Mail", "Values"]),
     .testTarget(name: "WebPushTests", dependencies: ["Values", "WebPush"]),
     .testTarget(
@@ -298,9 +304,8 @@ let package = Package(
       dependencies: (functions.map(\.name)
         + [
           "API", "Contract", "Descriptors", "Endpoint", "JSON", "Jobs", "Mail", "Migrations",
-          "Notifications",
-          "Passwords", "PostgreSQL", "Runtime", "Sagas", "ServiceClient", "Serving", "Stores",
-          "Tokens", "Validation", "Values", "WebPush", "Wire",
+          "Notifications", "Passwords", "PostgreSQL", "Queue", "Runtime", "Sagas", "ServiceClient",
+          "Serving", "Stores", "Tokens", "Validation", "Values", "WebPush", "Wire",
         ])
         .map { .byName(name: $0) }
     ),

@@ -1,11 +1,11 @@
 import Mail
 import Runtime
 
-/// Who a mail is from: an address, and a name if there is one. Source: RFC 5322 §3.4, `mailbox`.
+/// The sender of a mail: an address, and a name if there is one. Source: RFC 5322 §3.4, `mailbox`.
 struct Mailbox {
   let address: MailAddress
   let name: String?
-  /// What stands behind the `@`.
+  /// The part behind the `@`.
   let domain: String
 
   /// Reads `tasks@example.com` or `Task Management <tasks@example.com>`.

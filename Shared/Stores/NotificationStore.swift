@@ -78,7 +78,7 @@ public struct NotificationStore {
   ///
   /// - Throws: `DatabaseError`.
   public func insert(
-    _ notice: Notice,
+    _ notice: NotificationDraft,
     localTime: String,
     ids: (email: ID, push: ID),
     at now: Instant
@@ -118,7 +118,7 @@ public struct NotificationStore {
   /// What a user was told before under the same key.
   ///
   /// - Throws: `DatabaseError`.
-  public func find(_ notice: Notice) throws -> [NotificationMessage] {
+  public func find(_ notice: NotificationDraft) throws -> [NotificationMessage] {
     let query = Query(
       "SELECT " + Self.columns + " FROM notifications WHERE key = ANY ($1::varchar[]) ORDER BY key",
       .texts([notice.key, notice.key + "/push"])
