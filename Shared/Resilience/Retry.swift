@@ -17,21 +17,21 @@ public struct Retry: Sendable {
   /// The corresponding C function is `usleep`.
   public static func sleep(microseconds: UInt32) { usleep(microseconds) }
 
-  /// Runs `body` until it succeeds, or fails for good: by an error that is not transient, in the last attempt, or when
+  /// Runs the operation until it succeeds, or fails for good: by an error that is not transient, in the last attempt, or when
   /// the deadline would pass during the pause.
   ///
-  /// - Throws: what `body` threw last.
+  /// - Throws: what the operation threw last.
   public func run<T>(
     before deadline: Deadline = .never,
     sleep: (_ microseconds: UInt32) -> Void = Retry.sleep,
     while isTransient: (_ error: any Error) -> Bool,
-    _ body: () throws -> T
+    operation: () throws -> T
   ) throws -> T {
     var random = SystemRandomNumberGenerator()
     var attempts = 1
     while true {
       do {
-        return try body()
+        return try operation()
       } catch {
         guard attempts < maximumAttempts, isTransient(error) else { throw error }
         let pause = backoff.pauseMicroseconds(afterAttempts: attempts, random: &random)

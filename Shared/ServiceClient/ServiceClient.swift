@@ -47,7 +47,7 @@ public struct ServiceClient {
     try Retry.rateLimit.run(
       sleep: pause,
       while: { ($0 as? CallFailure)?.status == .resourceExhausted },
-      body
+      operation: body
     )
   }
 
@@ -97,10 +97,11 @@ public struct ServiceClient {
     let answer = try Retry.call.run(
       before: deadline,
       sleep: pause,
-      while: { isRepeatable && ($0 as? CallFailure)?.status == .unavailable }
-    ) {
-      try transport.call(rpc, message: message, metadata: metadata, deadline: deadline)
-    }
+      while: { isRepeatable && ($0 as? CallFailure)?.status == .unavailable },
+      operation: {
+        try transport.call(rpc, message: message, metadata: metadata, deadline: deadline)
+      }
+    )
     guard let response = try? Response(serializedBytes: answer) else {
       throw CallFailure(.internal, "the answer is not a \(Response.protoMessageName)")
     }

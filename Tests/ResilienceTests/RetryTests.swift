@@ -21,12 +21,13 @@ struct `Something that is retried` {
       try retry.run(
         before: deadline,
         sleep: { pauses.append($0) },
-        while: { $0 as? Failure == .moment }
-      ) {
-        attempts += 1
-        if !failures.isEmpty { throw failures.removeFirst() }
-        return attempts
-      }
+        while: { $0 as? Failure == .moment },
+        operation: {
+          attempts += 1
+          if !failures.isEmpty { throw failures.removeFirst() }
+          return attempts
+        }
+      )
     }
   }
 
