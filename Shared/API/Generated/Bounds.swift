@@ -47,6 +47,12 @@ public enum Bounds {
     public static let password = 1...1024
   }
 
+  /// `auth.v1.TokenResponse`.
+  public enum TokenResponse {
+    /// The texts that there can be.
+    public static let tokenTypeValues = ["Bearer"]
+  }
+
   /// `auth.v1.ValidateTokenRequest`.
   public enum ValidateTokenRequest {
     /// Characters.
@@ -63,6 +69,20 @@ public enum Bounds {
   public enum LogoutRequest {
     /// Characters.
     public static let refreshToken = 1...Int.max
+  }
+
+  /// `gateway.v1.ProbeRequest`.
+  public enum ProbeRequest {
+    /// The texts that there can be.
+    public static let probeValues = ["live", "ready"]
+    /// The texts that there can be.
+    public static let serviceValues = ["user", "auth", "task", "notification"]
+  }
+
+  /// `gateway.v1.ProbeResponse`.
+  public enum ProbeResponse {
+    /// The texts that there can be.
+    public static let statusValues = ["UP"]
   }
 
   /// `task.v1.Task`.
@@ -89,6 +109,8 @@ public enum Bounds {
     public static let priorityCount = 20
     /// Characters.
     public static let q = 0...255
+    /// The texts that there can be.
+    public static let orderByValues = ["created_at", "created_at asc", "created_at desc", "updated_at", "updated_at asc", "updated_at desc", "due_date", "due_date asc", "due_date desc", "priority", "priority asc", "priority desc"]
   }
 
   /// `task.v1.ListUserTasksRequest`.
@@ -157,8 +179,5 @@ public enum Bounds {
   public enum ListPushSubscriptionsResponse {
     /// How many there are at most.
     public static let subscriptionsCount = 20
-  }
-  public enum ProbeRequest {
-    public static let serviceValues = ["user", "auth", "task", "notification"]
   }
 }
