@@ -13,7 +13,10 @@ struct `The sources` {
     let base = root.appending(path: folder)
     let found = FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil)
     return try (found?.compactMap { $0 as? URL } ?? [])
-      .filter { !$0.hasDirectoryPath && !$0.path.contains("__pycache__") }
+      .filter { url in
+        let isText = !["binpb", "pyc"].contains(url.pathExtension)
+        return isText && !url.hasDirectoryPath
+      }
       .map { ($0.path.replacing(root.path, with: ""), try String(contentsOf: $0, encoding: .utf8)) }
   }
 

@@ -17,8 +17,8 @@ struct ReflectServerTests {
     #expect(
       answer.messages[0].listServicesResponse.service.map(\.name).contains("task.v1.TaskService")
     )
-    // The file, and what it imports.
-    #expect(answer.messages[1].fileDescriptorResponse.fileDescriptorProto.count == 4)
+    // The file, and what it imports: four files of google.protobuf, three of google.api, one of google.rpc, two of ours.
+    #expect(answer.messages[1].fileDescriptorResponse.fileDescriptorProto.count == 11)
     #expect(answer.messages[2].errorResponse.errorCode == 5)
     #expect(answer.messages[3].errorResponse.errorCode == 3)
     #expect(answer.messages[3].validHost == "here")
