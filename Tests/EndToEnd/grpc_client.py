@@ -35,11 +35,16 @@ def _generate(folder):
 with tempfile.TemporaryDirectory(prefix="contract-") as _folder:
     _generate(_folder)
     sys.path.insert(0, _folder)
+    # The contract's options are a package called `contract`, as our witness is called; a package without this file
+    # would come second.
+    (Path(_folder) / "contract" / "__init__.py").touch()
+    _witness = sys.modules.pop("contract")
     from auth.v1 import auth_pb2, auth_pb2_grpc
     from notification.v1 import notification_pb2, notification_pb2_grpc
     from task.v1 import task_pb2, task_pb2_grpc
     from user.v1 import user_pb2, user_pb2_grpc
     sys.path.remove(_folder)
+    sys.modules["contract"] = _witness
 
 #: The services of the contract, by the name of the service that has them.
 CONTRACT = {

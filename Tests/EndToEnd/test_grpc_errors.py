@@ -367,40 +367,57 @@ def decode(constant):
 
 
 GRPC_ERRORS, REST_ERRORS = locations("grpc-errors.conf"), locations("rest-errors.conf")
-WITH_CONSTANT = [name for name, body in GRPC_ERRORS.items() if CONSTANT.search(body)]
+TEXTS = (NGINX / "generated/texts.conf").read_text()
+#: What nginx's variables stand for.
+CONSTANTS = dict(re.findall(r'^map "" \$(\w+) \{ default "?([^;"]+)"?; \}$', TEXTS, re.MULTILINE))
+WITH_DETAILS = [name for name, body in GRPC_ERRORS.items() if "$details_" in body]
 
 
-@pytest.mark.parametrize("place", WITH_CONSTANT)
-def test_a_constant_says_the_same_as_the_lines_beside_it(place):
+@pytest.mark.parametrize("place", WITH_DETAILS)
+def test_an_answer_says_the_same_as_its_details(place):
     body = GRPC_ERRORS[place]
-    [constant] = CONSTANT.findall(body)
-    status, reason = decode(constant)
+    status, reason = decode(CONSTANTS[re.search(r"\$(details_\w+)", body).group(1)])
     assert status.code == int(re.search(r"grpc-status +(\d+)", body).group(1))
     assert f'"code":"{reason}"' in REST_ERRORS[place]
-    message = re.search(r'grpc-message +"([^"]*)"', body).group(1)
+    message = CONSTANTS[re.search(r"grpc-message +\$(\w+)", body).group(1)]
     assert status.message == message, "grpcio refuses details with another message than the one beside them"
+    assert f'"error":"$text_{reason.lower()}"' in REST_ERRORS[place]
 
 
-def test_the_constants_of_the_session_check_say_what_is_said_in_words():
-    routes = (NGINX / "routes.conf").read_text()
-    texts, details = (
-        dict(re.findall(r'^ +([A-Z_]+|default) +"?([^;"]+)"?;', re.search(
-            rf"map \$refusal_code \${name} \{{\n(.*?)\n\}}", routes, re.DOTALL).group(1), re.MULTILINE))
-        for name in ("refusal_text", "refusal_details"))
+def table(source, variable):
+    """The lines of a map, by their first words."""
+    lines = re.search(rf"map \${source} \${variable} \{{\n(.*?)\n\}}", TEXTS, re.DOTALL).group(1)
+    return dict(re.findall(r'^ +(\S+) +"?([^;"]+)"?;', lines, re.MULTILINE))
+
+
+def test_the_details_of_the_session_check_say_what_is_said_in_words():
+    texts, details = table("refusal_code", "refusal_text"), table("refusal_code", "refusal_details")
     assert set(texts) == set(details) and len(texts) == 4
     for code, constant in details.items():
         status, reason = decode(constant)
         assert (reason, status.message) == ("UNAUTHENTICATED" if code == "default" else code, texts[code])
 
 
-@pytest.mark.parametrize("file", [path.name for path in NGINX.glob("*.conf")])
-def test_every_constant_is_a_status_with_a_code_of_ours(file):
-    for constant in CONSTANT.findall((NGINX / file).read_text()):
+def test_the_details_of_a_limit_name_it():
+    details = table("limit_name", "limited_details")
+    assert {"default", "login", "create-user", "refresh-token"} <= set(details)
+    for name, constant in details.items():
+        status, reason = decode(constant)
+        assert (reason, status.message) == ("RATE_LIMITED", CONSTANTS["text_rate_limited"])
+        info = error_details_pb2.ErrorInfo()
+        status.details[0].Unpack(info)
+        assert dict(info.metadata) == {"limit": "requests" if name == "default" else name}
+
+
+def test_every_constant_is_a_status_with_a_code_of_ours():
+    constants = CONSTANT.findall(TEXTS)
+    assert len(constants) > 10
+    for constant in constants:
         decode(constant)
 
 
-def test_no_constant_is_missing():
+def test_no_details_are_missing():
     """What a function may say too, the gateway says with the same details."""
-    assert len(WITH_CONSTANT) >= 3
+    assert len(WITH_DETAILS) >= 3
     for place in ("/_error/too-large", "@refused", "@limited", "@unavailable", "@too-late"):
         assert "grpc-status-details-bin" in GRPC_ERRORS[place], place
