@@ -39,7 +39,7 @@ extension Setting {
       .number(0...15_481),
       default: "0",
       for: .scripts,
-      "Is added to every port, so that several systems can run side by side."
+      "A number that is added to every port, so that several systems can run side by side."
     )
   }
 
@@ -59,7 +59,7 @@ extension Setting {
       .either("on", or: "off"),
       default: "on",
       for: .scripts,
-      "Whether nginx limits how many requests a client may send per second."
+      "The limits on how many requests a client may send per second."
     )
   }
 
@@ -69,7 +69,7 @@ extension Setting {
       .either("on", or: "off"),
       default: "on",
       for: .scripts,
-      "Whether the jobs are started at their times; if not, they are left to the host's cron."
+      "The scheduler of the jobs; off leaves them to the host's cron."
     )
   }
 }
@@ -163,7 +163,7 @@ extension Setting {
       .either("on", or: "off"),
       default: "on",
       for: [.functions, .jobs, .createAdmin],
-      "Whether statements are prepared; off for a PgBouncer before 1.21 in transaction mode."
+      "Prepared statements; off for a PgBouncer before 1.21 in transaction mode."
     )
   }
 }
@@ -177,7 +177,7 @@ extension Setting {
       .number(10...3700),
       default: "3700",
       for: [.functions, .createAdmin],
-      "How long a function may take over a request, SQL included, in milliseconds."
+      "The time that a function may take over a request, SQL included, in milliseconds."
     )
   }
 
@@ -206,7 +206,7 @@ extension Setting {
       "TASK_SERVICE_URL",
       .httpURL("http://127.0.0.1:50053"),
       otherwise: "port 50053 of this host",
-      for: .relayUserEvents,
+      for: [.user, .relayUserEvents],
       "The gRPC port of the Task service, where the tasks of a deleted user are removed."
     )
   }
@@ -216,7 +216,7 @@ extension Setting {
       "NOTIFICATION_SERVICE_URL",
       .httpURL("http://127.0.0.1:50054"),
       otherwise: "port 50054 of this host",
-      for: [.relayEvents, .dispatchReminders],
+      for: [.user, .task, .relayEvents, .dispatchReminders],
       "The gRPC port of the Notification service, which is handed reminders and told of events."
     )
   }
@@ -226,7 +226,7 @@ extension Setting {
       "BREAKER_DIR",
       .path,
       otherwise: "each process is on its own",
-      for: [.task, .notification, .jobs],
+      for: [.services, .jobs],
       from: .run,
       "The folder in which the processes of a host share circuit breakers and the locks of jobs."
     )
@@ -282,7 +282,7 @@ extension Setting {
       .number(1...31_536_000),
       default: "86400",
       for: .auth,
-      "How long an access token is valid, in seconds."
+      "The lifetime of an access token, in seconds."
     )
   }
 
@@ -292,7 +292,7 @@ extension Setting {
       .number(1...31_536_000),
       default: "2592000",
       for: .auth,
-      "How long a refresh token is valid, in seconds."
+      "The lifetime of a refresh token, in seconds."
     )
   }
 
@@ -302,7 +302,7 @@ extension Setting {
       .number(0...3600),
       default: "10",
       for: .auth,
-      "How long a refresh token that was used still gets its successor, in seconds."
+      "The time in which a refresh token that was used still gets its successor, in seconds."
     )
   }
 
@@ -322,7 +322,7 @@ extension Setting {
       .either("open", or: "closed"),
       default: "open",
       for: .user,
-      "Whether anybody may sign up; if closed, only admins create users."
+      "The registration of new users; if closed, only admins create users."
     )
   }
 }
@@ -335,7 +335,7 @@ extension Setting {
       .leadTimes,
       default: "24h,1h",
       for: [.task, .dispatchReminders],
-      "How long before its due date the owner of a task is reminded."
+      "The times before its due date at which the owner of a task is reminded."
     )
   }
 
@@ -345,7 +345,7 @@ extension Setting {
       .number(60...2_592_000),
       default: "21600",
       for: .dispatchReminders,
-      "A reminder that is later than this is left out, in seconds."
+      "The delay from which on a late reminder is left out, in seconds."
     )
   }
 
@@ -365,7 +365,7 @@ extension Setting {
       .number(5...3600),
       default: "300",
       for: [.notification, .dispatchReminders, .deliverNotifications],
-      "How long a process may hold what it has claimed before another one takes over, in seconds."
+      "The lease on what a process has claimed, after which another one takes over, in seconds."
     )
   }
 
@@ -375,7 +375,7 @@ extension Setting {
       .number(1...3650),
       default: "7",
       for: [.purgeUser, .purgeTask],
-      "How long events are kept after they have been relayed, in days."
+      "The time for which events are kept after they have been relayed, in days."
     )
   }
 
@@ -385,7 +385,7 @@ extension Setting {
       .number(1...3650),
       default: "90",
       for: .purgeTask,
-      "How long reminders are kept after the due date, in days."
+      "The time for which reminders are kept after the due date, in days."
     )
   }
 
@@ -395,7 +395,7 @@ extension Setting {
       .number(1...3650),
       default: "90",
       for: .purgeNotification,
-      "How long notifications are kept, in days."
+      "The time for which notifications are kept, in days."
     )
   }
 }
@@ -429,7 +429,7 @@ extension Setting {
       .either("required", or: "optional"),
       default: "optional",
       for: [.notification, .deliverNotifications],
-      "Whether mail is sent over encrypted connections alone."
+      "The encryption of connections to the mail server; if required, no mail is sent without it."
     )
   }
 
@@ -449,7 +449,7 @@ extension Setting {
       .number(1...3600),
       default: "30",
       for: [.notification, .deliverNotifications],
-      "How often one message is tried while the mail server does not answer, in seconds."
+      "The interval between attempts while the mail server does not answer, in seconds."
     )
   }
 
@@ -503,7 +503,7 @@ extension Setting {
       default: "deny",
       for: [.notification, .deliverNotifications],
       """
-      Whether push services may be in our own network. For tests alone: a subscriber could have us connect to \
+      The use of push services in our own network. For tests alone: a subscriber could have us connect to \
       anything there.
       """
     )
@@ -515,7 +515,7 @@ extension Setting {
       .number(1...32),
       default: "4",
       for: .deliverNotifications,
-      "How many connections send mail at once, and how many send push messages."
+      "The number of connections that send mail at once, and of those that send push messages."
     )
   }
 
@@ -548,7 +548,7 @@ extension Setting {
       .level,
       default: "info",
       for: [.functions, .jobs, .createAdmin],
-      "What is below this level is not logged."
+      "The lowest level that is logged."
     )
   }
 

@@ -93,6 +93,8 @@ service_environment() {
         ;;
       BREAKER_DIR) value=$state/breakers ;;
       SMTP_URL) value=$smtp_url ;;
+      # The default, too: whoever wonders who their mail is from looks here.
+      MAIL_FROM) value=$(setting MAIL_FROM) ;;
       # These differ from one function or job to the next.
       LOG_FILE | SERVICE) continue ;;
       *) value=${!name:-} ;;
