@@ -43,11 +43,32 @@ public final class Database {
   ///
   /// - Throws: `DatabaseError`, or what `map` throws.
   public func read<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
+    try reading { try $0.run(query, deadline: deadline, map: map) }
+  }
+
+  /// As `read(_:map:)`, for the first row alone; `nil` when there is none.
+  ///
+  /// - Throws: `DatabaseError`, or what `map` throws.
+  public func first<T>(_ query: Query, map: (Row) throws -> T) throws -> T? {
+    try reading { try $0.first(query, deadline: deadline, map: map) }
+  }
+
+  /// As `first(_:map:)`, for a statement that always has a row.
+  ///
+  /// - Throws: `DatabaseError`, `unexpectedValue` when there is no row; or what `map` throws.
+  public func one<T>(_ query: Query, map: (Row) throws -> T) throws -> T {
+    guard let value = try first(query, map: map) else {
+      throw DatabaseError.unexpectedValue("no row")
+    }
+    return value
+  }
+
+  private func reading<T>(_ body: (Connection) throws -> T) throws -> T {
     do {
       // That the connection is lost may as well come out over the statement.
-      return try withConnection(checked: false) { try $0.run(query, deadline: deadline, map: map) }
+      return try withConnection(checked: false, body)
     } catch DatabaseError.unreachable {
-      return try withConnection { try $0.run(query, deadline: deadline, map: map) }
+      return try withConnection(body)
     }
   }
 
@@ -124,7 +145,7 @@ public final class Database {
     }
   }
 
-  /// Finds a live connection. A statement that the server no longer knows how to run is prepared anew and
+  /// Calls `body` with a live connection. A statement that the server no longer knows how to run is prepared anew and
   /// tried once more: it was refused before it did anything.
   ///
   /// `checked` is whether to look first if the connection still lives.
@@ -178,6 +199,13 @@ public struct Transaction {
   @discardableResult
   public func run(_ query: Query) throws -> Int {
     try connection.run(query, deadline: deadline)
+  }
+
+  /// Runs a statement and hands its first row to `map`; `nil` when there is none.
+  ///
+  /// - Throws: `DatabaseError`, or what `map` throws.
+  public func first<T>(_ query: Query, map: (Row) throws -> T) throws -> T? {
+    try connection.first(query, deadline: deadline, map: map)
   }
 
   /// Runs a text of several statements without values.

@@ -90,13 +90,13 @@ public final class Resources {
     database.deadline = Deadline(millisecondsFromNow: milliseconds)
   }
 
+  private static let databaseTime = Statement("SELECT now()")
+
   /// The time of the database's host.
   ///
   /// - Throws: `DatabaseError`.
   public func databaseTime() throws -> Instant {
-    let times = try database.read(Query("SELECT now()")) { try $0.instant(0) }
-    guard let time = times.first else { throw DatabaseError.unexpectedValue("no row") }
-    return time
+    try database.one(Query(Self.databaseTime)) { try $0.instant(0) }
   }
 
   /// The tasks.

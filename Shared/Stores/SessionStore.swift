@@ -25,6 +25,24 @@ public final class SessionStore {
   /// The sessions of a database.
   public init(database: Database) { self.database = database }
 
+  private static let findUser = Statement(
+    "SELECT \(userColumns) FROM users u WHERE id = :user_id AND password = :password FOR SHARE"
+  )
+
+  private static let makeRoom = Statement(
+    """
+    DELETE FROM refresh_tokens WHERE user_id = :user_id AND (expires_at < :now OR id IN (
+      SELECT id FROM refresh_tokens WHERE user_id = :user_id ORDER BY created_at DESC OFFSET :others))
+    """
+  )
+
+  private static let insert = Statement(
+    """
+    INSERT INTO refresh_tokens (id, user_id, token, key_id, expires_at, created_at, refreshed_at)
+    VALUES (:id, :user_id, :token, :key_id, :expires_at, :now, :now)
+    """
+  )
+
   /// Opens a session for a user whose password still has the hash that was verified. Verifying takes a
   /// while; a password or a role that changed meanwhile has ended the sessions that there were, and this one
   /// must not slip through. The row stays locked until the session is there for such a change to end.
@@ -41,37 +59,34 @@ public final class SessionStore {
     at now: Instant
   ) throws -> UserMessage {
     try database.transaction { transaction in
-      let user = try transaction.run(
+      let user = try transaction.first(
         Query(
-          "SELECT " + Self.userColumns + " FROM users u WHERE id = $1 AND password = $2 FOR SHARE",
-          .text(session.userID),
-          .text(passwordHash)
+          Self.findUser,
+          ["user_id": .text(session.userID), "password": .text(passwordHash)]
         )
-      ) { try UserMessage(row: $0) }.first
+      ) { try UserMessage(row: $0) }
       guard let user else { throw Problem.invalidCredentials }
       try transaction.run(
         Query(
-          """
-          DELETE FROM refresh_tokens WHERE user_id = $1 AND (expires_at < $2 OR id IN (
-            SELECT id FROM refresh_tokens WHERE user_id = $1 ORDER BY created_at DESC OFFSET $3))
-          """,
-          .text(session.userID),
-          .microseconds(now.microseconds),
-          .integer(Int64(Self.maximumPerUser - 1))
+          Self.makeRoom,
+          [
+            "user_id": .text(session.userID),
+            "now": .instant(now),
+            "others": .integer(Self.maximumPerUser - 1),
+          ]
         )
       )
       try transaction.run(
         Query(
-          """
-          INSERT INTO refresh_tokens (id, user_id, token, key_id, expires_at, created_at, refreshed_at)
-          VALUES ($1, $2, $3, $4, $5, $6, $6)
-          """,
-          .text(session.id),
-          .text(session.userID),
-          .text(tokenHash),
-          .text(session.keyID),
-          .microseconds(session.expiresAt.microseconds),
-          .microseconds(now.microseconds)
+          Self.insert,
+          [
+            "id": .text(session.id),
+            "user_id": .text(session.userID),
+            "token": .text(tokenHash),
+            "key_id": .text(session.keyID),
+            "expires_at": .instant(session.expiresAt),
+            "now": .instant(now),
+          ]
         )
       )
       return user
@@ -168,6 +183,13 @@ public final class SessionStore {
     }
   }
 
+  private static let findForLogout = Statement(
+    """
+    SELECT user_id, ended_at IS NULL AND expires_at > :now, generation
+    FROM refresh_tokens WHERE id = :id
+    """
+  )
+
   /// Ends a session, or with `everywhere` every session of its user.
   ///
   /// A session that has ended changes nothing any more, and a token that was replaced long ago ends its own
@@ -176,14 +198,10 @@ public final class SessionStore {
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID` when there is no such session; `DatabaseError`.
   public func logOut(_ sessionID: ID, generation: Int, everywhere: Bool, at now: Instant) throws {
     try database.transaction { transaction in
-      let query = Query(
-        "SELECT user_id, ended_at IS NULL AND expires_at > $2, generation FROM refresh_tokens WHERE id = $1",
-        .text(sessionID.text),
-        .microseconds(now.microseconds)
-      )
-      let found = try transaction.run(query) {
+      let query = Query(Self.findForLogout, ["now": .instant(now), "id": .id(sessionID)])
+      let found = try transaction.first(query) {
         (owner: try $0.text(0), lives: try $0.bool(1), generation: Int(try $0.integer(2)))
-      }.first
+      }
       guard let found else { throw Problem(.refreshTokenInvalid, "the refresh token is not valid") }
       guard found.lives else { return }
       if everywhere, generation >= found.generation - 1 {
@@ -194,6 +212,17 @@ public final class SessionStore {
     }
   }
 
+  private static let lockAll = Statement(
+    "SELECT id FROM refresh_tokens WHERE user_id = :user_id ORDER BY id FOR UPDATE"
+  )
+
+  private static let endAll = Statement(
+    """
+    UPDATE refresh_tokens SET ended_at = :now, end_reason = :reason
+    WHERE user_id = :user_id AND ended_at IS NULL {AND id <> :kept}
+    """
+  )
+
   /// Ends every session of a user but one. The rows are locked in one order, so that two who do this at
   /// once wait for each other instead of locking each other out.
   static func endAll(
@@ -203,40 +232,34 @@ public final class SessionStore {
     at now: Instant,
     _ transaction: Transaction
   ) throws {
-    _ = try transaction.run(
-      Query(
-        "SELECT id FROM refresh_tokens WHERE user_id = $1 ORDER BY id FOR UPDATE",
-        .text(userID)
-      )
-    ) { try $0.text(0) }
+    _ = try transaction.run(Query(lockAll, ["user_id": .text(userID)])) { _ in }
     try transaction.run(
       Query(
-        """
-        UPDATE refresh_tokens SET ended_at = $2, end_reason = $3
-        WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $4
-        """,
-        .text(userID),
-        .microseconds(now.microseconds),
-        .text(reason),
-        .optionalText(kept)
+        endAll,
+        [
+          "now": .instant(now),
+          "reason": .text(reason),
+          "user_id": .text(userID),
+          "kept": kept.map { .text($0) },
+        ]
       )
     )
   }
 
-  /// The user of a session that still lives; `nil` when it has ended.
+  private static let findUserOfLiving = Statement(
+    """
+    SELECT \(userColumns) FROM refresh_tokens s JOIN users u ON u.id = s.user_id
+    WHERE s.id = :id AND s.ended_at IS NULL AND s.expires_at > :now
+    """
+  )
+
+  /// Finds the user of a session that is still alive; `nil` when it has ended.
   ///
   /// - Throws: `DatabaseError`.
   public func user(of sessionID: String, at now: Instant) throws -> UserMessage? {
-    let query = Query(
-      "SELECT " + Self.userColumns
-        + """
-         FROM refresh_tokens s JOIN users u ON u.id = s.user_id
-        WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2
-        """,
-      .text(sessionID),
-      .microseconds(now.microseconds)
-    )
-    return try database.read(query) { try UserMessage(row: $0) }.first
+    try database.first(
+      Query(Self.findUserOfLiving, ["id": .text(sessionID), "now": .instant(now)])
+    ) { try UserMessage(row: $0) }
   }
 
   /// As `user(of:at:)` for a gateway that asks before every request and must never wait: an answer within
@@ -267,19 +290,22 @@ public final class SessionStore {
     }
   }
 
-  /// Removes up to `limit` sessions that ended by themselves before an instant, and tells how many there were.
+  private static let purge = Statement(
+    """
+    DELETE FROM refresh_tokens WHERE id IN (
+      SELECT id FROM refresh_tokens WHERE expires_at < :before
+      ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    """
+  )
+
+  /// Removes up to `limit` sessions that ended by themselves before an instant.
   ///
+  /// - Returns: how many.
   /// - Throws: `DatabaseError`.
   public func purge(expiredBefore instant: Instant, limit: Int) throws -> Int {
-    let query = Query(
-      """
-      DELETE FROM refresh_tokens WHERE id IN (
-        SELECT id FROM refresh_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-      """,
-      .microseconds(instant.microseconds),
-      .integer(Int64(limit))
+    try database.write(
+      Query(Self.purge, ["before": .instant(instant), "limit": .integer(limit)])
     )
-    return try database.write(query)
   }
 
   private static let userColumns: SQL =
@@ -288,18 +314,30 @@ public final class SessionStore {
     u.created_at, u.updated_at, u.version
     """
 
+  private static let lock = Statement(
+    """
+    SELECT \(columns), \(userColumns)
+    FROM refresh_tokens s JOIN users u ON u.id = s.user_id WHERE s.id = :id FOR UPDATE OF s
+    """
+  )
+
   private static func lock(
     _ id: ID,
     _ transaction: Transaction
   ) throws -> (Session, UserMessage)? {
-    let query = Query(
-      "SELECT " + columns + ", " + userColumns
-        + " FROM refresh_tokens s JOIN users u ON u.id = s.user_id WHERE s.id = $1 FOR UPDATE OF s",
-      .text(id.text)
-    )
-    return try transaction.run(query) { (try Session(row: $0), try UserMessage(row: $0, from: 9)) }
-      .first
+    try transaction.first(Query(lock, ["id": .id(id)])) {
+      (try Session(row: $0), try UserMessage(row: $0, from: 9))
+    }
   }
+
+  private static let save = Statement(
+    """
+    UPDATE refresh_tokens SET token = :token, generation = :generation, key_id = :key_id,
+      key_generation = :key_generation, older_key_id = :older_key_id, rotations = :rotations,
+      expires_at = :expires_at, refreshed_at = :now
+    WHERE id = :id
+    """
+  )
 
   private static func save(
     _ session: Session,
@@ -307,25 +345,29 @@ public final class SessionStore {
     at now: Instant,
     _ transaction: Transaction
   ) throws {
-    try transaction.run(
-      Query(
-        """
-        UPDATE refresh_tokens SET token = $2, generation = $3, key_id = $4, key_generation = $5,
-          older_key_id = $6, rotations = $7, expires_at = $8, refreshed_at = $9
-        WHERE id = $1
-        """,
-        .text(session.id),
-        .text(tokenHash),
-        .integer(Int64(session.generation)),
-        .text(session.keyID),
-        .integer(Int64(session.keyGeneration)),
-        .optionalText(session.olderKeyID),
-        .microsecondsArray(session.rotations.map(\.microseconds)),
-        .microseconds(session.expiresAt.microseconds),
-        .microseconds(now.microseconds)
-      )
+    let query = Query(
+      save,
+      [
+        "token": .text(tokenHash),
+        "generation": .integer(session.generation),
+        "key_id": .text(session.keyID),
+        "key_generation": .integer(session.keyGeneration),
+        "older_key_id": .text(session.olderKeyID),
+        "rotations": .instants(session.rotations),
+        "expires_at": .instant(session.expiresAt),
+        "now": .instant(now),
+        "id": .text(session.id),
+      ]
     )
+    try transaction.run(query)
   }
+
+  private static let end = Statement(
+    """
+    UPDATE refresh_tokens SET ended_at = :now, end_reason = :reason
+    WHERE id = :id AND ended_at IS NULL
+    """
+  )
 
   private static func end(
     _ id: ID,
@@ -334,12 +376,7 @@ public final class SessionStore {
     _ transaction: Transaction
   ) throws {
     try transaction.run(
-      Query(
-        "UPDATE refresh_tokens SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL",
-        .text(id.text),
-        .microseconds(now.microseconds),
-        .text(reason)
-      )
+      Query(end, ["now": .instant(now), "reason": .text(reason), "id": .id(id)])
     )
   }
 }

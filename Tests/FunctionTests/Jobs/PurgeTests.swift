@@ -36,7 +36,7 @@ struct PurgeTests {
 
   func write(_ resources: Resources, _ sql: SQL, _ instant: Instant) throws {
     resources.allowDatabase(milliseconds: 4000)
-    _ = try resources.database.write(Query(sql, .microseconds(instant.microseconds)))
+    _ = try resources.database.write(Query(sql, .instant(instant)))
   }
 
   @Test func `sessions go a week after they have expired`() throws {

@@ -55,8 +55,8 @@ struct PushOutboxTests {
         """,
         .text(id),
         .text(person.id.text),
-        .microseconds(dueDate?.microseconds),
-        .microseconds(fixture.clock.now.microseconds)
+        .instant(dueDate),
+        .instant(fixture.clock.now)
       )
     )
     return id
@@ -168,7 +168,7 @@ struct PushOutboxTests {
         Query(
           "UPDATE notifications SET next_attempt_at = $2 WHERE id = $1",
           .text(id),
-          .microseconds(clock.now.adding(seconds: 2).microseconds)
+          .instant(clock.now.adding(seconds: 2))
         )
       )
     }

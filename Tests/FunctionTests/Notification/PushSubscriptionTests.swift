@@ -61,7 +61,7 @@ extension Fixture {
         VALUES ($1, '', 'UTC', $2, $2)
         """,
         .text(person.id.text),
-        .microseconds(clock.now.microseconds)
+        .instant(clock.now)
       )
     )
   }
@@ -232,7 +232,7 @@ struct PushSubscriptionTests {
     owner.deadline = Deadline(millisecondsFromNow: 4000)
     let (keys, endpoint, ada) = (fixture.keys, endpoint, ada)
     func mark(_ time: SQL, in transaction: Transaction) throws {
-      let sql = "UPDATE contacts SET forgotten_at = " + time + " WHERE user_id = $1"
+      let sql: SQL = "UPDATE contacts SET forgotten_at = \(time) WHERE user_id = $1"
       #expect(try transaction.run(Query(sql, .text(ada.id.text))) == 1)
     }
     try owner.transaction { try mark("NULL", in: $0) }

@@ -44,7 +44,7 @@ struct ConnectionTests {
   }
 
   func count(_ table: SQL) throws -> Int64 {
-    try other.read(Query("SELECT count(*) FROM " + table)) { try $0.integer(0) }[0]
+    try other.read(Query("SELECT count(*) FROM \(table)")) { try $0.integer(0) }[0]
   }
 
   /// How many times a statement with `nextval('tries')` was begun; rolling back does not undo it.

@@ -1,7 +1,8 @@
 import Foundation
 import Migrations
-import PostgreSQL
 import Values
+
+@testable import PostgreSQL
 
 /// The PostgreSQL that the tests run on; `scripts/test function` starts it.
 enum Postgres {
@@ -45,6 +46,16 @@ enum Postgres {
     options: Database.Options = Database.Options()
   ) throws -> Database {
     Database(url: try url(login, database: scratch?.name), options: options)
+  }
+}
+
+extension Query {
+  /// A statement that a test writes down where it needs it, with `$1`, `$2` … for its values.
+  init(_ sql: SQL, _ values: SQLValue...) {
+    let names: [StaticString] = ["v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9"]
+    precondition(values.count <= names.count)
+    let named = sql.text.replacing(/\$([1-9])\b/) { ":v\($0.1)" }
+    self.init(Statement(SQL(unsafeSQL: named)), Array(zip(names, values)))
   }
 }
 
