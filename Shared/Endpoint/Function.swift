@@ -3,38 +3,46 @@ public import Values
 
 /// One endpoint: a request message in, a response message out, exactly the shape of its `rpc` line in
 /// the contract. It knows nothing of HTTP, gRPC, FastCGI or libpq.
+///
+/// A request takes two steps: `input(from:in:)` turns it into a valid value, `respond(to:in:)` acts on that value.
+/// A function without rules of its own leaves out the first step and responds to the request message itself.
 public protocol Function {
+  /// The valid value that a request is turned into.
+  associatedtype Input
   /// The request message.
-  associatedtype Request: Message
+  associatedtype Request: Message = Input
   /// The response message; `Empty` when there is nothing to say.
   associatedtype Response: Message
 
-  /// Where it is reached.
+  /// The REST path and the gRPC method that lead to it.
   static var route: Route { get }
-  /// Who may call it.
+  /// The callers that it accepts.
   static var access: Access { get }
-  /// What it refuses a sound request with, beyond what follows from its route and its access.
+  /// The problems that it refuses a valid request with, beyond those that follow from its route and its access.
   static var problems: [Problem.Code] { get }
-  /// What it does, where no `rpc` of the contract says so.
+  /// One phrase for the API's description, where no `rpc` of the contract has one.
   static var summary: String { get }
 
-  /// Checks the rules of a request and does nothing else. Called when its fields are already known to be
-  /// wrong, so that one answer names everything that is.
+  /// Turns a request into a valid value. It changes nothing and never asks the database.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT`.
-  static func validate(_ request: Request, in context: Context) throws
+  /// It is called once for each request, even when fields of it are already known to be wrong, so that one
+  /// answer names every wrong field. In that case nothing else that it returns or throws counts.
+  ///
+  /// - Throws: `Problem` `INVALID_ARGUMENT` with all fields that are wrong. Another problem for a request that is
+  ///   refused whatever it says; one that comes before wrong fields is thrown by `Problem.outranking(_:)`.
+  func input(from request: Request, in context: Context) throws -> Input
 
   /// Answers one request.
   ///
   /// - Throws: `Problem` for what the client should know; anything else becomes a 500 whose cause is logged.
-  func respond(to request: Request, in context: Context) throws -> Response
+  func respond(to input: Input, in context: Context) throws -> Response
 }
 
 extension Function {
-  /// The contract says it.
+  /// Empty: the contract has one.
   public static var summary: String { "" }
 
-  /// Everything that it may refuse a request with.
+  /// All problems that it may refuse a request with.
   public static var everyProblem: [Problem.Code] {
     var codes =
       problems + [.payloadTooLarge, .rateLimited, .internal, .unavailable, .deadlineExceeded]
@@ -52,9 +60,11 @@ extension Function {
     }
     return Problem.Code.allCases.filter(codes.contains)
   }
+}
 
-  /// There are no rules.
-  public static func validate(_ request: Request, in context: Context) throws {}
+extension Function where Input == Request {
+  /// The request as it is: there are no rules.
+  public func input(from request: Request, in context: Context) throws -> Request { request }
 }
 
 /// Who may call a function.

@@ -47,6 +47,9 @@ public struct Problem: Error, Equatable {
   public let details: [String: String]
   /// What lies behind it, for the log alone: never sent to a client.
   public let cause: String?
+  /// Fields that are wrong as well, by name, when this problem comes before them. They are sent only with those of
+  /// an `INVALID_ARGUMENT`.
+  public private(set) var outrankedFields: [String: String] = [:]
 
   /// A problem.
   public init(
@@ -59,6 +62,20 @@ public struct Problem: Error, Equatable {
     self.message = message
     self.details = details
     self.cause = cause
+  }
+
+  /// The same problem, in the place of the one that kept a valid value from being made, if any did. It keeps the
+  /// fields that are wrong, for an answer that names wrong fields anyway.
+  public func outranking<Value>(_ made: Result<Value, any Error>) -> Problem {
+    guard case .failure(let other as Problem) = made else { return self }
+    var problem = self
+    problem.outrankedFields = other.wrongFields
+    return problem
+  }
+
+  /// All fields that it knows to be wrong, each with the reason.
+  public var wrongFields: [String: String] {
+    code == .invalidArgument ? details : outrankedFields
   }
 
   /// Something that is nobody's fault but ours. The cause goes to the log.

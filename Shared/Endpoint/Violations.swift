@@ -16,12 +16,16 @@ public struct Violations {
 
   /// - Throws: `Problem` `INVALID_ARGUMENT` with all fields in its details, if there are any.
   public func check() throws {
-    guard !isEmpty else { return }
+    guard isEmpty else { throw problem }
+  }
+
+  /// `INVALID_ARGUMENT` with all fields in its details.
+  public var problem: Problem {
     let fields = reasons.keys.sorted()
     let message =
       fields.count == 1
       ? "\(fields[0]) \(reasons[fields[0]] ?? "is invalid")"
       : "\(fields.count) fields are invalid: \(fields.prefix(20).joined(separator: ", "))"
-    throw Problem(.invalidArgument, message, details: reasons)
+    return Problem(.invalidArgument, message, details: reasons)
   }
 }

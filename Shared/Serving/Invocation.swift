@@ -7,7 +7,7 @@ import Telemetry
 import Values
 public import Wire
 
-/// A function with all that it needs: the way of one request, from whichever door it comes.
+/// A function together with everything it needs to answer requests, by REST and by gRPC.
 public struct Invocation<F: Function> where F.Request: RequestMessage, F.Response: ResponseMessage {
   private let function: F
   private let resources: Resources
@@ -24,10 +24,10 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     deadlineMilliseconds = try resources.settings.deadlineMilliseconds
   }
 
-  /// Answers a request by the door that it came to, as CGI wants it.
+  /// Answers a REST request or a gRPC call, as CGI wants it.
   ///
-  /// `authorizations` is how many `Authorization` headers came.
-  /// `isTooLarge` is whether the body was larger than allowed, and so was not read.
+  /// `authorizations` is the number of `Authorization` headers. `isTooLarge` says that the body was larger than
+  /// allowed, and so was not read.
   func answer(_ request: HTTPRequest, authorizations: Int, isTooLarge: Bool) -> [UInt8] {
     request.isRPC
       ? respond(toRPC: request, authorizations: authorizations, isTooLarge: isTooLarge).cgiBytes
@@ -57,7 +57,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
 
   /// Answers a gRPC call and writes its line to the log.
   ///
-  /// `logsSuccess` is whether a success has its line too.
+  /// A success is logged only if `logsSuccess`.
   public func respond(
     toRPC request: HTTPRequest,
     authorizations: Int,
@@ -129,10 +129,10 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     return reply
   }
 
-  /// When a request that begins now is over.
+  /// The deadline of a request that begins now.
   var usualDeadline: Deadline { Deadline(millisecondsFromNow: deadlineMilliseconds) }
 
-  /// When a gRPC caller stops waiting: by its own word, but not later than everybody else.
+  /// The deadline of a gRPC call: the caller's own, but no later than everybody's.
   ///
   /// - Throws: `Problem` `DEADLINE_EXCEEDED` when that has passed, `INVALID_ARGUMENT`.
   private func deadline(of request: HTTPRequest, at now: Instant) throws -> Deadline {
@@ -146,7 +146,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     return Deadline(millisecondsFromNow: Int(milliseconds))
   }
 
-  /// Finds out who calls, and refuses who may not.
+  /// Identifies the caller, and refuses one who may not call.
   ///
   /// - Throws: `Problem` `UNAUTHENTICATED`, `TOKEN_INVALID`, `TOKEN_EXPIRED`, `PERMISSION_DENIED`.
   private func identify(token: () throws -> String?, at now: Instant) throws -> Caller {
@@ -160,7 +160,8 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     return caller
   }
 
-  /// Calls the function with a message, once its fields and its rules have been checked together.
+  /// Calls the function with a message. When fields of the message are wrong, the function only says which others are
+  /// wrong too, and one answer names them all.
   ///
   /// - Throws: `Problem`, or anything else that goes wrong.
   public func call(
@@ -171,16 +172,15 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     guard decoded.violations.isEmpty else {
       var violations = decoded.violations
       do {
-        try F.validate(decoded.message, in: context)
-      } catch let problem as Problem where problem.code == .invalidArgument {
-        for (field, reason) in problem.details { violations.add(field, reason) }
+        _ = try function.input(from: decoded.message, in: context)
       } catch {
-        // What else is wrong comes up when the fields are right.
+        // Any other trouble comes up when the fields are right.
+        let fields = (error as? Problem)?.wrongFields ?? [:]
+        for (field, reason) in fields { violations.add(field, reason) }
       }
-      try violations.check()
-      return F.Response()
+      throw violations.problem
     }
-    return try function.respond(to: decoded.message, in: context)
+    return try function.respond(to: function.input(from: decoded.message, in: context), in: context)
   }
 
   private func log(
@@ -192,7 +192,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     _ now: Instant,
     _ outcome: (inout JSONWriter) -> Void
   ) {
-    // Who waits for less time than we may take has a deadline of their own to blame.
+    // A caller who waits for less time than we may take has only their own deadline to blame.
     let isTheirs = isHurried && problem?.code == .deadlineExceeded
     let isOurs = !isTheirs && problem.map { $0.code.httpStatus >= 500 } ?? false
     resources.log.write(isOurs ? .error : .info, at: now) { line in

@@ -7,9 +7,9 @@ import Values
 import Wire
 
 /// One call by hand: the request message as JSON from standard input, the response message to standard
-/// output. Who may start the executable has its database and its keys, so the caller is taken on trust.
+/// output. Anybody who can start the executable has its database and its keys, so the caller is taken on trust.
 struct Once {
-  /// Arguments that make no sense.
+  /// Invalid arguments.
   struct Failure: OperatorError {
     let message: String
   }
@@ -39,7 +39,9 @@ struct Once {
     caller = Caller(userID: id.text, role: role)
   }
 
-  /// Whether the call succeeded.
+  /// Makes the call.
+  ///
+  /// - Returns: whether it succeeded.
   func run<F: Function>(_ invocation: Invocation<F>, at now: Instant) throws -> Bool {
     var json = JSONWriter()
     var succeeded = true

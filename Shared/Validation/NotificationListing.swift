@@ -2,14 +2,14 @@ public import API
 public import Endpoint
 import Values
 
-/// A sound question for notifications, the newest first.
+/// A valid question for notifications, the newest first.
 public struct NotificationListing: Sendable {
-  /// Whose; `nil` for everybody's.
+  /// The user whose notifications are listed; `nil` for everybody's.
   public let owner: String?
-  /// Which part of the list.
+  /// The part of the list.
   public let page: Page
 
-  /// Checks a request for one's own notifications, or everybody's.
+  /// Checks a request for the caller's notifications, or everybody's.
   ///
   /// - Throws: `Problem` `INVALID_ARGUMENT`, `INVALID_PAGE_TOKEN`.
   public init(_ request: ListNotificationsRequest, caller: Caller, pages: PageTokens) throws {
@@ -23,7 +23,7 @@ public struct NotificationListing: Sendable {
 
   /// The token for what follows `last`.
   ///
-  /// - Throws: what the seal throws.
+  /// - Throws: errors of the MAC.
   public func pageToken(after last: NotificationMessage, pages: PageTokens) throws -> String {
     let cursor = Cursor(key: last.createdAt.instant.rfc3339, id: last.id)
     return try pages.token(after: cursor, filters: Self.filters(owner))
@@ -33,8 +33,8 @@ public struct NotificationListing: Sendable {
 }
 
 extension NotificationMessage {
-  /// The notification as somebody may see it: what the mail server says of it, and which one that is, is for admins and
-  /// services.
+  /// The notification as `caller` may see it. Only admins and services learn which mail server there is and what it
+  /// says.
   public func shown(to caller: Caller) -> NotificationMessage {
     guard hasLastError, !caller.seesEverything else { return self }
     var shown = self

@@ -2,7 +2,7 @@ import API
 import Endpoint
 import Values
 
-/// Where a page begins: after the row with this key and id.
+/// The beginning of a page: after the row with this key and id.
 public struct Cursor: Equatable, Sendable {
   /// The value that the list is ordered by, as PostgreSQL reads it.
   public let key: String
@@ -16,25 +16,20 @@ public struct Cursor: Equatable, Sendable {
   }
 }
 
-/// Makes and reads page tokens: a cursor under a seal that also covers the filters, so that a token that
-/// was tampered with, or that belongs to another list, is recognised.
+/// Makes and reads page tokens: a cursor under a MAC that also covers the filters, so that a token that was
+/// tampered with, or that belongs to another list, is recognised.
 public struct PageTokens {
   private static let sealLength = Seals.length
   private static let maximumLength = Bounds.pageToken.upperBound
 
   private let seals: Seals
 
-  /// Page tokens under seals.
+  /// Page tokens under these MACs.
   public init(_ seals: Seals) { self.seals = seals }
-
-  /// Page tokens for checking what does not depend on them: none is right.
-  public static var none: PageTokens {
-    PageTokens(Seals(seal: { _ in [] }, check: { _, _ in false }))
-  }
 
   /// The token for the page after `cursor`; empty without one.
   ///
-  /// - Throws: what the seal throws.
+  /// - Throws: errors of the MAC.
   public func token(after cursor: Cursor?, filters: String) throws -> String {
     guard let cursor else { return "" }
     let position = Array("\(cursor.id)\(cursor.key)".utf8)
@@ -43,7 +38,7 @@ public struct PageTokens {
 
   /// The cursor in a token; `nil` for the empty one.
   ///
-  /// - Throws: `Problem` `INVALID_PAGE_TOKEN`, or what the seal throws.
+  /// - Throws: `Problem` `INVALID_PAGE_TOKEN`, or errors of the MAC.
   public func cursor(in token: String, filters: String) throws -> Cursor? {
     if token.isEmpty { return nil }
     let invalid = Problem(
@@ -69,31 +64,31 @@ public struct PageTokens {
   }
 }
 
-/// What shows that something was made by us.
+/// A message authentication code, which shows that a message was issued by us.
 public struct Seals {
-  /// Bytes of a seal.
+  /// Bytes of a MAC.
   static let length = 16
 
-  /// Seals a message with 16 bytes.
+  /// Makes the MAC of a message, 16 bytes.
   public typealias Seal = (_ message: [UInt8]) throws -> [UInt8]
-  /// Whether a seal is right for a message.
+  /// Tells whether a MAC is that of a message.
   public typealias Check = (_ message: [UInt8], _ seal: [UInt8]) throws -> Bool
 
   let seal: Seal
   let check: Check
 
-  /// Seals.
+  /// A MAC, from its two halves.
   public init(seal: @escaping Seal, check: @escaping Check) {
     self.seal = seal
     self.check = check
   }
 }
 
-/// How many rows, and where they begin.
+/// A number of rows, and where they begin.
 public struct Page: Equatable, Sendable {
   /// 1 to 200.
   public let size: Int
-  /// After which row; `nil` at the beginning.
+  /// The row before the first; `nil` at the beginning of the list.
   public let after: Cursor?
 
   /// A page.

@@ -2,9 +2,9 @@ public import API
 public import Endpoint
 public import Values
 
-/// A sound question for tasks: whose, which, in what order, from where on.
+/// A valid question for tasks: their owner, filters, order and page.
 public struct TaskListing: Sendable {
-  /// What a list can be ordered by.
+  /// The columns that a list can be ordered by.
   public enum Key: String, CaseIterable, Sendable {
     case createdAt = "created_at"
     case updatedAt = "updated_at"
@@ -12,26 +12,26 @@ public struct TaskListing: Sendable {
     case priority
   }
 
-  /// Whose tasks; `nil` for everybody's.
+  /// The user whose tasks are listed; `nil` for everybody's.
   public let owner: String?
-  /// Any of these; empty for any at all.
+  /// The statuses to list; empty for all.
   public let statuses: [TaskStatus]
-  /// Any of these; empty for any at all.
+  /// The priorities to list; empty for all.
   public let priorities: [TaskPriority]
   /// Due before this instant.
   public let dueBefore: Instant?
   /// Due at this instant or later.
   public let dueAfter: Instant?
-  /// Words that must all be in title or description; `nil` for any text.
+  /// Search terms that must all occur in title or description; `nil` for any text.
   public let words: String?
-  /// What the list is ordered by; ties are broken by id.
+  /// The column that the list is ordered by; ties are broken by id.
   public let key: Key
   /// Whether the largest comes first.
   public let isDescending: Bool
-  /// Which part of it.
+  /// The part of the list.
   public private(set) var page: Page
 
-  /// Checks a request for one's own tasks, or everybody's.
+  /// Checks a request for the caller's tasks, or everybody's.
   ///
   /// - Throws: `Problem` `INVALID_ARGUMENT`, `INVALID_PAGE_TOKEN`; `PERMISSION_DENIED` for another user's
   ///   tasks.
@@ -51,7 +51,7 @@ public struct TaskListing: Sendable {
 
   /// Checks a request for one user's tasks.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT`, `INVALID_PAGE_TOKEN`; `USER_NOT_FOUND` when the id is none,
+  /// - Throws: `Problem` `INVALID_ARGUMENT`, `INVALID_PAGE_TOKEN`; `USER_NOT_FOUND` when the id is not a UUID,
   ///   or not the caller's and the caller may not see everything.
   public init(_ request: ListUserTasksRequest, caller: Caller, pages: PageTokens) throws {
     guard let user = ID(request.userID), caller.isUser(user) || caller.seesEverything else {
@@ -87,7 +87,7 @@ public struct TaskListing: Sendable {
 
   /// The token for what follows `last`, by the same filters.
   ///
-  /// - Throws: what the seal throws.
+  /// - Throws: errors of the MAC.
   public func pageToken(after last: TaskMessage, pages: PageTokens) throws -> String {
     let key =
       switch key {
@@ -99,7 +99,7 @@ public struct TaskListing: Sendable {
     return try pages.token(after: Cursor(key: key, id: last.id), filters: filters)
   }
 
-  /// Everything but the page, in one form only: what a page token is bound to.
+  /// Everything but the page, in one form only: a page token is bound to it.
   private var filters: String {
     [
       "tasks", owner ?? "*",
@@ -111,7 +111,7 @@ public struct TaskListing: Sendable {
 }
 
 extension ListUserTasksRequest {
-  /// The same question without its `user_id`.
+  /// The same request without its `user_id`.
   fileprivate init(_ request: ListTasksRequest) {
     self.init()
     if request.hasPageSize { pageSize = request.pageSize }

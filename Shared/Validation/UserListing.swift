@@ -2,9 +2,9 @@ public import API
 import Endpoint
 import Values
 
-/// A sound question for users, the newest first.
+/// A valid question for users, the newest first.
 public struct UserListing: Sendable {
-  /// Which part of the list.
+  /// The part of the list.
   public let page: Page
 
   private static let filters = "users"
@@ -21,7 +21,7 @@ public struct UserListing: Sendable {
 
   /// The token for what follows `last`.
   ///
-  /// - Throws: what the seal throws.
+  /// - Throws: errors of the MAC.
   public func pageToken(after last: UserMessage, pages: PageTokens) throws -> String {
     let cursor = Cursor(key: last.createdAt.instant.rfc3339, id: last.id)
     return try pages.token(after: cursor, filters: Self.filters)

@@ -17,13 +17,13 @@ public struct HTTPReply {
     self.body = body
   }
 
-  /// The answer for a message: 200, 201 or 202 with `Location`, 204 or 304 with `ETag`.
-  public init(_ message: some ResponseMessage, to request: HTTPRequest, route: Route) {
-    if let check = request.check, let validation = message as? ValidateTokenResponse {
-      self.init(validation, for: check)
+  /// The answer for a message: 200, 201 or 202 with `Location`, 204, or 304 with `ETag`.
+  public init<M: ResponseMessage>(_ message: M, to request: HTTPRequest, route: Route) {
+    if let verdict = message.verdict, let check = request.check {
+      self.init(verdict, to: check)
       return
     }
-    if message is Empty {
+    guard M.hasContent else {
       self.init(status: 204)
       return
     }
@@ -45,8 +45,8 @@ public struct HTTPReply {
     }
     var json = JSONWriter(capacity: 2048)
     message.write(to: &json)
-    let made = message.isPending ? 202 : 201
-    self.init(status: route.creates == nil ? 200 : made, headers: headers, body: json.bytes)
+    let created = message.isPending ? 202 : 201
+    self.init(status: route.creates == nil ? 200 : created, headers: headers, body: json.bytes)
   }
 
   /// The answer for a problem, in the one error shape.
@@ -64,17 +64,16 @@ public struct HTTPReply {
     self.init(status: status, headers: headers, body: json.bytes)
   }
 
-  /// The go-ahead, or 401 with the code for the gateway to put into its own answer.
-  private init(_ validation: ValidateTokenResponse, for check: HTTPRequest.Check) {
-    guard !validation.valid else {
-      self.init(status: check == .token ? 300 : 303)
-      return
+  /// The go-ahead, or 401 with the code that the gateway puts into its own answer.
+  private init(_ verdict: TokenVerdict, to check: HTTPRequest.Check) {
+    switch verdict {
+    case .valid: self.init(status: check == .token ? 300 : 303)
+    case .refused(let code):
+      self.init(
+        status: 401,
+        headers: [("X-Refusal", code.rawValue), ("WWW-Authenticate", Self.challenge(code))]
+      )
     }
-    let code = Problem.Code(rawValue: validation.reason) ?? .tokenInvalid
-    self.init(
-      status: 401,
-      headers: [("X-Refusal", code.rawValue), ("WWW-Authenticate", Self.challenge(code))]
-    )
   }
 
   /// Source: RFC 6750 §3.
@@ -84,7 +83,7 @@ public struct HTTPReply {
       : "Bearer realm=\"task-management\", error=\"invalid_token\""
   }
 
-  /// Whether a list of entity tags has this one. Source: RFC 9110 §13.1.2 (weak comparison).
+  /// Tells whether a list of entity tags contains this one. Source: RFC 9110 §13.1.2 (weak comparison).
   private static func matches(_ list: String, _ tag: String) -> Bool {
     list.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "\t" }).contains {
       $0 == "*" || $0 == tag || $0 == "W/" + tag
@@ -97,7 +96,7 @@ public struct HTTPReply {
       PercentEncoding.decode(pair.prefix { $0 != UInt8(ascii: "=") }) != "page_token"
     }
     let query = kept.map { PercentEncoding.encode($0) } + ["page_token=\(pageToken)"]
-    // What a client sent goes into a header: encoded, nothing in it can end the line or the link.
+    // Text from a client goes into a header: encoded, it can end neither the line nor the link.
     return
       "<\(PercentEncoding.encode(request.path.utf8))?\(query.joined(separator: "&"))>; rel=\"next\""
   }

@@ -9,7 +9,7 @@ public struct HTTPRequest {
   /// Largest message, in bytes: a body without gRPC's prefix.
   public static let maximumMessageBytes = 1_048_576
 
-  /// `GET` …; a `HEAD` is answered like a `GET`, the gateway drops the body.
+  /// `GET` …; a `HEAD` is answered like a `GET`, and the gateway drops the body.
   public let method: String
   /// Decoded, without the query.
   public let path: String
@@ -38,28 +38,28 @@ public struct HTTPRequest {
   /// The service whose port the request came to; `nil` on the gateway's.
   public var service: String? { nonEmpty("SERVICE") }
 
-  /// What the gateway asks for itself before it lets a request pass.
+  /// The questions that the gateway asks before it lets a request pass.
   enum Check: String {
-    /// Whether the token is sound: 300 leads on to the next question.
+    /// Is the token valid? 300 leads on to the next question.
     case token
-    /// Whether the session lives: 303 lets the request pass.
+    /// Does the session live? 303 lets the request pass.
     case session
   }
 
   /// The gateway's own question; `nil` for a client's request, which cannot set this variable.
   var check: Check? { nonEmpty("SESSION_CHECK").flatMap(Check.init) }
 
-  /// Whether it is a gRPC call; the gateway says so, a client cannot.
+  /// Whether this is a gRPC call. Only the gateway can say so, not a client.
   public var isRPC: Bool { nonEmpty("RPC") != nil }
 
-  /// The caller's trace context, sound or not.
+  /// The caller's trace context, valid or not.
   public var traceParent: String? { nonEmpty("HTTP_TRACEPARENT") }
 
-  /// How messages are compressed.
+  /// The compression of the messages.
   var messageEncoding: String { nonEmpty("HTTP_GRPC_ENCODING") ?? "identity" }
 
-  /// How long the caller still waits at `now`, in microseconds, 0 when no longer; `nil` when it does not
-  /// say. The gateway says when it handed the call over and how long it had had it by then.
+  /// The time that the caller still waits at `now`, in microseconds: 0 when it has given up, `nil` when it does not
+  /// say. The gateway says when it handed the call over and how long it had held it by then.
   ///
   /// - Throws: `Problem` `INVALID_ARGUMENT`.
   public func patienceMicroseconds(at now: Instant) throws -> Int64? {

@@ -1,7 +1,15 @@
 public import API
-import Endpoint
+public import Endpoint
 public import JSON
 import Values
+
+/// The gateway's question about an access token, answered.
+public enum TokenVerdict: Equatable, Sendable {
+  /// The token counts.
+  case valid
+  /// It does not, for this reason.
+  case refused(Problem.Code)
+}
 
 /// A response message that can be written as JSON. Every field is always there: `null` when it is not set,
 /// `[]` when there is nothing in it.
@@ -9,6 +17,10 @@ public protocol ResponseMessage: RuledMessage {
   /// Writes the message as one JSON value.
   func write(to json: inout JSONWriter)
 
+  /// Whether there is anything to write; if not, the answer is a 204.
+  static var hasContent: Bool { get }
+  /// The verdict for the gateway, which reads no body; `nil` for a message that it never asks for.
+  var verdict: TokenVerdict? { get }
   /// The resource's version, for `ETag`; `nil` when it is no single resource.
   var entityVersion: Int64? { get }
   /// The resource's id, for `Location`.
@@ -22,6 +34,10 @@ public protocol ResponseMessage: RuledMessage {
 }
 
 extension ResponseMessage {
+  /// There is.
+  public static var hasContent: Bool { true }
+  /// The gateway never asks for it.
+  public var verdict: TokenVerdict? { nil }
   /// No single resource.
   public var entityVersion: Int64? { nil }
   /// No single resource.
@@ -35,6 +51,9 @@ extension ResponseMessage {
 }
 
 extension Empty: ResponseMessage {
+  /// There is nothing.
+  public static var hasContent: Bool { false }
+
   /// Writes `{}`.
   public func write(to json: inout JSONWriter) {
     json.beginObject()
@@ -229,6 +248,11 @@ extension ValidateTokenResponse: ResponseMessage {
       json.member("reason", reason)
     }
     json.endObject()
+  }
+
+  /// The same in one word.
+  public var verdict: TokenVerdict? {
+    valid ? .valid : .refused(Problem.Code(rawValue: reason) ?? .tokenInvalid)
   }
 }
 

@@ -209,6 +209,10 @@ struct `A reply to the gateway's own question` {
     #expect(reply.body.isEmpty)
   }
 
+  @Test func `has a code also for a reason that is none`() {
+    #expect(reply("token") { $0.reason = "BAD_LUCK" }.header("X-Refusal") == "TOKEN_INVALID")
+  }
+
   @Test func `is not what a client gets`() throws {
     let reply = HTTPReply(
       ValidateTokenResponse { $0.reason = "TOKEN_EXPIRED" },

@@ -7,10 +7,10 @@ import Tokens
 import Values
 
 /// The gateway's second question about an access token, after `verify-token`: does its session still live?
-/// There is no public door, and the pool answers nobody else, so that nobody can keep it busy.
+/// There is no public route, and the pool answers nobody else, so that nobody can keep it busy.
 ///
-/// The gateway asks before every request that comes with a token. While the session store is away the
-/// answer is yes: then the token's own validity counts.
+/// The gateway asks before every request that carries a token. While the session store is unavailable the
+/// answer is yes: then the token's own validity decides.
 @main
 struct CheckSession: Function {
   static let route = Route(.get, path: "/internal/check-session", rpc: nil)

@@ -8,10 +8,10 @@ import Tokens
 import Validation
 import Values
 
-/// `POST /api/v1/auth/login`, gRPC `auth.v1.AuthService/Login`: a password for a pair of tokens.
+/// `POST /api/v1/auth/login`, gRPC `auth.v1.AuthService/Login`: exchanges a password for a pair of tokens.
 ///
-/// An unknown user and a wrong password are one answer, `INVALID_CREDENTIALS`, in one time. A hash of
-/// lower cost than today's is replaced once the password has been verified.
+/// An unknown user and a wrong password get the same answer, `INVALID_CREDENTIALS`, after the same time. A hash
+/// of a lower cost than the current setting is replaced once the password has been verified.
 @main
 struct Login: Function {
   static let route = Route(.post, path: "/api/v1/auth/login", rpc: "auth.v1.AuthService/Login")
@@ -23,12 +23,11 @@ struct Login: Function {
   let tokens: SessionTokens
   let passwords: Bcrypt
 
-  static func validate(_ request: LoginRequest, in context: Context) throws {
-    _ = try Credentials(request)
+  func input(from request: LoginRequest, in context: Context) throws -> Credentials {
+    try Credentials(request)
   }
 
-  func respond(to request: LoginRequest, in context: Context) throws -> TokenResponse {
-    let credentials = try Credentials(request)
+  func respond(to credentials: Credentials, in context: Context) throws -> TokenResponse {
     let known = try users.credentials(of: credentials.name)
     guard passwords.verify(credentials.password, hash: known?.passwordHash), let known else {
       throw Problem.invalidCredentials
@@ -39,7 +38,8 @@ struct Login: Function {
     return try tokens.pair(of: session, generation: 0, user: user, at: context.now)
   }
 
-  /// The hash of today's cost. Of two sign-ins that replace it at once, the second takes the first one's.
+  /// The hash, replaced by one of the current cost. Of two sign-ins that replace it at once, the second uses the first
+  /// one's.
   private func upToDate(_ hash: String, of userID: String, password: String) throws -> String {
     guard passwords.isOutdated(hash) else { return hash }
     let newHash = try passwords.hash(password)

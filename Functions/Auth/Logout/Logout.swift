@@ -8,7 +8,7 @@ import Tokens
 /// `POST /api/v1/auth/logout`, gRPC `auth.v1.AuthService/Logout`: ends the session of a refresh token, or
 /// with `everywhere` every session of its user.
 ///
-/// A token that is none of ours is a `REFRESH_TOKEN_INVALID`; ending what has ended succeeds
+/// `REFRESH_TOKEN_INVALID` for a token that was not issued by us. Ending a session that has already ended succeeds
 /// and changes nothing.
 @main
 struct Logout: Function {

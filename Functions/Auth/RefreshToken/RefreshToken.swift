@@ -5,11 +5,11 @@ import Serving
 import Stores
 import Tokens
 
-/// `POST /api/v1/auth/refresh`, gRPC `auth.v1.AuthService/RefreshToken`: a refresh token for a new pair.
+/// `POST /api/v1/auth/refresh`, gRPC `auth.v1.AuthService/RefreshToken`: exchanges a refresh token for a new pair.
 ///
-/// The token is replaced at every use. One that was replaced already gets the same successor again while
-/// it may have been lost (see `Session.verdict`); any other re-use ends the session and is a
-/// `REFRESH_TOKEN_REUSED`. Else `REFRESH_TOKEN_INVALID`, `REFRESH_TOKEN_EXPIRED`, `SESSION_REVOKED`.
+/// The token is replaced at every use. One that has already been replaced gets the same successor again while that
+/// may have been lost (see `Session.verdict`); any other reuse ends the session: `REFRESH_TOKEN_REUSED`. Otherwise
+/// `REFRESH_TOKEN_INVALID`, `REFRESH_TOKEN_EXPIRED` or `SESSION_REVOKED`.
 @main
 struct RefreshToken: Function {
   static let route = Route(

@@ -7,8 +7,8 @@ import Tokens
 import Validation
 import Values
 
-/// `POST /api/v1/auth/validate`, gRPC `auth.v1.AuthService/ValidateToken`: what an access token says, and
-/// whether its session still lives. A token that does not count is no error: the answer says why.
+/// `POST /api/v1/auth/validate`, gRPC `auth.v1.AuthService/ValidateToken`: tells what an access token says
+/// and whether its session still lives. A token that is not valid is not an error: the answer says why.
 @main
 struct ValidateToken: Function {
   static let route = Route(

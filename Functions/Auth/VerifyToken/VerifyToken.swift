@@ -4,10 +4,10 @@ import Runtime
 import Serving
 import Values
 
-/// The gateway's first question about an access token: is the token itself sound? There is no public door.
+/// The gateway's first question about an access token: is the token itself valid? There is no public route.
 ///
-/// It needs no database, so it never waits: a bad token is refused at once, whatever state the databases
-/// are in. Only a sound one leads on to `check-session`, which knows whether its session still lives.
+/// It needs no database, so it never waits: an invalid token is refused at once, whatever state the databases
+/// are in. Only a valid one leads on to `check-session`, which knows whether its session still lives.
 @main
 struct VerifyToken: Function {
   static let route = Route(.get, path: "/internal/verify-token", rpc: nil)

@@ -8,7 +8,7 @@ import Values
 /// `DELETE /api/v1/push-subscriptions/{id}`, gRPC `notification.v1.NotificationService/DeletePushSubscription`: ends one of
 /// the caller's subscriptions.
 ///
-/// For somebody else's it is a `SUBSCRIPTION_NOT_FOUND`, as if there were none.
+/// `SUBSCRIPTION_NOT_FOUND` for somebody else's, as if there were no such subscription.
 @main
 struct DeletePushSubscription: Function {
   static let route = Route(

@@ -6,10 +6,10 @@ import Stores
 import Validation
 import Values
 
-/// gRPC `notification.v1.NotificationService/ForgetUser`: forgets a user who is no more.
+/// gRPC `notification.v1.NotificationService/ForgetUser`: forgets a deleted user.
 ///
-/// For services. First what is still to be sent, the browsers and the address, at once and for good; then what has been
-/// sent, as far as the time allows; the answer tells whether some of it is left.
+/// Open to services. Pending notifications, browsers and the address are deleted first, all at once; then
+/// notifications that were sent, as many as the deadline allows. The answer says whether any are left.
 @main
 struct ForgetUser: Function {
   static let route = Route(rpc: "notification.v1.NotificationService/ForgetUser")
@@ -21,12 +21,11 @@ struct ForgetUser: Function {
   let contacts: ContactStore
   let notifications: NotificationStore
 
-  static func validate(_ request: ForgetUserRequest, in context: Context) throws {
-    _ = try UserReference(request.userID)
+  func input(from request: ForgetUserRequest, in context: Context) throws -> ID {
+    try UserReference(request.userID).id
   }
 
-  func respond(to request: ForgetUserRequest, in context: Context) throws -> ForgetUserResponse {
-    let user = try UserReference(request.userID).id
+  func respond(to user: ID, in context: Context) throws -> ForgetUserResponse {
     try contacts.forget(user, at: context.now)
     var response = ForgetUserResponse()
     response.more = try context.repeating {

@@ -6,11 +6,11 @@ import Stores
 import Validation
 import Values
 
-/// `GET /api/v1/notifications/{id}`, gRPC `notification.v1.NotificationService/GetNotification`: one notification, and what
-/// has become of it.
+/// `GET /api/v1/notifications/{id}`, gRPC `notification.v1.NotificationService/GetNotification`: one notification and its
+/// delivery state.
 ///
-/// The user whom it is for, admins and services see it; for everybody else it is a `NOTIFICATION_NOT_FOUND`, as if there
-/// were none.
+/// Open to its recipient, admins and services; anybody else gets `NOTIFICATION_NOT_FOUND`, as if there were no such
+/// notification.
 @main
 struct GetNotification: Function {
   static let route = Route(

@@ -7,7 +7,7 @@ import WebPush
 
 /// `GET /api/v1/push-key`, gRPC `notification.v1.NotificationService/GetPushKey`: the key that a browser subscribes with.
 ///
-/// For everybody who is signed in. The browser calls it `applicationServerKey`; its subscription is bound to it.
+/// Open to everybody who is signed in. The browser calls it `applicationServerKey` and binds its subscription to it.
 @main
 struct GetPushKey: Function {
   static let route = Route(

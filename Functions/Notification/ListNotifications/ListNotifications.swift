@@ -5,10 +5,10 @@ import Serving
 import Stores
 import Validation
 
-/// `GET /api/v1/notifications`, gRPC `notification.v1.NotificationService/ListNotifications`: one page of one's own
-/// notifications, the newest first; for admins and services, of all.
+/// `GET /api/v1/notifications`, gRPC `notification.v1.NotificationService/ListNotifications`: one page of the
+/// caller's notifications, the newest first; for admins and services, of everybody's.
 ///
-/// `INVALID_PAGE_TOKEN` for a token that was not given by this list.
+/// `INVALID_PAGE_TOKEN` for a token that this list did not issue.
 @main
 struct ListNotifications: Function {
   static let route = Route(
@@ -22,14 +22,15 @@ struct ListNotifications: Function {
   let notifications: NotificationStore
   let pages: PageTokens
 
-  static func validate(_ request: ListNotificationsRequest, in context: Context) throws {
-    _ = try NotificationListing(request, caller: context.caller, pages: .none)
+  func input(from request: ListNotificationsRequest, in context: Context) throws
+    -> NotificationListing
+  {
+    try NotificationListing(request, caller: context.caller, pages: pages)
   }
 
-  func respond(to request: ListNotificationsRequest, in context: Context) throws
+  func respond(to listing: NotificationListing, in context: Context) throws
     -> ListNotificationsResponse
   {
-    let listing = try NotificationListing(request, caller: context.caller, pages: pages)
     var page = try notifications.page(listing, pages: pages)
     page.notifications = page.notifications.map { $0.shown(to: context.caller) }
     return page

@@ -7,7 +7,7 @@ import Stores
 /// `GET /api/v1/push-subscriptions`, gRPC `notification.v1.NotificationService/ListPushSubscriptions`: the caller's
 /// subscriptions, the newest first.
 ///
-/// There are 20 at most, so all of them are in one answer. Their keys are not.
+/// There are at most 20, so one answer holds them all. It leaves out their keys.
 @main
 struct ListPushSubscriptions: Function {
   static let route = Route(

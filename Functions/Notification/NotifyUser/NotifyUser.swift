@@ -6,11 +6,11 @@ import ServiceClient
 import Serving
 import Validation
 
-/// gRPC `notification.v1.NotificationService/NotifyUser`: tells a user something.
+/// gRPC `notification.v1.NotificationService/NotifyUser`: queues a notification for a user.
 ///
-/// For services. It is written down for each channel that the user has on, and sent by `deliver-notifications`. With a
-/// key that was used before it gives what it gave then. `USER_NOT_FOUND` when there is no such user, `CONTACT_UNKNOWN`
-/// while the User service does not answer and never has said anything of the user.
+/// Open to services. The notification is stored for each channel that the user has turned on, and sent by
+/// `deliver-notifications`. A key that was used before gets the same answer as then. `USER_NOT_FOUND` when there is no
+/// such user, `CONTACT_UNKNOWN` while the User service is unavailable and the user's contact is not yet known.
 @main
 struct NotifyUser: Function {
   static let route = Route(rpc: "notification.v1.NotificationService/NotifyUser")
@@ -19,12 +19,12 @@ struct NotifyUser: Function {
 
   let notices: UserNotices
 
-  static func validate(_ request: NotifyUserRequest, in context: Context) throws {
-    _ = try Notice(request)
+  func input(from request: NotifyUserRequest, in context: Context) throws -> Notice {
+    try Notice(request)
   }
 
-  func respond(to request: NotifyUserRequest, in context: Context) throws -> SentNotifications {
-    try notices.tell(try Notice(request), in: context)
+  func respond(to notice: Notice, in context: Context) throws -> SentNotifications {
+    try notices.tell(notice, in: context)
   }
 
   static func main() {

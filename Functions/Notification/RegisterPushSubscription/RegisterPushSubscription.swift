@@ -7,12 +7,12 @@ import Validation
 import Values
 import WebPush
 
-/// `POST /api/v1/push-subscriptions`, gRPC `notification.v1.NotificationService/RegisterPushSubscription`: takes the
-/// subscription of one of the caller's browsers.
+/// `POST /api/v1/push-subscriptions`, gRPC `notification.v1.NotificationService/RegisterPushSubscription`: registers
+/// the subscription of one of the caller's browsers.
 ///
-/// The body is what the browser's `PushSubscription.toJSON()` gives. An endpoint that is known is the same subscription
-/// with new keys, and the present caller's: one browser is one person's. Of more than 20 the oldest makes room. Fields that
-/// are not sound are an `INVALID_ARGUMENT`; `USER_NOT_FOUND` for a caller who is no more.
+/// The body is what the browser's `PushSubscription.toJSON()` returns. A known endpoint keeps its subscription, which
+/// gets the new keys and moves to the present caller: a browser belongs to one user at a time. The oldest of more
+/// than 20 is deleted. `USER_NOT_FOUND` for a caller who has been deleted.
 @main
 struct RegisterPushSubscription: Function {
   static let route = Route(
@@ -27,31 +27,23 @@ struct RegisterPushSubscription: Function {
   let subscriptions: PushSubscriptionStore
   let allowsPrivate: Bool
 
-  static func validate(_ request: RegisterPushSubscriptionRequest, in context: Context) throws {
-    // Whether the address may be private is a setting, which is asked when everything else is right.
-    _ = try draft(request, at: context.now, allowsPrivate: true)
-  }
-
-  func respond(to request: RegisterPushSubscriptionRequest, in context: Context) throws
-    -> PushSubscriptionMessage
+  func input(from request: RegisterPushSubscriptionRequest, in context: Context) throws
+    -> PushSubscriptionDraft
   {
-    let draft = try Self.draft(request, at: context.now, allowsPrivate: allowsPrivate)
-    let owner = context.caller.userID
-    return try subscriptions.save(draft, owner: owner, id: context.newID(), at: context.now)
-  }
-
-  private static func draft(
-    _ request: RegisterPushSubscriptionRequest,
-    at now: Instant,
-    allowsPrivate: Bool
-  ) throws -> PushSubscriptionDraft {
     let checked = PushSubscription.check(
       endpoint: request.endpoint,
       p256dh: request.keys.p256Dh,
       auth: request.keys.auth,
       allowsPrivate: allowsPrivate
     )
-    return try PushSubscriptionDraft(request, service: checked, at: now)
+    return try PushSubscriptionDraft(request, service: checked, at: context.now)
+  }
+
+  func respond(to draft: PushSubscriptionDraft, in context: Context) throws
+    -> PushSubscriptionMessage
+  {
+    let owner = context.caller.userID
+    return try subscriptions.save(draft, owner: owner, id: context.newID(), at: context.now)
   }
 
   static func main() {

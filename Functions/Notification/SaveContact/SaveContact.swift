@@ -5,10 +5,10 @@ import Serving
 import Stores
 import Validation
 
-/// gRPC `notification.v1.NotificationService/SaveContact`: keeps how to reach a user.
+/// gRPC `notification.v1.NotificationService/SaveContact`: stores how to reach a user.
 ///
-/// For services. What is older than what is known changes nothing, and neither does anything about a user who is no more:
-/// so it may come late, twice, or out of order.
+/// Open to services. A contact older than the stored one changes nothing, nor does one of a deleted user: calls may
+/// arrive late, twice or out of order.
 @main
 struct SaveContact: Function {
   static let route = Route(rpc: "notification.v1.NotificationService/SaveContact")
@@ -17,13 +17,13 @@ struct SaveContact: Function {
 
   let contacts: ContactStore
 
-  static func validate(_ request: SaveContactRequest, in context: Context) throws {
+  func input(from request: SaveContactRequest, in context: Context) throws -> SaveContactRequest {
     try request.check()
+    return request
   }
 
-  func respond(to request: SaveContactRequest, in context: Context) throws -> Empty {
-    try request.check()
-    try contacts.save(request, at: context.now)
+  func respond(to contact: SaveContactRequest, in context: Context) throws -> Empty {
+    try contacts.save(contact, at: context.now)
     return .nothing
   }
 

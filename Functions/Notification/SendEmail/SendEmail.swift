@@ -8,9 +8,8 @@ import Validation
 
 /// `POST /api/v1/notifications/email`, gRPC `notification.v1.NotificationService/SendEmail`: sends an e-mail.
 ///
-/// For admins and services. It is written down before it is tried; what the mail server does not take at once is
-/// sent later by `deliver-notifications`, and the answer says so: 201 when it is sent, else 202. Fields that are not sound
-/// are an `INVALID_ARGUMENT`.
+/// Open to admins and services. The mail is stored before the first attempt. If the mail server does not accept it
+/// at once, `deliver-notifications` sends it later. The answer tells them apart: 201 when it has been sent, else 202.
 @main
 struct SendEmail: Function {
   static let route = Route(
@@ -25,12 +24,11 @@ struct SendEmail: Function {
   let notifications: NotificationStore
   let outbox: NotificationOutbox
 
-  static func validate(_ request: SendEmailRequest, in context: Context) throws {
-    _ = try EmailDraft(request)
+  func input(from request: SendEmailRequest, in context: Context) throws -> EmailDraft {
+    try EmailDraft(request)
   }
 
-  func respond(to request: SendEmailRequest, in context: Context) throws -> NotificationMessage {
-    let draft = try EmailDraft(request)
+  func respond(to draft: EmailDraft, in context: Context) throws -> NotificationMessage {
     let id = context.newID()
     let attempt = try notifications.insert(
       draft,

@@ -9,9 +9,9 @@ import Validation
 /// `POST /api/v1/notifications/push`, gRPC `notification.v1.NotificationService/SendPushNotification`: sends a message to a
 /// user's browsers.
 ///
-/// For admins and services. It is written down before it is tried; what the push services do not take at once is sent later
-/// by `deliver-notifications`, and the answer says so: 201 when it is sent, else 202. `NO_SUBSCRIPTION` when the user has
-/// no browser that takes messages, `USER_NOT_FOUND` when they are no more.
+/// Open to admins and services. The message is stored before the first attempt. If a push service does not accept it at
+/// once, `deliver-notifications` sends it later. The answer tells them apart: 201 when it has been sent, else 202.
+/// `NO_SUBSCRIPTION` when none of the user's browsers is subscribed, `USER_NOT_FOUND` when the user has been deleted.
 @main
 struct SendPushNotification: Function {
   static let route = Route(
@@ -27,14 +27,11 @@ struct SendPushNotification: Function {
   let notifications: NotificationStore
   let outbox: NotificationOutbox
 
-  static func validate(_ request: SendPushNotificationRequest, in context: Context) throws {
-    _ = try PushDraft(request)
+  func input(from request: SendPushNotificationRequest, in context: Context) throws -> PushDraft {
+    try PushDraft(request)
   }
 
-  func respond(to request: SendPushNotificationRequest, in context: Context) throws
-    -> NotificationMessage
-  {
-    let draft = try PushDraft(request)
+  func respond(to draft: PushDraft, in context: Context) throws -> NotificationMessage {
     let id = context.newID()
     let attempt = try pushes.insert(
       draft,

@@ -6,12 +6,12 @@ import ServiceClient
 import Serving
 import Validation
 
-/// gRPC `notification.v1.NotificationService/SendTaskReminder`: reminds somebody of a task that is due.
+/// gRPC `notification.v1.NotificationService/SendTaskReminder`: reminds a user of a task that is due.
 ///
-/// For services. It is written down for each channel that the user has on, and sent by `deliver-notifications`. Asked
-/// again for the same task, due date and lead time it gives what it gave before: nobody is reminded twice.
-/// `USER_NOT_FOUND` when there is no such user, `CONTACT_UNKNOWN` while the User service does not answer and never has
-/// said anything of the user.
+/// Open to services. The reminder is stored for each channel that the user has turned on, and sent by
+/// `deliver-notifications`. The same task, due date and lead time get the same answer again: nobody is reminded twice.
+/// `USER_NOT_FOUND` when there is no such user, `CONTACT_UNKNOWN` while the User service is unavailable and the user's
+/// contact is not yet known.
 @main
 struct SendTaskReminder: Function {
   static let route = Route(rpc: "notification.v1.NotificationService/SendTaskReminder")
@@ -20,14 +20,12 @@ struct SendTaskReminder: Function {
 
   let notices: UserNotices
 
-  static func validate(_ request: SendTaskReminderRequest, in context: Context) throws {
-    _ = try ReminderDraft(request)
+  func input(from request: SendTaskReminderRequest, in context: Context) throws -> Notice {
+    try ReminderDraft(request).notice
   }
 
-  func respond(to request: SendTaskReminderRequest, in context: Context) throws
-    -> SentNotifications
-  {
-    try notices.tell(try ReminderDraft(request).notice, in: context)
+  func respond(to notice: Notice, in context: Context) throws -> SentNotifications {
+    try notices.tell(notice, in: context)
   }
 
   static func main() {

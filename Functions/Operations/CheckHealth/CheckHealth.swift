@@ -4,18 +4,18 @@ import Runtime
 import Serving
 import Stores
 
-/// gRPC `grpc.health.v1.Health/Check`: whether a service can answer, in the form that gRPC clients and load
-/// balancers ask for it. By REST it is `health` that answers.
+/// gRPC `grpc.health.v1.Health/Check`: tells whether a service can answer, in the form that gRPC clients and load
+/// balancers expect. `health` answers the same question by REST.
 ///
-/// The empty name stands for all services of the port that the call came to. A service that is none of
-/// theirs is a `NOT_FOUND`.
+/// The empty name stands for all services of the port that received the call. `NOT_FOUND` for a service that this
+/// port does not have.
 @main
 struct CheckHealth: Function {
   static let route = Route(rpc: "grpc.health.v1.Health/Check")
   static let access = Access.anyone
   static let problems: [Problem.Code] = [.notFound]
 
-  /// The gRPC services.
+  /// The services, by their gRPC names.
   private static let services = [
     "user.v1.UserService": "user", "auth.v1.AuthService": "auth", "task.v1.TaskService": "task",
     "notification.v1.NotificationService": "notification",

@@ -4,10 +4,10 @@ import Runtime
 import Serving
 import Stores
 
-/// `GET /health/live` and `GET /health/ready`: whether the system can answer.
+/// `GET /health/live` and `GET /health/ready`: tells whether the system can answer.
 ///
-/// Live: this process does. Ready: so do the databases, of one service or of all; if not, `UNAVAILABLE`
-/// with what is down in its details. By gRPC it is `check-health` that answers.
+/// Live: this process answers. Ready: the databases answer too, those of one service or of all; if not, `UNAVAILABLE`
+/// with those that are down in its details. `check-health` answers the same question by gRPC.
 @main
 struct Health: Function {
   static let route = Route(.get, path: "/health/{probe}", rpc: nil)

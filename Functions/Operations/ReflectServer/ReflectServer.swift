@@ -5,10 +5,10 @@ import HTTP2
 import Runtime
 import Serving
 
-/// gRPC `grpc.reflection.v1.ServerReflection/ServerReflectionInfo`: what services there are and what their
-/// messages look like, for clients that have no `.proto` files.
+/// gRPC `grpc.reflection.v1.ServerReflection/ServerReflectionInfo`: describes the services and their messages
+/// to clients that have no `.proto` files.
 ///
-/// A stream of questions; each is answered by itself, and one that has no answer by an error of its own.
+/// A stream of questions. Each is answered on its own; one without an answer gets an error of its own.
 @main
 struct ReflectServer: Function {
   static let route = Route(

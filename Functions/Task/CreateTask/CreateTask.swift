@@ -9,10 +9,9 @@ import Values
 
 /// `POST /api/v1/tasks`, gRPC `task.v1.TaskService/CreateTask`: adds a task.
 ///
-/// A task for somebody else needs an admin or a service, else `PERMISSION_DENIED`, and somebody whom the User
-/// service knows, else `USER_NOT_FOUND`; while that does not answer, the task is accepted, and
-/// cancelled later should there be nobody. Fields that are
-/// not sound are an `INVALID_ARGUMENT`.
+/// Only admins and services add tasks for other users, else `PERMISSION_DENIED`, and only for users whom the User
+/// service knows, else `USER_NOT_FOUND`. While the User service is unavailable the task is accepted; it is cancelled
+/// later if there turns out to be no such user.
 @main
 struct CreateTask: Function {
   static let route = Route(
@@ -27,12 +26,11 @@ struct CreateTask: Function {
   let tasks: TaskStore
   let users: UserDirectory
 
-  static func validate(_ request: CreateTaskRequest, in context: Context) throws {
-    _ = try TaskDraft(request, caller: context.caller)
+  func input(from request: CreateTaskRequest, in context: Context) throws -> TaskDraft {
+    try TaskDraft(request, caller: context.caller)
   }
 
-  func respond(to request: CreateTaskRequest, in context: Context) throws -> TaskMessage {
-    let draft = try TaskDraft(request, caller: context.caller)
+  func respond(to draft: TaskDraft, in context: Context) throws -> TaskMessage {
     let isForAnother = draft.userID != context.caller.userID
     if isForAnother, users.answer(about: ID(stored: draft.userID), in: context) == .unknown {
       throw Problem.userNotFound

@@ -5,9 +5,9 @@ import Serving
 import Stores
 import Values
 
-/// `DELETE /api/v1/tasks/{id}`, gRPC `task.v1.TaskService/DeleteTask`: removes a task.
+/// `DELETE /api/v1/tasks/{id}`, gRPC `task.v1.TaskService/DeleteTask`: deletes a task.
 ///
-/// For its owner and for admins; for other users it is a `TASK_NOT_FOUND`. `VERSION_MISMATCH` when it
+/// Open to the task's owner and to admins; anybody else gets `TASK_NOT_FOUND`. `VERSION_MISMATCH` when the task
 /// has changed since the version that the caller names.
 @main
 struct DeleteTask: Function {

@@ -6,9 +6,9 @@ import Stores
 import Validation
 import Values
 
-/// gRPC `task.v1.TaskService/DeleteUserTasks`: removes all tasks of a user who is no more.
+/// gRPC `task.v1.TaskService/DeleteUserTasks`: deletes all tasks of a deleted user.
 ///
-/// For services. As many as the time allows; the answer tells whether some are left.
+/// Open to services. It deletes as many as the deadline allows; the answer says whether any are left.
 @main
 struct DeleteUserTasks: Function {
   static let route = Route(rpc: "task.v1.TaskService/DeleteUserTasks")
@@ -19,14 +19,11 @@ struct DeleteUserTasks: Function {
 
   let tasks: TaskStore
 
-  static func validate(_ request: DeleteUserTasksRequest, in context: Context) throws {
-    _ = try UserReference(request.userID)
+  func input(from request: DeleteUserTasksRequest, in context: Context) throws -> ID {
+    try UserReference(request.userID).id
   }
 
-  func respond(to request: DeleteUserTasksRequest, in context: Context) throws
-    -> DeleteUserTasksResponse
-  {
-    let user = try UserReference(request.userID).id
+  func respond(to user: ID, in context: Context) throws -> DeleteUserTasksResponse {
     var response = DeleteUserTasksResponse()
     response.more = try context.repeating {
       try tasks.deleteSome(of: user, limit: Self.deletedAtOnce)

@@ -7,7 +7,7 @@ import Values
 
 /// `GET /api/v1/tasks/{id}`, gRPC `task.v1.TaskService/GetTask`: one task.
 ///
-/// Its owner, admins and services see it; for everybody else it is a `TASK_NOT_FOUND`, as if there were none.
+/// Open to the task's owner, admins and services; anybody else gets `TASK_NOT_FOUND`, as if there were no such task.
 @main
 struct GetTask: Function {
   static let route = Route(.get, path: "/api/v1/tasks/{id}", rpc: "task.v1.TaskService/GetTask")

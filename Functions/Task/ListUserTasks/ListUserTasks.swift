@@ -10,10 +10,8 @@ import Values
 /// `GET /api/v1/users/{user_id}/tasks`, gRPC `task.v1.TaskService/ListUserTasks`: one page of one user's
 /// tasks.
 ///
-/// For that user, admins and services; for everybody else it is a `USER_NOT_FOUND`, and for admins when the
-/// User service says that there is no such user. `INVALID_PAGE_TOKEN`
-/// for a token that was not given by this list with these filters, `INVALID_ARGUMENT` for filters that
-/// make no sense.
+/// Open to the user, admins and services; anybody else gets `USER_NOT_FOUND`, and so do admins when the User service
+/// says that there is no such user. `INVALID_PAGE_TOKEN` for a token that this list did not issue for these filters.
 @main
 struct ListUserTasks: Function {
   static let route = Route(
@@ -28,12 +26,11 @@ struct ListUserTasks: Function {
   let users: UserDirectory
   let pages: PageTokens
 
-  static func validate(_ request: ListUserTasksRequest, in context: Context) throws {
-    _ = try TaskListing(request, caller: context.caller, pages: .none)
+  func input(from request: ListUserTasksRequest, in context: Context) throws -> TaskListing {
+    try TaskListing(request, caller: context.caller, pages: pages)
   }
 
-  func respond(to request: ListUserTasksRequest, in context: Context) throws -> ListTasksResponse {
-    let listing = try TaskListing(request, caller: context.caller, pages: pages)
+  func respond(to listing: TaskListing, in context: Context) throws -> ListTasksResponse {
     let user = ID(stored: listing.owner ?? "")
     if context.caller.role == .admin, !context.caller.isUser(user),
       users.answer(about: user, in: context) == .unknown

@@ -9,10 +9,10 @@ import Values
 
 /// `PUT` and `PATCH /api/v1/tasks/{id}`, gRPC `task.v1.TaskService/UpdateTask`: changes a task.
 ///
-/// For its owner and for admins; for other users it is a `TASK_NOT_FOUND`. `VERSION_MISMATCH` when it
-/// has changed since the version that the caller names, `INVALID_TRANSITION` when its status cannot
-/// become the new one, `PERMISSION_DENIED` when somebody who is not an admin hands it to another, `USER_NOT_FOUND` when
-/// the User service knows nobody of that id.
+/// Open to the task's owner and to admins; anybody else gets `TASK_NOT_FOUND`. `VERSION_MISMATCH` when the task
+/// has changed since the version that the caller names, `INVALID_TRANSITION` when its status cannot become the new
+/// one. Only admins hand a task to another user, else `PERMISSION_DENIED`, and only to users whom the User service
+/// knows, else `USER_NOT_FOUND`.
 @main
 struct UpdateTask: Function {
   static let route = Route(
@@ -29,13 +29,17 @@ struct UpdateTask: Function {
   let tasks: TaskStore
   let users: UserDirectory
 
-  static func validate(_ request: UpdateTaskRequest, in context: Context) throws {
-    _ = try TaskChanges(request, caller: context.caller)
+  func input(from request: UpdateTaskRequest, in context: Context) throws
+    -> (id: ID, changes: TaskChanges)
+  {
+    let changes = Result { try TaskChanges(request, caller: context.caller) }
+    guard let id = ID(request.id) else { throw Problem.taskNotFound.outranking(changes) }
+    return (id, try changes.get())
   }
 
-  func respond(to request: UpdateTaskRequest, in context: Context) throws -> TaskMessage {
-    guard let id = ID(request.id) else { throw Problem.taskNotFound }
-    let changes = try TaskChanges(request, caller: context.caller)
+  func respond(to input: (id: ID, changes: TaskChanges), in context: Context) throws -> TaskMessage
+  {
+    let (id, changes) = input
     let owner = context.caller.role == .admin ? nil : context.caller.userID
     var assigner: String?
     if let user = changes.userID, user != context.caller.userID {

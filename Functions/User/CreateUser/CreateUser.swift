@@ -7,10 +7,10 @@ import Stores
 import Validation
 import Values
 
-/// `POST /api/v1/users`, gRPC `user.v1.UserService/CreateUser`: signs somebody up.
+/// `POST /api/v1/users`, gRPC `user.v1.UserService/CreateUser`: signs a new user up.
 ///
-/// For anyone while sign-up is open (`SIGN_UP`), else for admins. `USERNAME_TAKEN` and `EMAIL_TAKEN`
-/// without regard to case; fields that are not sound are an `INVALID_ARGUMENT`.
+/// Open to anyone while sign-up is open (`SIGN_UP`), otherwise to admins only. User names and e-mail addresses are
+/// compared without regard to case: `USERNAME_TAKEN`, `EMAIL_TAKEN`.
 @main
 struct CreateUser: Function {
   static let route = Route(
@@ -26,15 +26,16 @@ struct CreateUser: Function {
   let passwords: Bcrypt
   let signUpIsOpen: Bool
 
-  static func validate(_ request: CreateUserRequest, in context: Context) throws {
-    _ = try UserDraft(request)
-  }
-
-  func respond(to request: CreateUserRequest, in context: Context) throws -> UserMessage {
+  func input(from request: CreateUserRequest, in context: Context) throws -> UserDraft {
+    let draft = Result { try UserDraft(request) }
     guard signUpIsOpen || context.caller.role == .admin else {
       throw Problem.permissionDenied("sign-up is closed: ask an admin for an account")
+        .outranking(draft)
     }
-    let draft = try UserDraft(request)
+    return try draft.get()
+  }
+
+  func respond(to draft: UserDraft, in context: Context) throws -> UserMessage {
     try users.checkFree(draft)
     let hash = try passwords.hash(draft.password)
     return try users.insert(draft, passwordHash: hash, id: context.newID(), at: context.now)

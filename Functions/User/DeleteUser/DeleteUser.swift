@@ -5,11 +5,11 @@ import Serving
 import Stores
 import Values
 
-/// `DELETE /api/v1/users/{id}`, gRPC `user.v1.UserService/DeleteUser`: removes a user and every session.
+/// `DELETE /api/v1/users/{id}`, gRPC `user.v1.UserService/DeleteUser`: deletes a user and all of their sessions.
 ///
-/// What other services have of the user (tasks, notifications, browsers) is removed a moment later.
-/// For that user and for admins; for other users it is a `USER_NOT_FOUND`. `VERSION_MISMATCH` when it
-/// has changed since the version that the caller names.
+/// The user's tasks, notifications and browsers in other services are deleted a moment later. Open to the user
+/// and to admins; anybody else gets `USER_NOT_FOUND`. `VERSION_MISMATCH` when the user has changed since the
+/// version that the caller names.
 @main
 struct DeleteUser: Function {
   static let route = Route(

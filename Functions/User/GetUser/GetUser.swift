@@ -7,7 +7,7 @@ import Values
 
 /// `GET /api/v1/users/{id}`, gRPC `user.v1.UserService/GetUser`: one user.
 ///
-/// For that user, admins and services; for everybody else it is a `USER_NOT_FOUND`, as if there were none.
+/// Open to the user, admins and services; anybody else gets `USER_NOT_FOUND`, as if there were no such user.
 @main
 struct GetUser: Function {
   static let route = Route(.get, path: "/api/v1/users/{id}", rpc: "user.v1.UserService/GetUser")

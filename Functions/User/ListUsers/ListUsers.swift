@@ -7,8 +7,7 @@ import Validation
 
 /// `GET /api/v1/users`, gRPC `user.v1.UserService/ListUsers`: one page of all users, the newest first.
 ///
-/// For admins and services, else `PERMISSION_DENIED`. `INVALID_PAGE_TOKEN` for a token that was not given
-/// by this list.
+/// Open to admins and services. `INVALID_PAGE_TOKEN` for a token that this list did not issue.
 @main
 struct ListUsers: Function {
   static let route = Route(.get, path: "/api/v1/users", rpc: "user.v1.UserService/ListUsers")
@@ -18,12 +17,12 @@ struct ListUsers: Function {
   let users: UserStore
   let pages: PageTokens
 
-  static func validate(_ request: ListUsersRequest, in context: Context) throws {
-    _ = try UserListing(request, pages: .none)
+  func input(from request: ListUsersRequest, in context: Context) throws -> UserListing {
+    try UserListing(request, pages: pages)
   }
 
-  func respond(to request: ListUsersRequest, in context: Context) throws -> ListUsersResponse {
-    try users.page(UserListing(request, pages: pages), pages: pages)
+  func respond(to listing: UserListing, in context: Context) throws -> ListUsersResponse {
+    try users.page(listing, pages: pages)
   }
 
   static func main() { Serving.run { ListUsers(users: $0.users, pages: $0.pages) } }

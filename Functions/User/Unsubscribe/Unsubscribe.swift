@@ -5,11 +5,11 @@ import Serving
 import Stores
 import Validation
 
-/// `POST /api/v1/unsubscribe/{token}`, gRPC `user.v1.UserService/Unsubscribe`: switches a user's mail off.
+/// `POST /api/v1/unsubscribe/{token}`, gRPC `user.v1.UserService/Unsubscribe`: turns a user's e-mail notifications off.
 ///
-/// For whoever has the link of one of the user's mails: mail programs call it for their users, who are not signed in.
-/// What stands in the body (`List-Unsubscribe=One-Click`) is not looked at. `LINK_NOT_FOUND` for a token that is none
-/// of ours; the same answer whether there still is such a user or not. Source: RFC 8058.
+/// Open to anyone who has the link from one of the user's mails: mail programs follow it for their users, who are not
+/// signed in. The body (`List-Unsubscribe=One-Click`) is not read. `LINK_NOT_FOUND` for a token that was not issued by
+/// us; a deleted user gets the same answer as any other. Source: RFC 8058.
 @main
 struct Unsubscribe: Function {
   static let route = Route(

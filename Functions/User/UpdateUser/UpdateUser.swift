@@ -9,9 +9,9 @@ import Values
 
 /// `PUT` and `PATCH /api/v1/users/{id}`, gRPC `user.v1.UserService/UpdateUser`: changes a user.
 ///
-/// For that user and for admins; for other users it is a `USER_NOT_FOUND`. A new password needs the
-/// current one (`INVALID_CREDENTIALS`), admins excepted, and ends the user's other sessions; a role is
-/// given by admins only. `VERSION_MISMATCH` when the user has changed since the version that is named.
+/// Open to the user and to admins; anybody else gets `USER_NOT_FOUND`. Setting a new password takes the current
+/// one (`INVALID_CREDENTIALS`), except for admins, and ends the user's other sessions. Only admins set roles.
+/// `VERSION_MISMATCH` when the user has changed since the version that the caller names.
 @main
 struct UpdateUser: Function {
   static let route = Route(
@@ -28,19 +28,22 @@ struct UpdateUser: Function {
   let users: UserStore
   let passwords: Bcrypt
 
-  static func validate(_ request: UpdateUserRequest, in context: Context) throws {
-    _ = try UserChanges(request, caller: context.caller)
+  func input(from request: UpdateUserRequest, in context: Context) throws
+    -> (id: ID, changes: UserChanges)
+  {
+    let changes = Result { try UserChanges(request, caller: context.caller) }
+    guard let id = ID(request.id), context.caller.isUser(id) || context.caller.role == .admin else {
+      throw Problem.userNotFound.outranking(changes)
+    }
+    return (id, try changes.get())
   }
 
-  func respond(to request: UpdateUserRequest, in context: Context) throws -> UserMessage {
-    guard let id = ID(request.id), context.caller.isUser(id) || context.caller.role == .admin else {
-      throw Problem.userNotFound
-    }
-    let changes = try UserChanges(request, caller: context.caller)
-    let (newHash, verifiedHash) = try hashes(for: changes, of: id)
+  func respond(to input: (id: ID, changes: UserChanges), in context: Context) throws -> UserMessage
+  {
+    let (newHash, verifiedHash) = try hashes(for: input.changes, of: input.id)
     return try users.update(
-      id,
-      with: changes,
+      input.id,
+      with: input.changes,
       passwordHash: newHash,
       verifiedHash: verifiedHash,
       keeping: context.caller.sessionID,

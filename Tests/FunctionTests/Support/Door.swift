@@ -24,7 +24,8 @@ struct Door<F: Function> where F.Request: RequestMessage, F.Response: ResponseMe
   @discardableResult
   func callAsFunction(_ request: F.Request, as caller: Caller = .unknown) throws -> F.Response {
     resources.database.deadline = Deadline(millisecondsFromNow: 4000)
-    return try function.respond(to: request, in: Context(now: resources.now, caller: caller))
+    let context = Context(now: resources.now, caller: caller)
+    return try function.respond(to: function.input(from: request, in: context), in: context)
   }
 
   /// As a call that should fail: the problem that a client would see; `nil` when it succeeds.

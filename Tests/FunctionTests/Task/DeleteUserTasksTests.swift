@@ -58,7 +58,7 @@ struct DeleteUserTasksTests {
       deadline: Deadline(millisecondsFromNow: 100)
     )
     let function = fixture.deleteUserTasks.function
-    #expect(try function.respond(to: .with { $0.userID = ada.id.text }, in: context).more)
+    #expect(try function.respond(to: ada.id, in: context).more)
     #expect(try count(of: ada) == 800)
     #expect(try !fixture.deleteUserTasks(.with { $0.userID = ada.id.text }, as: service).more)
   }
