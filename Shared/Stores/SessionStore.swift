@@ -7,7 +7,8 @@ public import Values
 
 /// The sessions, in `user_db.refresh_tokens`.
 ///
-/// Refresh, logout and revocation all lock the session's row first, so they happen one after the other.
+/// Refresh, logout and revocation all lock the session's row first, so they happen one after the other, and none of
+/// them does anything else while it holds the lock.
 public final class SessionStore {
   private static let columns: SQL =
     """
@@ -93,22 +94,23 @@ public final class SessionStore {
     }
   }
 
-  /// What a refresh is to do, besides what the session says.
-  public struct Refresh {
+  /// All that a refresh needs to know, besides the session itself.
+  public struct Refresh: Equatable, Sendable {
     /// The session that the presented token names.
     public let sessionID: ID
     /// The presented token's generation.
     public let generation: Int
     /// The time.
     public let now: Instant
-    /// How long a new token lives, in seconds.
+    /// The life of a new token, in seconds.
     public let lifeSeconds: Int64
-    /// How long a replaced token still gets its successor, in seconds.
+    /// The time in which a replaced token still gets its successor, in seconds.
     public let graceSeconds: Int64
     /// The key for new tokens.
     public let keyID: String
-    /// SHA-256 of the token of a session's generation, 64 hexadecimal digits.
-    public let tokenHash: (_ session: Session, _ generation: Int) throws -> String
+    /// SHA-256 of the presented token's successor, should it get one: the token of the next generation, made with the
+    /// key for new tokens. 64 hexadecimal digits.
+    public let successorHash: String
 
     /// A refresh.
     public init(
@@ -118,7 +120,7 @@ public final class SessionStore {
       lifeSeconds: Int64,
       graceSeconds: Int64,
       keyID: String,
-      tokenHash: @escaping (_ session: Session, _ generation: Int) throws -> String
+      successorHash: String
     ) {
       self.sessionID = sessionID
       self.generation = generation
@@ -126,13 +128,14 @@ public final class SessionStore {
       self.lifeSeconds = lifeSeconds
       self.graceSeconds = graceSeconds
       self.keyID = keyID
-      self.tokenHash = tokenHash
+      self.successorHash = successorHash
     }
   }
 
-  /// Gives the session's user and the generation of the token to hand out: a new one, or the one that was
-  /// handed out before. A re-use ends the session, and that is committed before the error leaves.
+  /// Refreshes a session. A re-use ends it, and that is committed before the error leaves.
   ///
+  /// - Returns: the session, its user, and the generation of the token to hand out: a new one, or the one that was handed
+  ///   out before.
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID`, `REFRESH_TOKEN_EXPIRED`, `REFRESH_TOKEN_REUSED`,
   ///   `SESSION_REVOKED`; `DatabaseError`.
   public func refresh(
@@ -158,7 +161,7 @@ public final class SessionStore {
         )
         try Self.save(
           current,
-          tokenHash: refresh.tokenHash(current, current.generation),
+          tokenHash: refresh.successorHash,
           at: refresh.now,
           transaction
         )
