@@ -230,7 +230,6 @@ let package = Package(
       "Endpoint",
       "FastCGI",
       "JSON",
-      "PostgreSQL",
       "Runtime",
       "Telemetry",
       "Validation",

@@ -97,7 +97,7 @@ public struct Context: Sendable {
     now: Instant,
     caller: Caller,
     trace: Trace = Trace(),
-    deadline: Deadline = .never,
+    deadline: Deadline,
     service: String? = nil
   ) {
     self.now = now

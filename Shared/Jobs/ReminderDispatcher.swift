@@ -40,7 +40,7 @@ public struct ReminderDispatcher {
   private static let pauseSeconds: Int64 = 30
   fileprivate static let notTried = "its turn did not come"
 
-  private let reminders: ReminderStore
+  private let reminders: Timed<ReminderStore>
   private let leads: LeadTimes
   private let maximumAgeSeconds: Int
   private let holdSeconds: Int
@@ -50,7 +50,7 @@ public struct ReminderDispatcher {
 
   /// A dispatcher. What is more than `maximumAgeSeconds` late is passed over.
   public init(
-    reminders: ReminderStore,
+    reminders: Timed<ReminderStore>,
     leads: LeadTimes,
     maximumAgeSeconds: Int,
     holdSeconds: Int,
@@ -102,7 +102,7 @@ public struct ReminderDispatcher {
   ///
   /// - Throws: `DatabaseError`.
   public func preview(limit: Int) throws -> [String] {
-    let found = try reminders.preview(
+    let found = try reminders(by: Job.statementDeadline).preview(
       leads,
       at: clock(),
       maximumAgeSeconds: maximumAgeSeconds,
@@ -116,14 +116,13 @@ public struct ReminderDispatcher {
     }
   }
 
-  /// Does what there is to do, until `isOver` says so; `extend` gives the statements that follow their time.
+  /// Does what there is to do, until `isOver` says so.
   ///
   /// - Throws: `DatabaseError`.
-  public func run(isOver: () -> Bool, extend: () -> Void = {}) throws -> Report {
+  public func run(isOver: () -> Bool) throws -> Report {
     var report = Report()
     while !isOver() {
-      extend()
-      let recorded = try reminders.record(
+      let recorded = try reminders(by: Job.statementDeadline).record(
         leads,
         at: clock(),
         maximumAgeSeconds: maximumAgeSeconds,
@@ -135,11 +134,10 @@ public struct ReminderDispatcher {
     }
     var failures = 0
     while !isOver(), failures < Self.failuresInARow {
-      extend()
       let now = clock()
       // What is not begun by then is somebody else's.
       let held = Deadline(millisecondsFromNow: holdSeconds * 300)
-      let taken = try reminders.take(
+      let taken = try reminders(by: Job.statementDeadline).take(
         Self.handedOverAtOnce,
         leads,
         at: now,
@@ -152,8 +150,7 @@ public struct ReminderDispatcher {
         report.add(outcome)
         return (reminder, outcome)
       }
-      extend()
-      try reminders.settle(outcomes, at: clock())
+      try reminders(by: Job.statementDeadline).settle(outcomes, at: clock())
     }
     return report
   }

@@ -45,7 +45,7 @@ public struct Migrator {
   /// - Throws: `Failure`, `DatabaseError`.
   public func migrate(directory: String) throws -> Int {
     let migrations = try Self.read(directory: directory)
-    database.deadline = Deadline(millisecondsFromNow: 600_000)
+    let database = database.by(Deadline(millisecondsFromNow: 600_000))
     try database.runScript(
       """
       SET client_min_messages = warning;
@@ -56,7 +56,7 @@ public struct Migrator {
       """
     )
     var count = 0
-    for migration in migrations where try apply(migration) { count += 1 }
+    for migration in migrations where try apply(migration, to: database) { count += 1 }
     return count
   }
 
@@ -68,7 +68,7 @@ public struct Migrator {
     "INSERT INTO schema_migrations (number, name, checksum) VALUES (:number, :name, :checksum)"
   )
 
-  private func apply(_ migration: Migration) throws -> Bool {
+  private func apply(_ migration: Migration, to database: TimedDatabase) throws -> Bool {
     try database.transaction { transaction in
       // Another migrator waits here until this transaction ends, then sees what it did.
       try transaction.runScript("SELECT pg_advisory_xact_lock(7318349394478881)")

@@ -18,10 +18,11 @@ protocol Channel: AnyObject {
   /// Why nothing can be sent at the moment, whatever it is; `nil` when one may try, and then must.
   func obstacle(at now: Instant) -> String?
 
-  /// Tries one; whoever waits for the answer is hasty.
+  /// Tries one. `client` is the deadline of a client who waits for the answer, and `nil` when nobody does.
   ///
   /// - Throws: `DatabaseError`.
-  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, isHasty: Bool) throws
+  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, for client: Deadline?)
+    throws
     -> Fate
 }
 

@@ -67,7 +67,8 @@ final class MailChannel: Channel {
     breaker.admits(at: now) ? nil : "the mail server does not answer at the moment"
   }
 
-  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, isHasty: Bool) -> Fate
+  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, for client: Deadline?)
+    -> Fate
   {
     let text = Text(of: attempt, at: clock())
     let recipient: MailAddress
@@ -95,7 +96,7 @@ final class MailChannel: Channel {
     let fate = Fate(outcome, next: now.adding(seconds: pauseSeconds))
     let isReachable = if case .unattended = fate { false } else { true }
     // Who had hardly any time has learnt nothing about the server.
-    let isHaste = isHasty && !isReachable && deadline.hasPassed
+    let isHaste = client != nil && !isReachable && deadline.hasPassed
     if !isHaste { breaker.record(success: isReachable, at: now) }
     return fate
   }

@@ -37,14 +37,14 @@ public final class NotificationOutbox {
     }
   }
 
-  /// For the statements after a message, which may have taken its time.
-  static let databaseMilliseconds = 10_000
+  /// For each statement when no client waits for the answer.
+  private static let databaseMilliseconds = 10_000
   private static let takenAtOnce = 20
   private static let pauseSeconds: Int64 = 30
   private static let idleMicroseconds: UInt32 = 1_000_000
 
   private let resources: Resources
-  private let notifications: NotificationStore
+  private let notifications: Timed<NotificationStore>
   private let channel: any Channel
   private let holdSeconds: Int
   private let maximumAttempts: Int
@@ -91,11 +91,13 @@ public final class NotificationOutbox {
   public func tryAtOnce(_ attempt: NotificationStore.Attempt, in context: Context) throws {
     if let obstacle = channel.obstacle(at: context.now) {
       let next = context.now.adding(seconds: Self.pauseSeconds)
-      return try notifications.recordFailure(attempt, reason: obstacle, next: next, counts: false)
+      return try notifications(by: context.deadline)
+        .recordFailure(attempt, reason: obstacle, next: next, counts: false)
     }
     let patience = Deadline(millisecondsFromNow: channel.atOnceMilliseconds)
     var report = Report()
-    _ = try send(attempt, before: min(context.deadline, patience), isHasty: true, &report)
+    let client = context.deadline
+    _ = try send(attempt, before: min(client, patience), for: client, &report)
   }
 
   /// Sends what is due and, unless `drains`, what becomes due, until `isOver` says so. While the database is away it waits
@@ -120,14 +122,13 @@ public final class NotificationOutbox {
 
   /// Sends some of what is due; whether there was anything that could be sent.
   private func sendSome(isOver: () -> Bool, _ report: inout Report) throws -> Bool {
-    allowDatabase()
     let now = resources.now
     // Who finds no obstacle has to try, so there must be something to try.
-    guard try notifications.isAnyDue(channel.type, at: now), channel.obstacle(at: now) == nil else {
-      return false
-    }
+    guard try notifications(by: Self.soon).isAnyDue(channel.type, at: now),
+      channel.obstacle(at: now) == nil
+    else { return false }
     let held = Deadline(millisecondsFromNow: holdSeconds * 300)
-    let taken = try notifications.take(
+    let taken = try notifications(by: Self.soon).take(
       Self.takenAtOnce,
       channel.type,
       at: now,
@@ -148,25 +149,22 @@ public final class NotificationOutbox {
     while isAttended, !isOver(), let attempt = rest.popFirst() {
       let patience = channel.atLeisureMilliseconds
       let deadline = Deadline(millisecondsFromNow: min(patience, holdSeconds * 300))
-      isAttended = try send(attempt, before: deadline, &report)
+      isAttended = try send(attempt, before: deadline, for: nil, &report)
     }
-    allowDatabase()
     // At once, before the one that nobody took: should that be the only one so, the others pass it.
-    try notifications.release(Array(rest), until: resources.now)
+    try notifications(by: Self.soon).release(Array(rest), until: resources.now)
   }
 
   /// Sends one and records what has become of it. Whether there may be somebody to take the next.
   private func send(
     _ attempt: NotificationStore.Attempt,
     before deadline: Deadline,
-    isHasty: Bool = false,
+    for client: Deadline?,
     _ report: inout Report
   ) throws -> Bool {
-    let fate = try channel.send(attempt, before: deadline, isHasty: isHasty)
+    let fate = try channel.send(attempt, before: deadline, for: client)
     let now = resources.now
-    // Who waits for an answer has a deadline for all of it.
-    if !isHasty { allowDatabase() }
-    try record(fate, of: attempt, at: now, &report)
+    try record(fate, of: attempt, at: now, by: client ?? Self.soon, &report)
     guard let reason = fate.reason else { return true }
     let isAttended = if case .unattended = fate { false } else { true }
     log(attempt, reason, isAttended: isAttended, at: now)
@@ -177,8 +175,10 @@ public final class NotificationOutbox {
     _ fate: Fate,
     of attempt: NotificationStore.Attempt,
     at now: Instant,
+    by deadline: Deadline,
     _ report: inout Report
   ) throws {
+    let notifications = notifications(by: deadline)
     switch fate {
     case .sent(let remark):
       try notifications.recordSent(attempt, remark: remark, at: now)
@@ -188,7 +188,13 @@ public final class NotificationOutbox {
       report.dead += 1
     case .postponed(let reason, let seconds, let hasArrived):
       guard attempt.number < maximumAttempts, !isTooOld(attempt, at: now) else {
-        return try record(.atItsEnd(reason, hasArrived), of: attempt, at: now, &report)
+        return try record(
+          .atItsEnd(reason, hasArrived),
+          of: attempt,
+          at: now,
+          by: deadline,
+          &report
+        )
       }
       var random = SystemRandomNumberGenerator()
       let next = Backoff.next(
@@ -202,7 +208,13 @@ public final class NotificationOutbox {
     case .unattended(let reason, let next, let hasArrived):
       // That nobody was there is no attempt; only age ends it.
       guard !isTooOld(attempt, at: now) else {
-        return try record(.atItsEnd(reason, hasArrived), of: attempt, at: now, &report)
+        return try record(
+          .atItsEnd(reason, hasArrived),
+          of: attempt,
+          at: now,
+          by: deadline,
+          &report
+        )
       }
       try notifications.recordFailure(attempt, reason: reason, next: next, counts: false)
       report.postponed += 1
@@ -213,9 +225,7 @@ public final class NotificationOutbox {
     attempt.createdAt.adding(seconds: Int64(maximumAgeSeconds)) < now
   }
 
-  private func allowDatabase() {
-    resources.allowDatabase(milliseconds: Self.databaseMilliseconds)
-  }
+  private static var soon: Deadline { Deadline(millisecondsFromNow: databaseMilliseconds) }
 
   /// What a server says of a message may name the recipient, and stays out of the log; it is in the notification.
   private func log(
@@ -236,7 +246,7 @@ public final class NotificationOutbox {
   ///
   /// - Throws: `DatabaseError`.
   public func revive(_ id: ID?) throws -> Int {
-    allowDatabase()
-    return try notifications.revive(id, at: resources.now, maximumAgeSeconds: maximumAgeSeconds)
+    try notifications(by: Self.soon)
+      .revive(id, at: resources.now, maximumAgeSeconds: maximumAgeSeconds)
   }
 }

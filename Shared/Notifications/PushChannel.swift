@@ -32,6 +32,8 @@ final class PushChannel: Channel {
   /// The push service and the status.
   let loggedWords = 3
 
+  /// For each statement when no client waits for the answer.
+  private static let databaseMilliseconds = 10_000
   /// For one browser.
   private static let askingMilliseconds = 5000
   /// Who has given a push service less time has learnt nothing about it: somebody who waits for the answer, and anybody.
@@ -46,7 +48,7 @@ final class PushChannel: Channel {
   private static let longestLifeSeconds: Int64 = 2_419_200
 
   private let resources: Resources
-  private let pushes: PushStore
+  private let pushes: Timed<PushStore>
   private let allowsPrivate: Bool
   private let post: Send
 
@@ -97,11 +99,13 @@ final class PushChannel: Channel {
   /// Some push service may always work.
   func obstacle(at now: Instant) -> String? { nil }
 
-  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, isHasty: Bool) throws
+  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, for client: Deadline?)
+    throws
     -> Fate
   {
+    let isHasty = client != nil
     let start = resources.now
-    let progress = try pushes.progress(of: attempt, at: start)
+    let progress = try pushes(for: client).progress(of: attempt, at: start)
     var round = Round(hasArrived: progress.hasArrived)
     // Nearly all of the time that there is for one browser when it is the first.
     let whole = min(Int32(Self.askingMilliseconds), deadline.millisecondsLeft)
@@ -115,12 +119,12 @@ final class PushChannel: Channel {
         break
       }
       // While another browser was served, this one may have become somebody else's.
-      if place > 0, try !pushes.isStill(recipient, of: attempt) { continue }
-      try serve(recipient, attempt, before: deadline, fair: fair, isHasty: isHasty, &round)
+      if place > 0, try !pushes(for: client).isStill(recipient, of: attempt) { continue }
+      try serve(recipient, attempt, before: deadline, fair: fair, for: client, &round)
     }
     let now = resources.now
     if !isHasty, now.microseconds - start.microseconds > Int64(Self.slowMilliseconds) * 1000 {
-      try pushes.postponeOthers(
+      try pushes(for: client).postponeOthers(
         of: attempt,
         dueBy: now,
         until: now.adding(seconds: Self.slowPauseSeconds)
@@ -134,39 +138,40 @@ final class PushChannel: Channel {
     _ attempt: NotificationStore.Attempt,
     before deadline: Deadline,
     fair: Int32,
-    isHasty: Bool,
+    for client: Deadline?,
     _ round: inout Round
   ) throws {
     let service = recipient.service
     let patience = min(deadline, Deadline(millisecondsFromNow: Self.askingMilliseconds))
     let isFair = patience.millisecondsLeft >= fair
-    if let retryAt = try pause(of: service, round, mayProbe: isFair) {
+    if let retryAt = try pause(of: service, round, mayProbe: isFair, for: client) {
       return round.leave("\(service.origin): does not answer at the moment", until: retryAt)
     }
     let outcome = try ask(recipient, attempt, before: patience)
-    // Who waits for an answer has a deadline for all of it.
-    if !isHasty { allowDatabase() }
     if case .unreachable(let reason) = outcome {
       let now = resources.now
       guard isFair || !patience.hasPassed else { return round.leave(reason, until: now) }
-      let retryAt = try pushes.recordUnreachable(service, at: now)
+      let retryAt = try pushes(for: client).recordUnreachable(service, at: now)
       round.isAway[service.origin] = retryAt
       return round.leave("\(service.origin): \(reason)", until: retryAt)
     }
-    if service.failures > 0 { try pushes.recordReachable(service) }
-    try record(outcome, of: recipient, attempt, &round)
+    if service.failures > 0 { try pushes(for: client).recordReachable(service) }
+    try record(outcome, of: recipient, attempt, for: client, &round)
   }
 
   /// Until when a push service is left alone; `nil` when it may be asked. One that was away is probed by somebody with time.
-  private func pause(of service: PushStore.Service, _ round: Round, mayProbe: Bool) throws
-    -> Instant?
-  {
+  private func pause(
+    of service: PushStore.Service,
+    _ round: Round,
+    mayProbe: Bool,
+    for client: Deadline?
+  ) throws -> Instant? {
     if let retryAt = round.isAway[service.origin] { return retryAt }
     guard let retryAt = service.retryAt, !round.isBack.contains(service.origin) else { return nil }
     let now = resources.now
     if retryAt <= now {
       guard mayProbe else { return now }
-      if try pushes.mayAskAgain(service, at: now) { return nil }
+      if try pushes(for: client).mayAskAgain(service, at: now) { return nil }
     }
     return max(retryAt, now.adding(seconds: Self.pauseSeconds))
   }
@@ -219,8 +224,10 @@ final class PushChannel: Channel {
     _ outcome: DeliveryOutcome,
     of recipient: PushStore.Recipient,
     _ attempt: NotificationStore.Attempt,
+    for client: Deadline?,
     _ round: inout Round
   ) throws {
+    let pushes = pushes(for: client)
     let origin = recipient.service.origin
     round.isBack.insert(origin)
     switch outcome {
@@ -240,7 +247,8 @@ final class PushChannel: Channel {
     }
   }
 
-  private func allowDatabase() {
-    resources.allowDatabase(milliseconds: NotificationOutbox.databaseMilliseconds)
+  /// A client who waits for the answer has one deadline for all of it.
+  private func pushes(for client: Deadline?) -> PushStore {
+    pushes(by: client ?? Deadline(millisecondsFromNow: Self.databaseMilliseconds))
   }
 }

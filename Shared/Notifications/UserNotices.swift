@@ -9,12 +9,16 @@ import Values
 ///
 /// The address, the time zone and the channels are what the User service says now, or else what it has said last.
 public struct UserNotices {
-  private let notifications: NotificationStore
-  private let contacts: ContactStore
+  private let notifications: Timed<NotificationStore>
+  private let contacts: Timed<ContactStore>
   private let users: UserDirectory
 
   /// Notices of a database, to users of a directory.
-  public init(notifications: NotificationStore, contacts: ContactStore, users: UserDirectory) {
+  public init(
+    notifications: Timed<NotificationStore>,
+    contacts: Timed<ContactStore>,
+    users: UserDirectory
+  ) {
     self.notifications = notifications
     self.contacts = contacts
     self.users = users
@@ -25,17 +29,19 @@ public struct UserNotices {
   ///
   /// - Throws: `Problem` `USER_NOT_FOUND`, `CONTACT_UNKNOWN` when nothing is known of the user yet; `DatabaseError`.
   public func tell(_ notice: Notice, in context: Context) throws -> SentNotifications {
-    let known = try notifications.find(notice)
+    let known = try notifications(by: context.deadline).find(notice)
     if !known.isEmpty { return SentNotifications.with { $0.notifications = known } }
     let contact = try contact(for: notice, in: context)
     guard contact.wantsAnything else { return SentNotifications() }
-    let written = try notifications.insert(
+    let written = try notifications(by: context.deadline).insert(
       notice,
       localTime: contact.localTime,
       ids: (context.newID(), context.newID()),
       at: context.now
     )
-    if written.isEmpty, try contacts.isForgotten(notice.userID) { throw Problem.userNotFound }
+    if written.isEmpty, try contacts(by: context.deadline).isForgotten(notice.userID) {
+      throw Problem.userNotFound
+    }
     return SentNotifications.with { $0.notifications = written }
   }
 
@@ -45,15 +51,20 @@ public struct UserNotices {
     switch users.answer(about: notice.userID, in: context) {
     case .known(let user):
       // Most of the time nothing has changed, and a question costs less than a write.
-      contact = try contacts.find(notice.userID, localTimeOf: instant)
+      contact = try contacts(by: context.deadline).find(notice.userID, localTimeOf: instant)
       if contact.map({ $0.version < user.version || user.version == 0 }) ?? true {
-        contact = try contacts.save(user, localTimeOf: instant, at: context.now)
+        contact = try contacts(by: context.deadline).save(
+          user,
+          localTimeOf: instant,
+          at: context.now
+        )
       }
     case .unknown: throw Problem.userNotFound
-    case .silence: contact = try contacts.find(notice.userID, localTimeOf: instant)
+    case .silence:
+      contact = try contacts(by: context.deadline).find(notice.userID, localTimeOf: instant)
     }
     if let contact { return contact }
-    if try contacts.isForgotten(notice.userID) { throw Problem.userNotFound }
+    if try contacts(by: context.deadline).isForgotten(notice.userID) { throw Problem.userNotFound }
     throw Problem(.contactUnknown, "how to reach the user is not known yet")
   }
 }

@@ -42,25 +42,25 @@ public final class EventRelay {
   /// After so many in a row a service is not asked for the rest of what was taken.
   private static let outagesInARow = 3
 
-  private let events: EventStore
+  private let events: Timed<EventStore>
   private let makeParties: (_ context: Context) -> Parties
   private let clock: () -> Instant
-  private let extend: () -> Void
   private let maximumAgeSeconds: Int64
   private let log: Log?
 
+  /// The end of the wait for a statement that begins now.
+  private static var soon: Deadline { Deadline(millisecondsFromNow: databaseMilliseconds) }
+
   init(
-    events: EventStore,
+    events: Timed<EventStore>,
     maximumAgeSeconds: Int = 604_800,
     clock: @escaping () -> Instant,
-    extend: @escaping () -> Void = {},
     log: Log? = nil,
     parties: @escaping (_ context: Context) -> Parties
   ) {
     self.events = events
     self.maximumAgeSeconds = Int64(maximumAgeSeconds)
     self.clock = clock
-    self.extend = extend
     self.log = log
     makeParties = parties
   }
@@ -104,10 +104,14 @@ public final class EventRelay {
         in: 60...31_536_000
       ),
       clock: { resources.now },
-      extend: { resources.allowDatabase(milliseconds: Self.databaseMilliseconds) },
       log: resources.log,
       parties: {
-        Parties(users: resources.users, tasks: resources.tasks, context: $0, send: call)
+        Parties(
+          users: resources.users(by: Self.soon),
+          tasks: resources.tasks(by: Self.soon),
+          context: $0,
+          send: call
+        )
       }
     )
   }
@@ -134,10 +138,9 @@ public final class EventRelay {
 
   /// Relays some of what is due; whether there may be more that can be relayed now.
   private func relaySome(isOver: () -> Bool, _ report: inout Report) throws -> Bool {
-    extend()
     let now = clock()
     let begin = Deadline(millisecondsFromNow: Self.beginMilliseconds)
-    let taken = try events.take(
+    let taken = try events(by: Self.soon).take(
       Self.takenAtOnce,
       at: now,
       heldUntil: now.adding(seconds: Self.holdSeconds)
@@ -149,8 +152,8 @@ public final class EventRelay {
         begin.hasPassed || isOver()
         ? .waiting(for: "its turn", until: clock(), event, stepsDone: event.stepsDone)
         : relay(event, &outages)
-      extend()
-      try events.settle(event, result.outcome, stepsDone: result.stepsDone, at: clock())
+      try events(by: Self.soon)
+        .settle(event, result.outcome, stepsDone: result.stepsDone, at: clock())
       report.add(result)
       hasMore = hasMore || result.goesOn
     }
@@ -211,7 +214,6 @@ public final class EventRelay {
         return Result(wait(event, reason), event, stepsDone: stepsDone)
       }
       do {
-        extend()
         try step.run(event, makeParties(context(of: event)))
         outages[step.service] = 0
         stepsDone += 1
@@ -279,8 +281,7 @@ public final class EventRelay {
   ///
   /// - Throws: `DatabaseError`.
   public func revive(_ number: Int64?) throws -> Int {
-    extend()
-    return try events.revive(number, at: clock())
+    try events(by: Self.soon).revive(number, at: clock())
   }
 }
 

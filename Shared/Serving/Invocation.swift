@@ -1,7 +1,6 @@
 import API
 public import Endpoint
 import JSON
-import PostgreSQL
 public import Runtime
 import Telemetry
 import Values
@@ -168,7 +167,6 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     _ decoded: Decoded<F.Request>,
     _ context: Context
   ) throws -> F.Response {
-    resources.database.deadline = context.deadline
     guard decoded.violations.isEmpty else {
       var violations = decoded.violations
       do {

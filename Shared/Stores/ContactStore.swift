@@ -18,10 +18,10 @@ public struct ContactStore {
     public let version: Int64
   }
 
-  private let database: Database
+  private let database: TimedDatabase
 
   /// The contacts of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase) { self.database = database }
 
   private static let insertion: SQL = """
     INSERT INTO contacts

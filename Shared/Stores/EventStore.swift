@@ -87,10 +87,10 @@ public struct EventStore {
 
   private static let maximumErrorCharacters = 500
 
-  private let database: Database
+  private let database: TimedDatabase
 
   /// The events of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase) { self.database = database }
 
   /// The part of a statement that writes an event for each row of what follows it, `FROM …`: `id` there is the subject.
   ///

@@ -36,10 +36,10 @@ public struct NotificationStore {
     """
   private static let maximumErrorCharacters = 500
 
-  private let database: Database
+  private let database: TimedDatabase
 
   /// The notifications of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase) { self.database = database }
 
   private static let insertEmail = Statement(
     """

@@ -44,10 +44,10 @@ public struct PushStore {
   private static let pauses: [Int64] = [30, 60, 120, 240, 480]
   private static let forgottenSeconds: Int64 = 86_400
 
-  private let database: Database
+  private let database: TimedDatabase
 
   /// The push messages of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase) { self.database = database }
 
   private static let insert = Statement(
     """

@@ -8,10 +8,10 @@ public import Values
 public struct PushSubscriptionStore {
   private static let columns: SQL = "id, user_id, endpoint, created_at, expires_at"
 
-  private let database: Database
+  private let database: TimedDatabase
 
   /// The subscriptions of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase) { self.database = database }
 
   private static let lock = Statement("SELECT pg_advisory_xact_lock(hashtextextended(:user, 0))")
 

@@ -23,9 +23,8 @@ public struct Readiness {
     let deadline = Deadline(millisecondsFromNow: Self.patienceMilliseconds)
     for (name, services, database) in dependencies
     where service.map(services.contains) ?? true {
-      database.deadline = deadline
       do {
-        _ = try database.one(Query(Self.ping)) { try $0.integer(0) }
+        _ = try database.by(deadline).one(Query(Self.ping)) { try $0.integer(0) }
         states[name] = .some(nil)
       } catch let error as DatabaseError {
         states[name] =

@@ -34,10 +34,10 @@ public struct ReminderStore {
     fileprivate var isSkipped: Bool { if case .skipped = self { true } else { false } }
   }
 
-  private let database: Database
+  private let database: TimedDatabase
 
   /// The reminders of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase) { self.database = database }
 
   /// Records the reminders of up to `limit` tasks whose time has come: of those that are due for a task, the latest is to
   /// go out, and the others are passed over; so is one that comes more than `maximumAgeSeconds` late.

@@ -9,7 +9,7 @@ public import Values
 ///
 /// Refresh, logout and revocation all lock the session's row first, so they happen one after the other, and none of
 /// them does anything else while it holds the lock.
-public final class SessionStore {
+public struct SessionStore {
   private static let columns: SQL =
     """
     s.id, s.user_id, s.generation, s.key_id, s.key_generation, s.older_key_id, s.rotations, s.expires_at,
@@ -18,13 +18,25 @@ public final class SessionStore {
   /// Bound on a user's sessions; beyond it the oldest ends.
   private static let maximumPerUser = 100
 
-  private let database: Database
-  private var outage = Outage()
-  private var ended: Set<String> = []
+  /// What a process remembers from one call to the next.
+  public final class Memory {
+    fileprivate var outage = Outage()
+    fileprivate var ended: Set<String> = []
+
+    /// An empty memory.
+    public init() {}
+  }
+
   private static let maximumRemembered = 10_000
 
+  private let database: TimedDatabase
+  private let memory: Memory
+
   /// The sessions of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase, memory: Memory) {
+    self.database = database
+    self.memory = memory
+  }
 
   private static let findUser = Statement(
     "SELECT \(userColumns) FROM users u WHERE id = :user_id AND password = :password FOR SHARE"
@@ -260,8 +272,16 @@ public final class SessionStore {
   ///
   /// - Throws: `DatabaseError`.
   public func user(of sessionID: String, at now: Instant) throws -> UserMessage? {
+    try Self.user(of: sessionID, at: now, database)
+  }
+
+  private static func user(
+    of sessionID: String,
+    at now: Instant,
+    _ database: TimedDatabase
+  ) throws -> UserMessage? {
     try database.first(
-      Query(Self.findUserOfLiving, ["id": .text(sessionID), "now": .instant(now)])
+      Query(findUserOfLiving, ["id": .text(sessionID), "now": .instant(now)])
     ) { try UserMessage(row: $0) }
   }
 
@@ -272,21 +292,20 @@ public final class SessionStore {
   /// - Throws: `DatabaseError` when the database refuses the question itself.
   public func lives(_ sessionID: String, at now: Instant) throws -> Bool? {
     // A session that has ended never lives again: that can be said without asking.
-    if ended.contains(sessionID) { return false }
-    guard let limit = outage.millisecondsToWait else { return nil }
-    database.deadline = min(database.deadline, Deadline(millisecondsFromNow: limit))
+    if memory.ended.contains(sessionID) { return false }
+    guard let limit = memory.outage.millisecondsToWait else { return nil }
     do {
-      let user = try user(of: sessionID, at: now)
-      outage.ended()
+      let user = try Self.user(of: sessionID, at: now, database.within(milliseconds: limit))
+      memory.outage.ended()
       if user == nil {
-        if ended.count >= Self.maximumRemembered { ended.removeAll() }
-        ended.insert(sessionID)
+        if memory.ended.count >= Self.maximumRemembered { memory.ended.removeAll() }
+        memory.ended.insert(sessionID)
       }
       return user != nil
     } catch let error as DatabaseError {
       switch Problem(error).code {
       case .unavailable, .deadlineExceeded:
-        outage.noticed()
+        memory.outage.noticed()
         return nil
       default: throw error
       }

@@ -9,12 +9,12 @@ public struct TaskStore {
   private static let columns: SQL =
     "id, title, description, status, priority, user_id, due_date, reminders, created_at, updated_at, version"
 
-  private let database: Database
+  private let database: TimedDatabase
   /// How long before its due date a task is looked at for its first reminder, in minutes; `nil` for never.
   private let firstLeadMinutes: Int?
 
   /// The tasks of a database, and how long before they are due their owners are reminded.
-  public init(database: Database, leads: LeadTimes = .usual) {
+  public init(database: TimedDatabase, leads: LeadTimes = .usual) {
     self.database = database
     firstLeadMinutes = leads.minutes.first
   }

@@ -11,10 +11,10 @@ public struct UserStore {
     version
     """
 
-  private let database: Database
+  private let database: TimedDatabase
 
   /// The users of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase) { self.database = database }
 
   private static let findTaken = Statement(
     """

@@ -16,12 +16,12 @@ struct Logout: Function {
   static let access = Access.anyone
   static let problems: [Problem.Code] = [.refreshTokenInvalid]
 
-  let sessions: SessionStore
+  let sessions: Timed<SessionStore>
   let tokens: SessionTokens
 
   func respond(to request: LogoutRequest, in context: Context) throws -> Empty {
     let token = try tokens.read(refreshToken: request.refreshToken, at: context.now)
-    try sessions.logOut(
+    try sessions(by: context.deadline).logOut(
       token.sessionID,
       generation: token.generation,
       everywhere: request.everywhere,

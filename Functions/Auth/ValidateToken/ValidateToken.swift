@@ -19,7 +19,7 @@ struct ValidateToken: Function {
   static let access = Access.anyone
   static let problems: [Problem.Code] = []
 
-  let sessions: SessionStore
+  let sessions: Timed<SessionStore>
   let tokens: SessionTokens
 
   func respond(to request: ValidateTokenRequest, in context: Context) throws
@@ -29,7 +29,8 @@ struct ValidateToken: Function {
       let claims = try tokens.claims(of: request.token, at: context.now)
       var response = ValidateTokenResponse(claims)
       guard let sessionID = claims.sessionID else { return response }
-      guard let user = try sessions.user(of: sessionID, at: context.now) else {
+      guard let user = try sessions(by: context.deadline).user(of: sessionID, at: context.now)
+      else {
         return .refused(.sessionRevoked)
       }
       response.username = user.username

@@ -19,11 +19,11 @@ struct DeletePushSubscription: Function {
   static let access = Access.roles([.user, .admin])
   static let problems: [Problem.Code] = [.subscriptionNotFound]
 
-  let subscriptions: PushSubscriptionStore
+  let subscriptions: Timed<PushSubscriptionStore>
 
   func respond(to request: DeletePushSubscriptionRequest, in context: Context) throws -> Empty {
     guard let id = ID(request.id) else { throw Problem.subscriptionNotFound }
-    try subscriptions.delete(id, owner: context.caller.userID)
+    try subscriptions(by: context.deadline).delete(id, owner: context.caller.userID)
     return .nothing
   }
 

@@ -21,15 +21,18 @@ struct GetNotification: Function {
   static let access = Access.signedIn
   static let problems: [Problem.Code] = [.notificationNotFound]
 
-  let notifications: NotificationStore
+  let notifications: Timed<NotificationStore>
 
   func respond(to request: GetNotificationRequest, in context: Context) throws
     -> NotificationMessage
   {
     guard let id = ID(request.id) else { throw Problem.notificationNotFound }
     let caller = context.caller
-    return try notifications.find(id, owner: caller.seesEverything ? nil : caller.userID)
-      .shown(to: caller)
+    return try notifications(by: context.deadline).find(
+      id,
+      owner: caller.seesEverything ? nil : caller.userID
+    )
+    .shown(to: caller)
   }
 
   static func main() { Serving.run { GetNotification(notifications: $0.notifications) } }

@@ -19,7 +19,7 @@ struct ListNotifications: Function {
   static let access = Access.signedIn
   static let problems: [Problem.Code] = [.invalidPageToken]
 
-  let notifications: NotificationStore
+  let notifications: Timed<NotificationStore>
   let pages: PageTokens
 
   func input(from request: ListNotificationsRequest, in context: Context) throws
@@ -31,7 +31,7 @@ struct ListNotifications: Function {
   func respond(to listing: NotificationListing, in context: Context) throws
     -> ListNotificationsResponse
   {
-    var page = try notifications.page(listing, pages: pages)
+    var page = try notifications(by: context.deadline).page(listing, pages: pages)
     page.notifications = page.notifications.map { $0.shown(to: context.caller) }
     return page
   }

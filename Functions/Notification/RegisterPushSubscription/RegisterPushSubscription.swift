@@ -24,7 +24,7 @@ struct RegisterPushSubscription: Function {
   static let access = Access.roles([.user, .admin])
   static let problems: [Problem.Code] = [.userNotFound]
 
-  let subscriptions: PushSubscriptionStore
+  let subscriptions: Timed<PushSubscriptionStore>
   let allowsPrivate: Bool
 
   func input(from request: RegisterPushSubscriptionRequest, in context: Context) throws
@@ -43,7 +43,12 @@ struct RegisterPushSubscription: Function {
     -> PushSubscriptionMessage
   {
     let owner = context.caller.userID
-    return try subscriptions.save(draft, owner: owner, id: context.newID(), at: context.now)
+    return try subscriptions(by: context.deadline).save(
+      draft,
+      owner: owner,
+      id: context.newID(),
+      at: context.now
+    )
   }
 
   static func main() {

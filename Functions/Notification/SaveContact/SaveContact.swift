@@ -15,7 +15,7 @@ struct SaveContact: Function {
   static let access = Access.roles([.service])
   static let problems: [Problem.Code] = []
 
-  let contacts: ContactStore
+  let contacts: Timed<ContactStore>
 
   func input(from request: SaveContactRequest, in context: Context) throws -> SaveContactRequest {
     try request.check()
@@ -23,7 +23,7 @@ struct SaveContact: Function {
   }
 
   func respond(to contact: SaveContactRequest, in context: Context) throws -> Empty {
-    try contacts.save(contact, at: context.now)
+    try contacts(by: context.deadline).save(contact, at: context.now)
     return .nothing
   }
 

@@ -21,7 +21,7 @@ struct SendEmail: Function {
   static let access = Access.roles([.admin, .service])
   static let problems: [Problem.Code] = []
 
-  let notifications: NotificationStore
+  let notifications: Timed<NotificationStore>
   let outbox: NotificationOutbox
 
   func input(from request: SendEmailRequest, in context: Context) throws -> EmailDraft {
@@ -30,14 +30,14 @@ struct SendEmail: Function {
 
   func respond(to draft: EmailDraft, in context: Context) throws -> NotificationMessage {
     let id = context.newID()
-    let attempt = try notifications.insert(
+    let attempt = try notifications(by: context.deadline).insert(
       draft,
       id: id,
       at: context.now,
       heldUntil: outbox.heldUntil(from: context.now)
     )
     try outbox.tryAtOnce(attempt, in: context)
-    return try notifications.find(id, owner: nil)
+    return try notifications(by: context.deadline).find(id, owner: nil)
   }
 
   static func main() {

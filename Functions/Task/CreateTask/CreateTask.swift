@@ -23,7 +23,7 @@ struct CreateTask: Function {
   static let access = Access.signedIn
   static let problems: [Problem.Code] = [.permissionDenied, .userNotFound]
 
-  let tasks: TaskStore
+  let tasks: Timed<TaskStore>
   let users: UserDirectory
 
   func input(from request: CreateTaskRequest, in context: Context) throws -> TaskDraft {
@@ -35,7 +35,7 @@ struct CreateTask: Function {
     if isForAnother, users.answer(about: ID(stored: draft.userID), in: context) == .unknown {
       throw Problem.userNotFound
     }
-    return try tasks.insert(
+    return try tasks(by: context.deadline).insert(
       draft,
       id: context.newID(),
       assigner: isForAnother ? context.caller.userID : nil,

@@ -16,7 +16,7 @@ struct ListTasks: Function {
   static let access = Access.signedIn
   static let problems: [Problem.Code] = [.permissionDenied, .invalidPageToken]
 
-  let tasks: TaskStore
+  let tasks: Timed<TaskStore>
   let pages: PageTokens
 
   func input(from request: ListTasksRequest, in context: Context) throws -> TaskListing {
@@ -24,7 +24,7 @@ struct ListTasks: Function {
   }
 
   func respond(to listing: TaskListing, in context: Context) throws -> ListTasksResponse {
-    try tasks.page(listing, pages: pages)
+    try tasks(by: context.deadline).page(listing, pages: pages)
   }
 
   static func main() { Serving.run { ListTasks(tasks: $0.tasks, pages: $0.pages) } }

@@ -22,7 +22,7 @@ struct ListUserTasks: Function {
   static let access = Access.signedIn
   static let problems: [Problem.Code] = [.userNotFound, .invalidPageToken]
 
-  let tasks: TaskStore
+  let tasks: Timed<TaskStore>
   let users: UserDirectory
   let pages: PageTokens
 
@@ -37,7 +37,7 @@ struct ListUserTasks: Function {
     {
       throw Problem.userNotFound
     }
-    return try tasks.page(listing, pages: pages)
+    return try tasks(by: context.deadline).page(listing, pages: pages)
   }
 
   static func main() {

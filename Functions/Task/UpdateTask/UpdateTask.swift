@@ -26,7 +26,7 @@ struct UpdateTask: Function {
     .taskNotFound, .userNotFound, .invalidTransition, .versionMismatch,
   ]
 
-  let tasks: TaskStore
+  let tasks: Timed<TaskStore>
   let users: UserDirectory
 
   func input(from request: UpdateTaskRequest, in context: Context) throws
@@ -48,7 +48,13 @@ struct UpdateTask: Function {
         throw Problem.userNotFound
       }
     }
-    return try tasks.update(id, with: changes, owner: owner, assigner: assigner, at: context.now)
+    return try tasks(by: context.deadline).update(
+      id,
+      with: changes,
+      owner: owner,
+      assigner: assigner,
+      at: context.now
+    )
   }
 
   static func main() {

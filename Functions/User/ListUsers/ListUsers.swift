@@ -14,7 +14,7 @@ struct ListUsers: Function {
   static let access = Access.roles([.admin, .service])
   static let problems: [Problem.Code] = [.invalidPageToken]
 
-  let users: UserStore
+  let users: Timed<UserStore>
   let pages: PageTokens
 
   func input(from request: ListUsersRequest, in context: Context) throws -> UserListing {
@@ -22,7 +22,7 @@ struct ListUsers: Function {
   }
 
   func respond(to listing: UserListing, in context: Context) throws -> ListUsersResponse {
-    try users.page(listing, pages: pages)
+    try users(by: context.deadline).page(listing, pages: pages)
   }
 
   static func main() { Serving.run { ListUsers(users: $0.users, pages: $0.pages) } }

@@ -21,11 +21,14 @@ struct Unsubscribe: Function {
   static let access = Access.anyone
   static let problems: [Problem.Code] = [.linkNotFound]
 
-  let users: UserStore
+  let users: Timed<UserStore>
   let tokens: UnsubscribeTokens
 
   func respond(to request: UnsubscribeRequest, in context: Context) throws -> Empty {
-    try users.switchMailOff(try tokens.user(of: request.token), at: context.now)
+    try users(by: context.deadline).switchMailOff(
+      try tokens.user(of: request.token),
+      at: context.now
+    )
     return .nothing
   }
 

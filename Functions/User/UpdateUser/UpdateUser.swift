@@ -25,7 +25,7 @@ struct UpdateUser: Function {
     .userNotFound, .invalidCredentials, .usernameTaken, .emailTaken, .versionMismatch,
   ]
 
-  let users: UserStore
+  let users: Timed<UserStore>
   let passwords: Bcrypt
 
   func input(from request: UpdateUserRequest, in context: Context) throws
@@ -40,8 +40,8 @@ struct UpdateUser: Function {
 
   func respond(to input: (id: ID, changes: UserChanges), in context: Context) throws -> UserMessage
   {
-    let (newHash, verifiedHash) = try hashes(for: input.changes, of: input.id)
-    return try users.update(
+    let (newHash, verifiedHash) = try hashes(for: input.changes, of: input.id, in: context)
+    return try users(by: context.deadline).update(
       input.id,
       with: input.changes,
       passwordHash: newHash,
@@ -51,12 +51,12 @@ struct UpdateUser: Function {
     )
   }
 
-  private func hashes(for changes: UserChanges, of id: ID) throws -> (
+  private func hashes(for changes: UserChanges, of id: ID, in context: Context) throws -> (
     new: String?, verified: String?
   ) {
     guard let password = changes.password else { return (nil, nil) }
     guard let current = changes.currentPassword else { return (try passwords.hash(password), nil) }
-    let verified = try users.passwordHash(of: id)
+    let verified = try users(by: context.deadline).passwordHash(of: id)
     guard passwords.verify(current, hash: verified) else {
       throw Problem.wrongCurrentPassword
     }

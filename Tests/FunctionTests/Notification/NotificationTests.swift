@@ -12,14 +12,14 @@ import Values
 
 struct NotificationTests {
   let fixture: Fixture
-  let store: NotificationStore
   let admin: Person
 
   init() throws {
     fixture = try Fixture(notifications: ScratchDatabase(migrations: "notification_db"))
-    store = fixture.notificationService.notifications
     admin = try fixture.stranger(.admin)
   }
+
+  var store: NotificationStore { fixture.notificationService.notifications(by: .soon) }
 
   /// A reminder to somebody.
   func reminder(to person: Person) throws -> NotificationMessage {
@@ -133,9 +133,10 @@ struct NotificationTests {
     )
     let now = fixture.clock.now
     let taken = try onThreads(6) { _ in
-      let store = NotificationStore(database: Database(url: url))
+      let database = Database(url: url)
       var mine: [String] = []
       while true {
+        let store = NotificationStore(database: database.by(.soon))
         let some = try store.take(7, .email, at: now, heldUntil: now.adding(seconds: 60))
         if some.isEmpty { return mine }
         mine += some.map(\.id)

@@ -46,8 +46,7 @@ struct PlanTests {
       .superuser,
       in: scratch,
       options: Database.Options(statementTimeoutMilliseconds: 600_000)
-    )
-    owner.deadline = Deadline(millisecondsFromNow: 600_000)
+    ).by(Deadline(millisecondsFromNow: 600_000))
     let insert = Query(
       """
       INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at)
