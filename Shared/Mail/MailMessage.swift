@@ -5,26 +5,26 @@ public import Values
 /// Nothing in it can add a field or a line to the head: control characters in `fromName` and `subject`
 /// become spaces, in `messageID` they become `_`, in `unsubscribeURL` they are percent-encoded.
 public struct MailMessage: Sendable {
-  /// Who sends it, and who is told when it cannot be delivered.
+  /// The sender, who is told when the message cannot be delivered.
   public let from: MailAddress
-  /// The name that is shown for `from`.
+  /// The name shown for `from`.
   public let fromName: String?
-  /// Who gets it.
+  /// The recipient.
   public let to: MailAddress
-  /// What it is about.
+  /// The subject.
   public let subject: String
-  /// The message for those who read plain text.
+  /// The message as plain text.
   public let text: String
   /// The same in HTML.
   public let html: String?
-  /// `<id@domain>`, the same one each time that the message is sent: a reader may then see that it came twice.
+  /// `<id@domain>`, the same at each attempt: a mail program can then tell that the message came twice.
   public let messageID: String
-  /// When it was written.
+  /// The time when it was written.
   public let date: Instant
-  /// Where the recipient ends these messages, by a POST. Source: RFC 2369 §3.2, RFC 8058.
+  /// The URL where a POST ends these messages for the recipient. Source: RFC 2369 §3.2, RFC 8058.
   public let unsubscribeURL: String?
 
-  /// The identifiers and URLs that one line can hold. Source: RFC 5322 §2.1.1.
+  /// The longest identifier or URL that a line can hold. Source: RFC 5322 §2.1.1.
   private static let maximumValueBytes = 900
   private static let maximumBoundaryBytes = 60
 
@@ -55,6 +55,9 @@ public struct MailMessage: Sendable {
   ///
   /// An `unsubscribeURL` of more than 900 bytes is left out: a line could not hold it.
   public var bytes: [UInt8] {
+    // Not by libcurl's `curl_mime_*` (7.88): with parts in quoted-printable it names no SIZE to the server, which then
+    // refuses what is too large only after all of it was sent. A text alone becomes a multipart of one part, LF becomes
+    // `=0A`, and each attempt has another boundary.
     var bytes: [UInt8] = []
     bytes.reserveCapacity(1024 + text.utf8.count + (html?.utf8.count ?? 0))
     bytes += head.utf8
@@ -111,7 +114,7 @@ public struct MailMessage: Sendable {
     return url.isEmpty || url.utf8.count > Self.maximumValueBytes ? nil : url
   }
 
-  /// What stands between the parts. It cannot occur in one, for `=_` does not occur in quoted-printable.
+  /// The line between the parts. It cannot occur in one, for `=_` does not occur in quoted-printable.
   /// Source: RFC 2045 §6.7.
   private var boundary: String {
     let name = identifier.utf8.filter { byte in

@@ -4,7 +4,7 @@ public import JSON
 import Values
 
 /// The gateway's question about an access token, answered.
-public enum TokenVerdict: Equatable, Sendable {
+public enum TokenVerdict: Sendable {
   /// The token counts.
   case valid
   /// It does not, for this reason.

@@ -284,6 +284,10 @@ struct RefusalOrderTests {
       try post(Subscribing.json("https://localhost/x", auth: "x", expires: "1"))
         == Refusal(.invalidArgument, ["endpoint", "keys.auth", "expirationTime"])
     )
+    #expect(
+      try post(#"{"endpoint": "https://localhost/x", "colour": "red"}"#)
+        == Refusal(.invalidArgument, ["endpoint", "keys", "colour"])
+    )
   }
 
   // MARK: Single things
