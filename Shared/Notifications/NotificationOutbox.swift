@@ -236,7 +236,7 @@ public final class NotificationOutbox {
   ) {
     let words = reason.split(separator: " ").prefix(channel.loggedWords)
     resources.log.write(.warning, at: now) { line in
-      line.member("notification_id", attempt.id)
+      line.member("notification_id", attempt.id.text)
       line.member("attempt", attempt.number)
       line.member("message", isAttended ? words.joined(separator: " ") : reason)
     }

@@ -207,7 +207,7 @@ final class PushChannel: Channel {
     }
     return Message(
       payload: PushPayload.bytes(
-        id: attempt.id,
+        id: attempt.id.text,
         title: attempt.subject,
         body: Text(of: attempt, at: now).plain,
         maximum: PushEncryption.maximumPayloadBytes
@@ -215,7 +215,7 @@ final class PushChannel: Channel {
       subscription: subscription,
       ttlSeconds: Int(life ?? Self.usualLifeSeconds),
       urgency: attempt.dueDate == nil ? .normal : .high,
-      topic: attempt.id.filter { $0 != "-" },
+      topic: attempt.id.text.filter { $0 != "-" },
       now: now
     )
   }

@@ -24,6 +24,9 @@ public enum SQLValue: Sendable {
   /// `integer` or `bigint`.
   public static func integer(_ number: Int) -> SQLValue { .integer(Int64(number)) }
 
-  /// An id, which is kept as text.
-  public static func id(_ id: ID) -> SQLValue { .text(id.text) }
+  /// An id, which is stored as text.
+  public static func id(_ id: ID?) -> SQLValue { .text(id?.text) }
+
+  /// An array of ids.
+  public static func ids(_ ids: [ID]) -> SQLValue { .texts(ids.map(\.text)) }
 }

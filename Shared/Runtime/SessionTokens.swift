@@ -40,9 +40,9 @@ public struct SessionTokens {
   public func caller(of token: String, at now: Instant) throws -> Caller {
     let claims = try claims(of: token, at: now)
     return Caller(
-      userID: claims.subject,
+      userID: ID(stored: claims.subject),
       role: Role(name: claims.role) ?? .unspecified,
-      sessionID: claims.sessionID
+      sessionID: claims.sessionID.map(ID.init(stored:))
     )
   }
 
@@ -74,14 +74,13 @@ public struct SessionTokens {
   ) throws -> (session: Session, tokenHash: String) {
     let ring = try keyRing.current(at: now)
     var random = SystemRandomNumberGenerator()
-    let id = ID(at: now, random: &random)
     let session = Session(
-      id: id.text,
-      userID: user.id,
+      id: ID(at: now, random: &random),
+      userID: ID(stored: user.id),
       keyID: ring.signingKeyID,
       expiresAt: now.adding(seconds: refreshSeconds)
     )
-    let token = try refreshToken(of: id, generation: 0, keyID: session.keyID, at: now)
+    let token = try refreshToken(of: session.id, generation: 0, keyID: session.keyID, at: now)
     return (session, sha256Hexadecimal(token))
   }
 
@@ -134,7 +133,7 @@ public struct SessionTokens {
     let claims = AccessClaims(
       subject: user.id,
       role: user.role.name,
-      sessionID: session.id,
+      sessionID: session.id.text,
       tokenID: ID(at: now, random: &random).text,
       issuedAt: now.seconds,
       expiresAt: now.seconds + accessSeconds
@@ -142,7 +141,7 @@ public struct SessionTokens {
     var response = TokenResponse()
     response.accessToken = accessTokens.sign(claims, with: try keyRing.current(at: now))
     response.refreshToken = try refreshToken(
-      of: ID(stored: session.id),
+      of: session.id,
       generation: generation,
       keyID: session.keyID(of: generation),
       at: now

@@ -39,7 +39,7 @@ extension Saga {
     Step(.task) { event, parties in try parties.deleteTasks(of: event.subject) },
     // What is to be sent, the browsers, the address; for good.
     Step(.notification) { event, parties in
-      let request = ForgetUserRequest.with { $0.userID = event.subject }
+      let request = ForgetUserRequest.with { $0.userID = event.subject.text }
       let answer = try parties.call(
         .notification,
         "ForgetUser",
@@ -65,7 +65,7 @@ extension Saga {
     // The new owner is told.
     Step(.notification) { event, parties in
       guard let user = event.userID, let task = try parties.task(event.subject),
-        task.userID == user, task.status.isOpen
+        task.userID == user.text, task.status.isOpen
       else { return }
       let subject = "New task: \(task.title)"
       let sentence = "A task has been assigned to you."

@@ -201,7 +201,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       outcome(&line)
       line.name("duration_ms")
       line.value(milliseconds: duration)
-      line.member("user_id", caller.userID.isEmpty ? nil : caller.userID)
+      line.member("user_id", caller.userID.text.isEmpty ? nil : caller.userID.text)
       guard let problem else { return }
       line.member("error", problem.code.rawValue)
       if let cause = problem.cause {

@@ -154,7 +154,7 @@ public struct ContactStore {
   public func forget(_ user: ID, at now: Instant) throws {
     try database.transaction { transaction in
       // Waits for whoever saves a subscription of this user; there may be no row to wait for.
-      try PushSubscriptionStore.lock(user.text, transaction)
+      try PushSubscriptionStore.lock(user, transaction)
       // Whoever writes something down for this user has locked this row, and is waited for.
       try transaction.run(Query(Self.forget, ["user": .id(user), "now": .instant(now)]))
       try transaction.run(Query(Self.deleteUnsent, ["user": .id(user)]))

@@ -34,11 +34,11 @@ public struct EventStore {
     /// The kind; `nil` for one that a newer version has written.
     public let kind: Kind?
     /// The id of what has changed.
-    public let subject: String
+    public let subject: ID
     /// The user whom it concerns, when that is not the subject.
-    public let userID: String?
+    public let userID: ID?
     /// The user who did it, when that matters.
-    public let actorID: String?
+    public let actorID: ID?
     /// The time when it happened.
     public let createdAt: Instant
     /// The number of steps of its saga that are done.
@@ -55,9 +55,9 @@ public struct EventStore {
     public init(
       number: Int64,
       kind: Kind?,
-      subject: String,
-      userID: String? = nil,
-      actorID: String? = nil,
+      subject: ID,
+      userID: ID? = nil,
+      actorID: ID? = nil,
       createdAt: Instant,
       stepsDone: Int = 0,
       attempt: Int = 1,
@@ -206,9 +206,9 @@ extension EventStore.Event {
     self.init(
       number: try row.integer(0),
       kind: EventStore.Kind(rawValue: try row.text(1)),
-      subject: try row.text(2),
-      userID: try row.optionalText(3),
-      actorID: try row.optionalText(4),
+      subject: try row.id(2),
+      userID: try row.optionalID(3),
+      actorID: try row.optionalID(4),
       createdAt: try row.instant(5),
       stepsDone: Int(try row.integer(6)),
       attempt: Int(try row.integer(7)),

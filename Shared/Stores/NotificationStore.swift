@@ -12,11 +12,11 @@ public struct NotificationStore {
   /// A notification that whoever has this is to try now.
   public struct Attempt: Equatable, Sendable {
     /// The notification's id.
-    public let id: String
+    public let id: ID
     /// The channel.
     public let type: NotificationType
     /// The user whom it is for, when it is for one of the users.
-    public let userID: String?
+    public let userID: ID?
     /// The address that it goes to.
     public let recipient: String
     /// One line.
@@ -67,7 +67,7 @@ public struct NotificationStore {
     )
     _ = try database.write(query)
     return Attempt(
-      id: id.text,
+      id: id,
       type: .email,
       userID: nil,
       recipient: draft.recipient,
@@ -186,9 +186,9 @@ public struct NotificationStore {
     )
     return try database.write(query) { row in
       Attempt(
-        id: try row.text(0),
+        id: try row.id(0),
         type: NotificationType(name: try row.text(1)) ?? .unspecified,
-        userID: try row.optionalText(8),
+        userID: try row.optionalID(8),
         recipient: try row.text(2),
         subject: try row.text(3),
         body: try row.text(4),
@@ -214,7 +214,7 @@ public struct NotificationStore {
     let query = Query(
       Self.recordSent,
       [
-        "now": .instant(now), "remark": .text(remark.map(Self.short)), "id": .text(attempt.id),
+        "now": .instant(now), "remark": .text(remark.map(Self.short)), "id": .id(attempt.id),
       ]
     )
     _ = try database.write(query)
@@ -244,7 +244,7 @@ public struct NotificationStore {
         "reason": .text(Self.short(reason)),
         "next": .instant(next),
         "uncounted": .integer(counts ? 0 : 1),
-        "id": .text(attempt.id),
+        "id": .id(attempt.id),
         "number": .integer(attempt.number),
       ]
     )
@@ -273,7 +273,7 @@ public struct NotificationStore {
       Self.release,
       [
         "next": .instant(next),
-        "ids": .texts(attempts.map(\.id)),
+        "ids": .ids(attempts.map(\.id)),
         "numbers": .integers(attempts.map(\.number)),
       ]
     )
@@ -347,12 +347,12 @@ public struct NotificationStore {
   /// Finds a notification that is the owner's (anybody's when `owner` is `nil`).
   ///
   /// - Throws: `Problem` `NOTIFICATION_NOT_FOUND`; `DatabaseError`.
-  public func find(_ id: ID, owner: String?) throws -> NotificationMessage {
+  public func find(_ id: ID, owner: ID?) throws -> NotificationMessage {
     let found = try database.first(
       Query(Self.find, ["id": .id(id)]),
       map: NotificationMessage.init(row:)
     )
-    guard let found, owner == nil || found.hasUserID && found.userID == owner else {
+    guard let found, owner == nil || found.hasUserID && found.userID == owner?.text else {
       throw Problem.notificationNotFound
     }
     return found
@@ -378,7 +378,7 @@ public struct NotificationStore {
     let query = Query(
       Self.list,
       [
-        "owner": listing.owner.map { .text($0) },
+        "owner": listing.owner.map { .id($0) },
         "after_key": listing.page.after.map { .text($0.key) },
         "after_id": listing.page.after.map { .text($0.id) },
         "limit": .integer(listing.page.size + 1),

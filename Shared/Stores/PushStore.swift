@@ -10,7 +10,7 @@ public struct PushStore {
   /// A browser that is to get a message.
   public struct Recipient: Equatable, Sendable {
     /// The subscription's id.
-    public let id: String
+    public let id: ID
     /// The URL that takes its messages.
     public let endpoint: String
     /// Its public key, in base64url.
@@ -86,9 +86,9 @@ public struct PushStore {
     if found.first?.isForgotten == true { throw Problem.userNotFound }
     if found.first?.isMade != true { throw Problem.noSubscription }
     return NotificationStore.Attempt(
-      id: id.text,
+      id: id,
       type: .push,
-      userID: draft.userID.text,
+      userID: draft.userID,
       recipient: draft.userID.text,
       subject: draft.subject,
       body: draft.body,
@@ -114,11 +114,11 @@ public struct PushStore {
   ///
   /// - Throws: `DatabaseError`.
   public func progress(of attempt: NotificationStore.Attempt, at now: Instant) throws -> Progress {
-    let query = Query(Self.progress, ["now": .instant(now), "id": .text(attempt.id)])
+    let query = Query(Self.progress, ["now": .instant(now), "id": .id(attempt.id)])
     let rows = try database.read(query) { row in
       (
         hasArrived: try row.bool(0),
-        recipient: try row.optionalText(1).map { try Recipient($0, row) }
+        recipient: try row.optionalID(1).map { try Recipient($0, row) }
       )
     }
     return Progress(
@@ -147,8 +147,8 @@ public struct PushStore {
       Self.recordDone,
       [
         "has_arrived": .bool(hasArrived),
-        "recipient": .text(recipient.id),
-        "id": .text(attempt.id),
+        "recipient": .id(recipient.id),
+        "id": .id(attempt.id),
       ]
     )
     _ = try database.write(query)
@@ -169,8 +169,8 @@ public struct PushStore {
     let query = Query(
       Self.isStill,
       [
-        "id": .text(recipient.id),
-        "user": .text(attempt.userID),
+        "id": .id(recipient.id),
+        "user": .id(attempt.userID),
         "p256dh": .text(recipient.p256dh),
         "auth": .text(recipient.auth),
       ]
@@ -197,9 +197,9 @@ public struct PushStore {
       Self.postponeOthers,
       [
         "next": .instant(next),
-        "user": .text(attempt.userID),
+        "user": .id(attempt.userID),
         "now": .instant(now),
-        "id": .text(attempt.id),
+        "id": .id(attempt.id),
       ]
     )
     _ = try database.write(query)
@@ -216,7 +216,7 @@ public struct PushStore {
     let query = Query(
       Self.remove,
       [
-        "id": .text(recipient.id),
+        "id": .id(recipient.id),
         "p256dh": .text(recipient.p256dh),
         "auth": .text(recipient.auth),
       ]
@@ -290,7 +290,7 @@ public struct PushStore {
 
 extension PushStore.Recipient {
   /// The columns of `progress(of:at:)`, of a row that has a recipient.
-  fileprivate init(_ id: String, _ row: Row) throws {
+  fileprivate init(_ id: ID, _ row: Row) throws {
     self.init(
       id: id,
       endpoint: try row.text(2),

@@ -16,8 +16,8 @@ public struct PushSubscriptionStore {
   private static let lock = Statement("SELECT pg_advisory_xact_lock(hashtextextended(:user, 0))")
 
   /// Waits for every other transaction that changes the subscriptions of a user in ways that rows cannot tell.
-  static func lock(_ user: String, _ transaction: Transaction) throws {
-    _ = try transaction.run(Query(lock, ["user": .text(user)])) { _ in }
+  static func lock(_ user: ID, _ transaction: Transaction) throws {
+    _ = try transaction.run(Query(lock, ["user": .id(user)])) { _ in }
   }
 
   /// The owner must not be forgotten before the row is written, hence the lock on the contact: whoever forgets them waits,
@@ -49,13 +49,13 @@ public struct PushSubscriptionStore {
   /// `Bounds.subscriptions` the oldest are removed.
   ///
   /// - Throws: `Problem` `USER_NOT_FOUND` when the owner was deleted; `DatabaseError`.
-  public func save(_ draft: PushSubscriptionDraft, owner: String, id: ID, at now: Instant) throws
+  public func save(_ draft: PushSubscriptionDraft, owner: ID, id: ID, at now: Instant) throws
     -> PushSubscriptionMessage
   {
     let query = Query(
       Self.save,
       [
-        "user_id": .text(owner),
+        "user_id": .id(owner),
         "id": .id(id),
         "endpoint": .text(draft.endpoint),
         "origin": .text(draft.origin),
@@ -85,10 +85,10 @@ public struct PushSubscriptionStore {
   /// Lists somebody's subscriptions, the newest first.
   ///
   /// - Throws: `DatabaseError`.
-  public func list(owner: String) throws -> [PushSubscriptionMessage] {
+  public func list(owner: ID) throws -> [PushSubscriptionMessage] {
     let query = Query(
       Self.list,
-      ["owner": .text(owner), "limit": .integer(Bounds.subscriptions)]
+      ["owner": .id(owner), "limit": .integer(Bounds.subscriptions)]
     )
     return try database.read(query, map: PushSubscriptionMessage.init(row:))
   }
@@ -117,8 +117,8 @@ public struct PushSubscriptionStore {
   /// Ends a subscription of the owner.
   ///
   /// - Throws: `Problem` `SUBSCRIPTION_NOT_FOUND`; `DatabaseError`.
-  public func delete(_ id: ID, owner: String) throws {
-    let query = Query(Self.delete, ["id": .id(id), "owner": .text(owner)])
+  public func delete(_ id: ID, owner: ID) throws {
+    let query = Query(Self.delete, ["id": .id(id), "owner": .id(owner)])
     if try database.write(query) == 0 { throw Problem.subscriptionNotFound }
   }
 }

@@ -21,7 +21,7 @@ public struct SessionStore {
   /// What a process remembers from one call to the next.
   public final class Memory {
     fileprivate var outage = Outage()
-    fileprivate var ended: Set<String> = []
+    fileprivate var ended: Set<ID> = []
 
     /// An empty memory.
     public init() {}
@@ -75,7 +75,7 @@ public struct SessionStore {
       let user = try transaction.first(
         Query(
           Self.findUser,
-          ["user_id": .text(session.userID), "password": .text(passwordHash)]
+          ["user_id": .id(session.userID), "password": .text(passwordHash)]
         )
       ) { try UserMessage(row: $0) }
       guard let user else { throw Problem.invalidCredentials }
@@ -83,7 +83,7 @@ public struct SessionStore {
         Query(
           Self.makeRoom,
           [
-            "user_id": .text(session.userID),
+            "user_id": .id(session.userID),
             "now": .instant(now),
             "others": .integer(Self.maximumPerUser - 1),
           ]
@@ -93,8 +93,8 @@ public struct SessionStore {
         Query(
           Self.insert,
           [
-            "id": .text(session.id),
-            "user_id": .text(session.userID),
+            "id": .id(session.id),
+            "user_id": .id(session.userID),
             "token": .text(tokenHash),
             "key_id": .text(session.keyID),
             "expires_at": .instant(session.expiresAt),
@@ -215,7 +215,7 @@ public struct SessionStore {
     try database.transaction { transaction in
       let query = Query(Self.findForLogout, ["now": .instant(now), "id": .id(sessionID)])
       let found = try transaction.first(query) {
-        (owner: try $0.text(0), lives: try $0.bool(1), generation: Int(try $0.integer(2)))
+        (owner: try $0.id(0), lives: try $0.bool(1), generation: Int(try $0.integer(2)))
       }
       guard let found else { throw Problem(.refreshTokenInvalid, "the refresh token is not valid") }
       guard found.lives else { return }
@@ -241,21 +241,21 @@ public struct SessionStore {
   /// Ends every session of a user but one. The rows are locked in one order, so that two who do this at
   /// once wait for each other instead of locking each other out.
   static func endAll(
-    of userID: String,
-    keeping kept: String? = nil,
+    of userID: ID,
+    keeping kept: ID? = nil,
     reason: String,
     at now: Instant,
     _ transaction: Transaction
   ) throws {
-    _ = try transaction.run(Query(lockAll, ["user_id": .text(userID)])) { _ in }
+    _ = try transaction.run(Query(lockAll, ["user_id": .id(userID)])) { _ in }
     try transaction.run(
       Query(
         endAll,
         [
           "now": .instant(now),
           "reason": .text(reason),
-          "user_id": .text(userID),
-          "kept": kept.map { .text($0) },
+          "user_id": .id(userID),
+          "kept": kept.map { .id($0) },
         ]
       )
     )
@@ -271,17 +271,17 @@ public struct SessionStore {
   /// Finds the user of a session that is still alive; `nil` when it has ended.
   ///
   /// - Throws: `DatabaseError`.
-  public func user(of sessionID: String, at now: Instant) throws -> UserMessage? {
+  public func user(of sessionID: ID, at now: Instant) throws -> UserMessage? {
     try Self.user(of: sessionID, at: now, database)
   }
 
   private static func user(
-    of sessionID: String,
+    of sessionID: ID,
     at now: Instant,
     _ database: TimedDatabase
   ) throws -> UserMessage? {
     try database.first(
-      Query(findUserOfLiving, ["id": .text(sessionID), "now": .instant(now)])
+      Query(findUserOfLiving, ["id": .id(sessionID), "now": .instant(now)])
     ) { try UserMessage(row: $0) }
   }
 
@@ -290,7 +290,7 @@ public struct SessionStore {
   ///
   /// - Returns: whether the session lives; `nil` when nobody can tell at the moment.
   /// - Throws: `DatabaseError` when the database refuses the question itself.
-  public func lives(_ sessionID: String, at now: Instant) throws -> Bool? {
+  public func lives(_ sessionID: ID, at now: Instant) throws -> Bool? {
     // A session that has ended never lives again: that can be said without asking.
     if memory.ended.contains(sessionID) { return false }
     guard let limit = memory.outage.millisecondsToWait else { return nil }
@@ -378,7 +378,7 @@ public struct SessionStore {
         "rotations": .instants(session.rotations),
         "expires_at": .instant(session.expiresAt),
         "now": .instant(now),
-        "id": .text(session.id),
+        "id": .id(session.id),
       ]
     )
     try transaction.run(query)
@@ -407,8 +407,8 @@ extension Session {
   /// The columns of `SessionStore.columns`.
   fileprivate init(row: Row) throws {
     self.init(
-      id: try row.text(0),
-      userID: try row.text(1),
+      id: try row.id(0),
+      userID: try row.id(1),
       generation: Int(try row.integer(2)),
       keyID: try row.text(3),
       keyGeneration: Int(try row.integer(4)),

@@ -38,7 +38,7 @@ public struct TaskStore {
   /// Adds a task. `assigner` is whoever adds it for somebody else; an event tells of that.
   ///
   /// - Throws: `DatabaseError`.
-  public func insert(_ draft: TaskDraft, id: ID, assigner: String? = nil, at now: Instant) throws
+  public func insert(_ draft: TaskDraft, id: ID, assigner: ID? = nil, at now: Instant) throws
     -> TaskMessage
   {
     let arguments: Query.Arguments = [
@@ -47,7 +47,7 @@ public struct TaskStore {
       "description": .text(draft.description),
       "status": .text(draft.status.name),
       "priority": .text(draft.priority.name),
-      "user_id": .text(draft.userID),
+      "user_id": .id(draft.userID),
       "due_date": .instant(draft.dueDate),
       "now": .instant(now),
       "next_reminder_at": .instant(firstReminder(of: draft, at: now)),
@@ -55,7 +55,7 @@ public struct TaskStore {
     ]
     let query =
       if let assigner {
-        Query(Self.assign, arguments.adding("assigner", .text(assigner)))
+        Query(Self.assign, arguments.adding("assigner", .id(assigner)))
       } else {
         Query(Self.insert, arguments)
       }
@@ -76,12 +76,12 @@ public struct TaskStore {
   /// Finds a task that is the owner's (anybody's when `owner` is `nil`).
   ///
   /// - Throws: `Problem` `TASK_NOT_FOUND`; `DatabaseError`.
-  public func find(_ id: ID, owner: String?) throws -> TaskMessage {
+  public func find(_ id: ID, owner: ID?) throws -> TaskMessage {
     let task = try database.first(
       Query(Self.find, ["id": .id(id)]),
       map: TaskMessage.init(row:)
     )
-    guard let task, owner == nil || task.userID == owner else { throw Problem.taskNotFound }
+    guard let task, owner == nil || task.userID == owner?.text else { throw Problem.taskNotFound }
     return task
   }
 
@@ -136,8 +136,8 @@ public struct TaskStore {
   public func update(
     _ id: ID,
     with changes: TaskChanges,
-    owner: String?,
-    assigner: String? = nil,
+    owner: ID?,
+    assigner: ID? = nil,
     at now: Instant
   ) throws -> TaskMessage {
     let query = updateQuery(id, changes, owner, assigner, now)
@@ -163,8 +163,8 @@ public struct TaskStore {
   private func updateQuery(
     _ id: ID,
     _ changes: TaskChanges,
-    _ owner: String?,
-    _ assigner: String?,
+    _ owner: ID?,
+    _ assigner: ID?,
     _ now: Instant
   ) -> Query {
     let movesReminder = changes.status != nil || changes.dueDate != nil || changes.reminders != nil
@@ -177,15 +177,15 @@ public struct TaskStore {
       "priority": changes.priority.map { .text($0.name) },
       "due_date": changes.dueDate.map { .instant($0) },
       "reminders": changes.reminders.map { $0.map { .integers($0) } ?? .null },
-      "user_id": changes.userID.map { .text($0) },
+      "user_id": changes.userID.map { .id($0) },
       "first_lead": movesReminder ? firstLead : nil,
       "id": .id(id),
-      "owner": owner.map { .text($0) },
+      "owner": owner.map { .id($0) },
       "expected_version": changes.expectedVersion.map { .integer($0) },
       "sources": changes.status.map { .texts($0.reachableFrom.map(\.name)) },
     ]
     guard let assigner, changes.userID != nil else { return Query(Self.update, arguments) }
-    return Query(Self.handOn, arguments.adding("assigner", .text(assigner)))
+    return Query(Self.handOn, arguments.adding("assigner", .id(assigner)))
   }
 
   private static let delete = Statement(
@@ -195,12 +195,12 @@ public struct TaskStore {
   /// Removes a task.
   ///
   /// - Throws: `Problem` `TASK_NOT_FOUND`, `VERSION_MISMATCH`; `DatabaseError`.
-  public func delete(_ id: ID, expectedVersion: Int64?, owner: String?) throws {
+  public func delete(_ id: ID, expectedVersion: Int64?, owner: ID?) throws {
     let query = Query(
       Self.delete,
       [
         "id": .id(id),
-        "owner": owner.map { .text($0) },
+        "owner": owner.map { .id($0) },
         "expected_version": expectedVersion.map { .integer($0) },
       ]
     )
@@ -245,13 +245,11 @@ public struct TaskStore {
   /// names who assigned it.
   ///
   /// - Throws: `DatabaseError`.
-  public func cancelAssignment(of id: String, to user: String, by assigner: String, at now: Instant)
-    throws
-  {
+  public func cancelAssignment(of id: ID, to user: ID, by assigner: ID, at now: Instant) throws {
     let query = Query(
       Self.cancelAssignment,
       [
-        "now": .instant(now), "id": .text(id), "user": .text(user), "assigner": .text(assigner),
+        "now": .instant(now), "id": .id(id), "user": .id(user), "assigner": .id(assigner),
       ]
     )
     _ = try database.write(query)
@@ -320,7 +318,7 @@ public struct TaskStore {
     return Query(
       listing.isDescending ? lists.descending : lists.ascending,
       [
-        "owner": listing.owner.map { .text($0) },
+        "owner": listing.owner.map { .id($0) },
         "after_key": listing.page.after.map { .text($0.key) },
         "after_id": listing.page.after.map { .text($0.id) },
         "statuses": statuses.isEmpty ? nil : .texts(statuses.map(\.name)),
@@ -359,7 +357,7 @@ extension TaskMessage {
     if let description = draft.description { description_p = description }
     status = draft.status
     priority = draft.priority
-    userID = draft.userID
+    userID = draft.userID.text
     if let dueDate = draft.dueDate { self.dueDate = Timestamp(dueDate) }
     if let minutes = draft.reminders { reminders.minutes = minutes.map(Int32.init) }
     createdAt = Timestamp(now)

@@ -131,10 +131,10 @@ public struct UserStore {
   ///
   /// - Returns: whether the old one was still there.
   /// - Throws: `DatabaseError`.
-  public func replaceHash(of id: String, from old: String, to new: String) throws -> Bool {
+  public func replaceHash(of id: ID, from old: String, to new: String) throws -> Bool {
     let query = Query(
       Self.replaceHash,
-      ["new": .text(new), "id": .text(id), "old": .text(old)]
+      ["new": .text(new), "id": .id(id), "old": .text(old)]
     )
     return try database.write(query) > 0
   }
@@ -176,7 +176,7 @@ public struct UserStore {
     with changes: UserChanges,
     passwordHash: String?,
     verifiedHash: String?,
-    keeping sessionID: String?,
+    keeping sessionID: ID?,
     at now: Instant
   ) throws -> UserMessage {
     let query = Self.updateQuery(id, changes, passwordHash, verifiedHash, now)
@@ -188,7 +188,7 @@ public struct UserStore {
           let user = try transaction.first(query) { try UserMessage(row: $0) }
           if user != nil {
             try SessionStore.endAll(
-              of: id.text,
+              of: id,
               keeping: changes.role == nil ? sessionID : nil,
               reason: changes.role == nil ? "PASSWORD_CHANGE" : "ROLE_CHANGE",
               at: now,

@@ -44,7 +44,7 @@ public struct Notice: Sendable {
   /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
   public init(_ request: NotifyUserRequest) throws {
     var violations = Violations()
-    userID = ID(stored: violations.userID(request.userID))
+    userID = violations.userID(request.userID)
     key = violations.line(request.key, "key", Bounds.notificationKey)
     subject = violations.line(request.subject, "subject", Bounds.subject)
     let body = violations.text(request.body, "body", Bounds.noticeBody)

@@ -25,7 +25,9 @@ struct CheckSession: Function {
   {
     do {
       let claims = try tokens.claims(of: request.token, at: context.now)
-      guard let sessionID = claims.sessionID else { return ValidateTokenResponse(claims) }
+      guard let sessionID = claims.sessionID.map(ID.init(stored:)) else {
+        return ValidateTokenResponse(claims)
+      }
       let lives = try sessions(by: context.deadline).lives(sessionID, at: context.now) ?? true
       return lives ? ValidateTokenResponse(claims) : .refused(.sessionRevoked)
     } catch let problem as Problem

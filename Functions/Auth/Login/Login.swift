@@ -34,7 +34,7 @@ struct Login: Function {
     }
     let hash = try upToDate(
       known.passwordHash,
-      of: known.user.id,
+      of: ID(stored: known.user.id),
       password: credentials.password,
       in: context
     )
@@ -52,7 +52,7 @@ struct Login: Function {
   /// one's.
   private func upToDate(
     _ hash: String,
-    of userID: String,
+    of userID: ID,
     password: String,
     in context: Context
   ) throws -> String {
@@ -61,7 +61,7 @@ struct Login: Function {
     if try users(by: context.deadline).replaceHash(of: userID, from: hash, to: newHash) {
       return newHash
     }
-    let current = try users(by: context.deadline).passwordHash(of: ID(stored: userID))
+    let current = try users(by: context.deadline).passwordHash(of: userID)
     guard passwords.verify(password, hash: current) else { throw Problem.invalidCredentials }
     return current
   }

@@ -28,7 +28,7 @@ struct ValidateToken: Function {
     do {
       let claims = try tokens.claims(of: request.token, at: context.now)
       var response = ValidateTokenResponse(claims)
-      guard let sessionID = claims.sessionID else { return response }
+      guard let sessionID = claims.sessionID.map(ID.init(stored:)) else { return response }
       guard let user = try sessions(by: context.deadline).user(of: sessionID, at: context.now)
       else {
         return .refused(.sessionRevoked)

@@ -32,7 +32,7 @@ struct CreateTask: Function {
 
   func respond(to draft: TaskDraft, in context: Context) throws -> TaskMessage {
     let isForAnother = draft.userID != context.caller.userID
-    if isForAnother, users.answer(about: ID(stored: draft.userID), in: context) == .unknown {
+    if isForAnother, users.answer(about: draft.userID, in: context) == .unknown {
       throw Problem.userNotFound
     }
     return try tasks(by: context.deadline).insert(

@@ -31,8 +31,7 @@ struct ListUserTasks: Function {
   }
 
   func respond(to listing: TaskListing, in context: Context) throws -> ListTasksResponse {
-    let user = ID(stored: listing.owner ?? "")
-    if context.caller.role == .admin, !context.caller.isUser(user),
+    if context.caller.role == .admin, let user = listing.owner, !context.caller.isUser(user),
       users.answer(about: user, in: context) == .unknown
     {
       throw Problem.userNotFound

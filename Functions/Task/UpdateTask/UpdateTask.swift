@@ -41,10 +41,10 @@ struct UpdateTask: Function {
   {
     let (id, changes) = input
     let owner = context.caller.role == .admin ? nil : context.caller.userID
-    var assigner: String?
+    var assigner: ID?
     if let user = changes.userID, user != context.caller.userID {
       assigner = context.caller.userID
-      if users.answer(about: ID(stored: user), in: context) == .unknown {
+      if users.answer(about: user, in: context) == .unknown {
         throw Problem.userNotFound
       }
     }

@@ -299,8 +299,8 @@ struct SagaTests {
     let held = now.adding(seconds: 60)
     // Everything that is there: of Ada only that she signed up.
     let first = try events.take(100, at: now, heldUntil: held)
-    #expect(first.filter { $0.subject == ada.id.text }.map(\.kind) == [.userSaved])
-    #expect(first.contains { $0.subject == bob.id.text })
+    #expect(first.filter { $0.subject == ada.id }.map(\.kind) == [.userSaved])
+    #expect(first.contains { $0.subject == bob.id })
     #expect(try events.take(100, at: now, heldUntil: held) == [])
     for event in first { try events.settle(event, .relayed, stepsDone: 1, at: now) }
     #expect(try events.take(100, at: now, heldUntil: held).map(\.kind) == [.userDeleted])
@@ -314,7 +314,7 @@ struct SagaTests {
       at: now,
       heldUntil: now.adding(seconds: 60)
     )
-    #expect(taken.contains { $0.subject == ada.id.text })
+    #expect(taken.contains { $0.subject == ada.id })
     run()
     #expect(try contact(ada.id) == nil)
     fixture.clock.advance(seconds: 61)

@@ -68,7 +68,7 @@ struct PlanTests {
   /// 4 orders, 2 directions, one's own and all, the first page and a later one; without filters, with
   /// each one and with all of them.
   private func variants() throws -> [Variant] {
-    let owner = "00000000-0000-7000-8000-000000000042"
+    let owner = ID(stored: "00000000-0000-7000-8000-000000000042")
     let user = Caller(userID: owner, role: .user)
     let admin = Caller(userID: owner, role: .admin)
     let soon = Timestamp(try Instant(rfc3339: "2026-06-01T00:00:00Z"))

@@ -370,14 +370,14 @@ extension Fixture {
     password: String = "",
     role: Role
   ) throws -> Person {
-    let sessionID = role == .service ? nil : self.id().text
+    let sessionID = role == .service ? nil : self.id()
     return Person(
       id: id,
       username: username,
       email: email,
       password: password,
-      caller: Caller(userID: id.text, role: role, sessionID: sessionID),
-      token: try token(userID: id.text, role: role.name, sessionID: sessionID)
+      caller: Caller(userID: id, role: role, sessionID: sessionID),
+      token: try token(userID: id.text, role: role.name, sessionID: sessionID?.text)
     )
   }
 
