@@ -4,7 +4,6 @@ import Runtime
 import Serving
 import Stores
 import Validation
-import Values
 import WebPush
 
 /// `POST /api/v1/push-subscriptions`, gRPC `notification.v1.NotificationService/RegisterPushSubscription`: registers

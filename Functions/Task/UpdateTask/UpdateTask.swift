@@ -29,16 +29,13 @@ struct UpdateTask: Function {
   let tasks: Timed<TaskStore>
   let users: UserDirectory
 
-  func input(from request: UpdateTaskRequest, in context: Context) throws
-    -> (id: ID, changes: TaskChanges)
-  {
+  func input(from request: UpdateTaskRequest, in context: Context) throws -> (ID, TaskChanges) {
     let changes = Result { try TaskChanges(request, caller: context.caller) }
     guard let id = ID(request.id) else { throw Problem.taskNotFound.outranking(changes) }
     return (id, try changes.get())
   }
 
-  func respond(to input: (id: ID, changes: TaskChanges), in context: Context) throws -> TaskMessage
-  {
+  func respond(to input: (ID, TaskChanges), in context: Context) throws -> TaskMessage {
     let (id, changes) = input
     let owner = context.caller.role == .admin ? nil : context.caller.userID
     var assigner: ID?

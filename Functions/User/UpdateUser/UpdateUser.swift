@@ -28,9 +28,7 @@ struct UpdateUser: Function {
   let users: Timed<UserStore>
   let passwords: Bcrypt
 
-  func input(from request: UpdateUserRequest, in context: Context) throws
-    -> (id: ID, changes: UserChanges)
-  {
+  func input(from request: UpdateUserRequest, in context: Context) throws -> (ID, UserChanges) {
     let changes = Result { try UserChanges(request, caller: context.caller) }
     guard let id = ID(request.id), context.caller.isUser(id) || context.caller.role == .admin else {
       throw Problem.userNotFound.outranking(changes)
@@ -38,12 +36,12 @@ struct UpdateUser: Function {
     return (id, try changes.get())
   }
 
-  func respond(to input: (id: ID, changes: UserChanges), in context: Context) throws -> UserMessage
-  {
-    let (newHash, verifiedHash) = try hashes(for: input.changes, of: input.id, in: context)
+  func respond(to input: (ID, UserChanges), in context: Context) throws -> UserMessage {
+    let (id, changes) = input
+    let (newHash, verifiedHash) = try hashes(for: changes, of: id, in: context)
     return try users(by: context.deadline).update(
-      input.id,
-      with: input.changes,
+      id,
+      with: changes,
       passwordHash: newHash,
       verifiedHash: verifiedHash,
       keeping: context.caller.sessionID,
@@ -57,9 +55,7 @@ struct UpdateUser: Function {
     guard let password = changes.password else { return (nil, nil) }
     guard let current = changes.currentPassword else { return (try passwords.hash(password), nil) }
     let verified = try users(by: context.deadline).passwordHash(of: id)
-    guard passwords.verify(current, hash: verified) else {
-      throw Problem.wrongCurrentPassword
-    }
+    guard passwords.verify(current, hash: verified) else { throw Problem.wrongCurrentPassword }
     return (try passwords.hash(password), verified)
   }
 
