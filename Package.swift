@@ -51,8 +51,8 @@ let functions: [Function] = [
 // What cron starts.
 let jobs: [Function] = [
   .init("DispatchReminders", in: "Jobs", uses: ["Jobs"]),
-  .init("DeliverNotifications", in: "Jobs", uses: ["Jobs", "Notifications"]),
-  .init("RelayEvents", in: "Jobs", uses: ["Jobs", "Sagas"]),
+  .init("DeliverNotifications", in: "Jobs", uses: ["Jobs", "Notifications", "Queue"]),
+  .init("RelayEvents", in: "Jobs", uses: ["Jobs", "Queue", "Sagas"]),
   .init("PurgeExpired", in: "Jobs", uses: ["Jobs"]),
 ]
 
@@ -183,12 +183,14 @@ let package = Package(
       "Validation",
       "Values"
     ),
+    shared("Queue", "Runtime", "Values"),
     shared(
       "Notifications",
       "API",
       "Endpoint",
       "JSON",
       "Mail",
+      "Queue",
       "Resilience",
       "Runtime",
       "ServiceClient",
@@ -203,6 +205,8 @@ let package = Package(
       "API",
       "Endpoint",
       "JSON",
+      "Queue",
+      "Resilience",
       "Runtime",
       "ServiceClient",
       "Stores",
@@ -215,6 +219,7 @@ let package = Package(
       "API",
       "Endpoint",
       "JSON",
+      "Queue",
       "Resilience",
       "Runtime",
       "ServiceClient",
@@ -245,7 +250,7 @@ let package = Package(
     .testTarget(name: "ResilienceTests", dependencies: ["Resilience", "Values"]),
     .testTarget(
       name: "ValidationTests",
-      dependencies: ["API", "Endpoint", "Resilience", "Validation", "Values"]
+      dependencies: ["API", "Endpoint", "Validation", "Values"]
     ),
     .testTarget(
       name: "WireTests",
@@ -256,6 +261,7 @@ let package = Package(
       name: "ServiceClientTests",
       dependencies: ["API", "Endpoint", "Resilience", "ServiceClient", "Values"]
     ),
+    .testTarget(name: "QueueTests", dependencies: ["Queue", "Runtime", "Values"]),
     .testTarget(name: "MailTests", dependencies: ["Mail", "Values"]),
     .testTarget(name: "WebPushTests", dependencies: ["Values", "WebPush"]),
     .testTarget(
@@ -267,8 +273,8 @@ let package = Package(
       dependencies: (functions.map(\.name)
         + [
           "API", "Descriptors", "Endpoint", "JSON", "Jobs", "Mail", "Migrations", "Notifications",
-          "Passwords", "PostgreSQL", "Runtime", "Sagas", "ServiceClient", "Serving", "Stores",
-          "Tokens", "Validation", "Values", "WebPush", "Wire",
+          "Passwords", "PostgreSQL", "Queue", "Runtime", "Sagas", "ServiceClient", "Serving",
+          "Stores", "Tokens", "Validation", "Values", "WebPush", "Wire",
         ])
         .map { .byName(name: $0) }
     ),

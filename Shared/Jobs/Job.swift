@@ -1,13 +1,14 @@
 import Glibc
 import JSON
+import Resilience
 public import Runtime
 import Synchronization
 import Telemetry
 public import Values
 
-/// The `main` of what cron starts: one run, one line in the log, an exit code.
+/// The `main` of a job that cron starts: one run, one line in the log, one exit code.
 public struct Job {
-  /// What a run did, by name, in the order of the log line.
+  /// The results of a run by name, in the order of the log line.
   public struct Counts: ExpressibleByDictionaryLiteral {
     let all: [(name: StaticString, count: Int)]
 
@@ -20,34 +21,37 @@ public struct Job {
     }
   }
 
-  /// How long a run may take on new work, in seconds: cron starts the next one after a minute.
+  /// How long a run may begin new work, in seconds: cron starts the next run after a minute.
   private static let runSeconds = 58
-  /// When a run that hangs is ended by force, in seconds: a new mail may begin at the end, and takes its time.
+  /// When a run that hangs is ended by force, in seconds: a mail that begins at the end still takes its time.
   private static let stuckSeconds: UInt32 = 300
-  /// How far this host's clock may be from the database's, in seconds: others read what is written by it.
+  /// How far this host's clock may be from the database's, in seconds: other hosts read the times that it writes.
   private static let maximumDriftSeconds: Int64 = 60
+  /// How often the lock of another run is looked at, in microseconds.
+  private static let lockPauseMicroseconds: UInt32 = 100_000
 
-  /// What the executable is called.
+  /// The name of the executable.
   let name: String
-  /// What the job is built from.
+  /// The resources of the job.
   public let resources: Resources
-  /// What stood behind its name.
+  /// The arguments of the command line.
   public let arguments: [String]
-  /// When it must not begin anything new any more.
+  /// When the job must not begin new work any more.
   public let deadline: Deadline
 
-  /// Whether it must not begin anything new any more: its time is over, or SIGTERM has come. From any thread.
+  /// Whether a job must not begin new work any more: its time is over, or SIGTERM has come. May be called from any thread.
   public static func isOver(_ deadline: Deadline) -> Bool {
     deadline.hasPassed || isToldToStop.load(ordering: .relaxed)
   }
 
   private static let isToldToStop = Atomic(false)
 
-  /// Runs a job and ends the process: 0 when it did what it could, 1 when something failed, 78 when it cannot run at all.
+  /// Runs a job and ends the process: with 0 when it did what it could, 1 when something failed, 78 when it cannot run at
+  /// all.
   ///
-  /// While another run of it is at work on this host (by a lock in `BREAKER_DIR`), it waits for `waitSeconds` and then does
-  /// nothing; so it never piles up. `parts` are what a run may be told to do alone, each with a lock of its own. With other
-  /// arguments it is a person's run, and looks at no lock.
+  /// While another run of the job is at work on this host (by a lock in `BREAKER_DIR`), it waits for `waitSeconds` and then
+  /// does nothing, so that runs never pile up. `parts` are arguments that each stand for a part of the job, with a lock of
+  /// its own. A run with other arguments is a person's, and takes no lock.
   public static func run(
     _ name: String,
     usage: String,
@@ -62,18 +66,21 @@ public struct Job {
         exit(0)
       }
       let resources = try resources(name)
+      var lock: FileLock?
       if arguments.isEmpty || arguments.count == 1 && parts.contains(arguments[0]) {
         let folder = resources.settings.text("BREAKER_DIR")
         // Some jobs are run for more than one service.
         let words = [resources.settings.text("SERVICE"), name].compactMap { $0 } + arguments
         let file = words.joined(separator: "-")
-        guard takeLock(folder.map { "\($0)/\(file).lock" }, waitSeconds: waitSeconds) else {
+        lock = folder.map { FileLock(path: "\($0)/\(file).lock") }
+        guard isOnlyRun(lock, waitSeconds: waitSeconds) else {
           resources.log.write(.info, at: resources.now, message: "the last run is still at work")
           exit(0)
         }
         alarm(stuckSeconds)
       }
-      exit(run(name, resources, arguments, body))
+      let exitCode = withExtendedLifetime(lock) { run(name, resources, arguments, body) }
+      exit(exitCode)
     } catch {
       Diagnostics.fail(name, error)
     }
@@ -86,7 +93,7 @@ public struct Job {
     _ body: (Job) throws -> (counts: Counts, failure: String?)
   ) -> Int32 {
     let start = Clock.now()
-    // What is in its hands is finished, as far as that takes no longer than the ten seconds that cron gives it.
+    // Work that has begun is finished, if that takes no longer than the ten seconds that cron allows.
     signal(SIGTERM) { _ in Job.isToldToStop.store(true, ordering: .relaxed) }
     let job = Job(
       name: name,
@@ -113,30 +120,26 @@ public struct Job {
       for (name, count) in counts.all { line.member(name, count) }
       if let failure { line.member("error", failure) }
     }
-    // For the person who has typed it, and for cron, which passes it on.
+    // For the person who typed the command, and for cron, which passes it on.
     if let failure, exitCode == 78 || !arguments.isEmpty { Diagnostics.complain(job.name, failure) }
     return exitCode
   }
 
-  /// Whether this is the only run on this host from now on, for as long as the process lives. Without a path, or when the
-  /// file cannot be had, nobody is kept away: runs beside each other do no harm.
-  private static func takeLock(_ path: String?, waitSeconds: Int) -> Bool {
-    guard let path else { return true }
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o660)
-    guard descriptor >= 0 else { return true }
-    let deadline = Deadline(millisecondsFromNow: waitSeconds * 1000)
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      if deadline.hasPassed { return false }
-      usleep(100_000)
-    }
-    return true
+  /// Makes this the only run on this host for as long as the lock lives. Without a lock, or when its file cannot be opened,
+  /// nothing is kept from running: runs beside each other do no harm.
+  ///
+  /// - Returns: whether no other run is at work.
+  private static func isOnlyRun(_ lock: FileLock?, waitSeconds: Int) -> Bool {
+    guard let lock else { return true }
+    let attempts = waitSeconds * 1_000_000 / Int(lockPauseMicroseconds) + 1
+    return lock.acquire(attempts: attempts, pauseMicroseconds: lockPauseMicroseconds) != .isHeld
   }
 }
 
 extension Job {
   private static let databaseMilliseconds = 10_000
 
-  /// What a job is built from: its statements have more time than those of a request.
+  /// The resources of a job. Its statements have more time than those of a request.
   ///
   /// - Throws: `Settings.Invalid`.
   public static func resources(_ name: String) throws -> Resources {
@@ -147,7 +150,7 @@ extension Job {
     )
   }
 
-  /// A clock that is far ahead would settle all reminders of the time between.
+  /// Refuses to run by a clock that is wrong: one that is far ahead would send all reminders of the time between.
   ///
   /// - Throws: `Settings.Invalid`; `DatabaseError`.
   private static func checkClock(_ resources: Resources) throws {

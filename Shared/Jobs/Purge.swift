@@ -2,16 +2,16 @@ public import Runtime
 import Stores
 import Values
 
-/// Removes what has expired from one service's database, in small pieces: no lock is held for long.
+/// Removes expired rows from one service's database, a few at a time, so that no lock is held for long.
 public struct Purge {
   private static let removedAtOnce = 500
   private static let secondsOfDay: Int64 = 86_400
-  /// Days that a session is kept after its end, so that its token is told to have expired and not to be unknown.
+  /// How many days a session is kept after it expired, so that its token is reported as expired rather than unknown.
   private static let sessionDays = 7
-  /// Days for which what is on its way to a user who is no more is stopped.
+  /// How many days deleted users are remembered, to stop whatever is still on its way to them.
   private static let forgottenDays = 30
 
-  /// One kind of what is removed.
+  /// One kind of rows to remove.
   private struct Kind {
     let name: StaticString
     let days: Int
@@ -71,9 +71,9 @@ public struct Purge {
     }
   }
 
-  /// Removes what there is to remove, until `isOver` says so.
+  /// Removes everything that has expired, until `isOver` says so.
   ///
-  /// - Returns: how many of each kind.
+  /// - Returns: how many rows of each kind were removed.
   /// - Throws: `DatabaseError`.
   public func run(isOver: () -> Bool) throws -> Job.Counts {
     let now = clock()

@@ -1,11 +1,12 @@
 import Glibc
 import Synchronization
 
-/// Work on threads of its own.
+/// Work on several threads.
 public enum Threads {
-  /// Runs `body` on so many threads and gives what each has to say, once all have ended.
+  /// Runs `body` on so many threads, and waits until all have ended.
   ///
   /// The corresponding C functions are `pthread_create` and `pthread_join`.
+  /// - Returns: the result of each.
   public static func run<T: Sendable>(
     _ count: Int,
     _ body: @escaping @Sendable (_ index: Int) -> T
@@ -25,7 +26,7 @@ public enum Threads {
         argument
       )
       guard status == 0 else {
-        // Without a thread of its own it is done by this one.
+        // When no thread can be had, this one does the work.
         Unmanaged<AnyWork>.fromOpaque(argument).takeRetainedValue().run()
         return nil
       }

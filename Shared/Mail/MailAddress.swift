@@ -3,17 +3,18 @@ private import Glibc
 
 /// An address that mail can be sent to: a dot-atom, `@`, and a domain name of two labels or more.
 ///
-/// Quoted local parts and address literals are left out on purpose, as are local parts that are not ASCII
-/// (SMTPUTF8): few servers take them. Source: RFC 5321 §4.1.2 and §4.5.3.1 (lengths), RFC 1123 §2.1.
+/// Quoted local parts and address literals are not supported on purpose, nor are local parts that are not ASCII
+/// (SMTPUTF8): few servers accept them. Source: RFC 5321 §4.1.2 and §4.5.3.1 (lengths), RFC 1123 §2.1.
 public struct MailAddress: Hashable, Sendable, CustomStringConvertible {
   private static let maximumBytes = 254
   private static let maximumLocalBytes = 64
   private static let maximumLabelBytes = 63
 
-  /// `local@domain`, all ASCII: a domain such as `bücher.example` is `xn--bcher-kva.example` here.
+  /// `local@domain` in ASCII: a domain such as `bücher.example` is `xn--bcher-kva.example` here.
   public let text: String
 
-  /// Takes an address as people write it.
+  /// Reads an address as people write it.
+  ///
   /// - Throws: `MailFailure`.
   public init(_ text: String) throws {
     let parts = text.split(separator: "@", omittingEmptySubsequences: false)
@@ -33,7 +34,7 @@ public struct MailAddress: Hashable, Sendable, CustomStringConvertible {
     self.text = "\(parts[0])@\(domain)"
   }
 
-  /// What is wrong with an address; `nil` when mail can be sent to it.
+  /// The reason why mail cannot be sent to an address; `nil` when it can.
   public static func problem(of text: String) -> String? {
     do {
       _ = try MailAddress(text)
@@ -46,11 +47,13 @@ public struct MailAddress: Hashable, Sendable, CustomStringConvertible {
   /// The text form.
   public var description: String { text }
 
-  /// The name in ASCII. - Throws: `MailFailure`.
+  /// The domain in ASCII.
+  ///
+  /// - Throws: `MailFailure`.
   private static func domain(_ name: String) throws -> String {
     let domain = name.utf8.allSatisfy { $0 < 0x80 } ? name : try asciiDomain(name)
     let labels = domain.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    let isSound =
+    let isValid =
       labels.count >= 2
       && labels.allSatisfy {
         (1...maximumLabelBytes).contains($0.count)
@@ -58,22 +61,22 @@ public struct MailAddress: Hashable, Sendable, CustomStringConvertible {
           && $0.first != UInt8(ascii: "-") && $0.last != UInt8(ascii: "-")
       }
       && !(labels.last?.allSatisfy { (0x30...0x39).contains($0) } ?? true)
-    guard isSound else { throw MailFailure("has a domain that is none") }
+    guard isValid else { throw MailFailure("has a domain that is none") }
     return domain
   }
 
-  /// A domain in Unicode, by IDNA. Source: RFC 5890.
+  /// The ASCII form of a domain in Unicode, by IDNA. Source: RFC 5890.
   ///
   /// The corresponding C function is `curl_url_get` with `CURLU_PUNYCODE`.
   /// - Throws: `MailFailure`.
   private static func asciiDomain(_ name: String) throws -> String {
     let failure = MailFailure("has a domain that is none, or that IDNA does not know")
-    // What would be another part of a URL is no name, and would be lost.
+    // Characters that would begin another part of a URL would be lost.
     let isName = name.utf8.allSatisfy {
       $0 >= 0x80 || isLetterOrDigit($0) || "-.".utf8.contains($0)
     }
     guard isName else { throw failure }
-    // libcurl takes the name for one in the character set of the locale, and without one that is ASCII.
+    // libcurl reads the name in the character set of the locale, which is ASCII by default.
     let locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nil)
     defer { if let locale { freelocale(locale) } }
     guard let locale, let url = curl_url() else { throw failure }

@@ -1,9 +1,9 @@
 import Values
 
-/// One message on its way: what is left of it, how far the conversation has come, and what was answered last.
+/// One message on its way: what is left of it, how far the conversation has come, and the last reply.
 /// Source: RFC 5321 §3 and §4.2.
 final class MailAttempt {
-  /// What we have said last. Where a conversation fails says whom the failure concerns.
+  /// Our last command. It tells whom a failure concerns.
   enum Stage: String {
     /// Everything before the message.
     case connection
@@ -11,7 +11,7 @@ final class MailAttempt {
     case sender = "MAIL"
     case recipient = "RCPT"
     case data = "DATA"
-    /// The text of the message goes over, or has gone.
+    /// The text of the message is being sent, or has been.
     case message
   }
 
@@ -21,21 +21,21 @@ final class MailAttempt {
   private let message: [UInt8]
   private var position = 0
   private var replyBytes = 0
-  /// Whether we have said QUIT: the answer to that says nothing of the message.
+  /// Whether we have sent QUIT. The reply to that says nothing about the message.
   private(set) var isOver = false
   private var stage = Stage.connection
-  /// The answer to what we have said last; `nil` when none has come.
+  /// The code of the reply to our last command; `nil` when none has come.
   private var code: Int?
   private var text = ""
 
   init(_ message: [UInt8]) { self.message = message }
 
-  /// The attempt that libcurl was given the address of.
+  /// The attempt whose address libcurl was given.
   static func at(_ address: UnsafeMutableRawPointer) -> MailAttempt {
     Unmanaged<MailAttempt>.fromOpaque(address).takeUnretainedValue()
   }
 
-  /// Whether the server has not yet answered anything about the recipient or the message.
+  /// Whether the server has not replied anything about the recipient or the message yet.
   var isBeforeRecipient: Bool {
     switch stage {
     case .connection, .authentication, .sender: true
@@ -43,7 +43,9 @@ final class MailAttempt {
     }
   }
 
-  /// Gives the next bytes of the message; 0 bytes are its end.
+  /// Copies the next bytes of the message.
+  ///
+  /// - Returns: how many; 0 at the end.
   func read(into room: UnsafeMutableRawBufferPointer) -> Int {
     if position == 0 { advance(to: .message) }
     let piece = message[position...].prefix(room.count)
@@ -52,7 +54,7 @@ final class MailAttempt {
     return piece.count
   }
 
-  /// Takes a command that we have sent.
+  /// Notes a command that was sent.
   func sent(_ command: UnsafeRawBufferPointer) {
     let verb = String(decoding: command.prefix(4), as: UTF8.self)
     isOver = verb == "QUIT"
@@ -71,12 +73,14 @@ final class MailAttempt {
     text = ""
   }
 
-  /// Takes a line of an answer, and says whether there may be more of them.
+  /// Takes a line of a reply.
+  ///
+  /// - Returns: whether more lines may follow; false when there are too many.
   func add(line: UnsafeRawBufferPointer) -> Bool {
     if isOver { return true }
     replyBytes += line.count
     let line = String(decoding: line, as: UTF8.self)
-    // `250-` has more lines behind it, `250 ` has none.
+    // `250-` is followed by more lines, `250 ` is not.
     let digits = line.utf8.prefix(3)
     if digits.count == 3, let number = Int(String(decoding: digits, as: UTF8.self)), number >= 200 {
       code = number
@@ -85,7 +89,7 @@ final class MailAttempt {
     return replyBytes <= Self.maximumReplyBytes
   }
 
-  /// What became of it, when libcurl says that it has failed, and why. The table stands at `MailSender.send`.
+  /// The outcome when libcurl reports that the attempt failed, and why. The table is at `MailSender.send`.
   func failure(_ problem: String) -> DeliveryOutcome {
     let reason = reason(problem)
     let isRefused = (500...599).contains(code ?? 0)
@@ -102,7 +106,7 @@ final class MailAttempt {
 
   private func reason(_ problem: String) -> String {
     guard let code, code >= 400 else { return "\(stage.rawValue): \(problem)" }
-    // An answer to AUTH may hold what was sent.
+    // A reply to AUTH may repeat the password.
     let text = stage == .authentication ? problem : text
     return "\(stage.rawValue): \(code) \(text.excerpt(maximumBytes: Self.maximumReasonBytes))"
   }

@@ -1,13 +1,12 @@
 private import Glibc
 import Values
 
-/// The fields at the head of a message. None of these can be made to hold a second line by what is put into
-/// it. Source: RFC 5322 §2.2 and §3.6, RFC 2047.
+/// The header fields of a message. No value can make one of them spill into another line. Source: RFC 5322 §2.2 and §3.6, RFC 2047.
 enum MailHeader {
-  /// Lines with encoded words have at most so many characters; a word has at most one fewer.
+  /// The length of a line with encoded words. A word has at most one character fewer.
   private static let maximumLineCharacters = 76
 
-  /// A field of words that people read, such as the subject. Control characters become spaces.
+  /// A field of text that people read, such as the subject. Control characters become spaces.
   static func text(_ name: String, _ value: String) -> String {
     let value = withoutControls(value)
     let prefix = "\(name): "
@@ -16,7 +15,7 @@ enum MailHeader {
       + "\r\n"
   }
 
-  /// A field with one address and perhaps the name of who has it.
+  /// A field with one address, and perhaps the name of its owner.
   static func address(_ name: String, _ address: MailAddress, displayName: String? = nil) -> String
   {
     let displayName = withoutControls(displayName ?? "")
@@ -44,7 +43,7 @@ enum MailHeader {
     return "\(days[Int(parts.tm_wday)]), \(date) \(clock.joined(separator: ":")) +0000"
   }
 
-  /// ASCII text over as many lines as it needs, broken at spaces; `nil` when encoded words must say it.
+  /// ASCII text on as many lines as it needs, broken at spaces; `nil` when it needs encoded words.
   private static func folded(_ text: String, after width: Int) -> String? {
     guard isPrintableASCII(text), !text.contains("=?") else { return nil }
     if text.isEmpty { return text }
@@ -52,7 +51,7 @@ enum MailHeader {
     var folded = ""
     var column = width
     for word in words {
-      // Two spaces in a row, or one at an end, would not come through every server.
+      // Two spaces in a row, or one at either end, would not survive every server.
       guard !word.isEmpty, word.utf8.count < maximumLineCharacters else { return nil }
       if folded.isEmpty {
         guard column + word.utf8.count <= maximumLineCharacters else { return nil }
@@ -69,7 +68,7 @@ enum MailHeader {
     return folded
   }
 
-  /// UTF-8 in the encoding `Q`, no character split between two words. Source: RFC 2047 §2, §4.2 and §5.
+  /// UTF-8 in the encoding `Q`, with no character split between two words. Source: RFC 2047 §2, §4.2 and §5.
   private static func encodedWords(_ text: String, after width: Int) -> String {
     let start = "=?utf-8?Q?"
     let end = "?="
@@ -111,7 +110,7 @@ enum MailHeader {
     text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
   }
 
-  /// A space in place of each control character and of the two separators that end lines in Unicode.
+  /// The text with a space in place of each control character and of the two line separators of Unicode.
   static func withoutControls(_ text: String) -> String {
     var clean = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {

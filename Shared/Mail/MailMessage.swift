@@ -5,7 +5,7 @@ public import Values
 /// Nothing in it can add a field or a line to the head: control characters in `fromName` and `subject`
 /// become spaces, in `messageID` they become `_`, in `unsubscribeURL` they are percent-encoded.
 public struct MailMessage: Sendable {
-  /// The sender, who is told when the message cannot be delivered.
+  /// The sender, who is also told when it cannot be delivered.
   public let from: MailAddress
   /// The name shown for `from`.
   public let fromName: String?
@@ -13,15 +13,15 @@ public struct MailMessage: Sendable {
   public let to: MailAddress
   /// The subject.
   public let subject: String
-  /// The message as plain text.
+  /// The body as plain text.
   public let text: String
-  /// The same in HTML.
+  /// The body in HTML.
   public let html: String?
-  /// `<id@domain>`, the same at each attempt: a mail program can then tell that the message came twice.
+  /// `<id@domain>`, the same each time that the message is sent, so that a reader may recognise one that arrives twice.
   public let messageID: String
   /// The time when it was written.
   public let date: Instant
-  /// The URL where a POST ends these messages for the recipient. Source: RFC 2369 §3.2, RFC 8058.
+  /// The URL by which the recipient unsubscribes, with a POST. Source: RFC 2369 §3.2, RFC 8058.
   public let unsubscribeURL: String?
 
   /// The longest identifier or URL that a line can hold. Source: RFC 5322 §2.1.1.

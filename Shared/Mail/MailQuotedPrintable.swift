@@ -1,11 +1,11 @@
-/// Any text as lines of printable ASCII of at most 76 characters each. `=_` occurs nowhere in it.
+/// Any text as lines of printable ASCII with at most 76 characters each, in which `=_` never occurs.
 /// Source: RFC 2045 §6.7.
 enum QuotedPrintable {
   private static let maximumLineCharacters = 76
   private static let carriageReturn = UInt8(ascii: "\r")
   private static let lineFeed = UInt8(ascii: "\n")
 
-  /// Appends text, and ends its last line. CR, LF and CRLF each end a line.
+  /// Appends text and completes its last line. CR, LF and CRLF each end a line.
   static func append(_ text: String, to bytes: inout [UInt8]) {
     let text = Array(text.utf8)
     var column = 0
@@ -23,10 +23,10 @@ enum QuotedPrintable {
       }
       let endsLine =
         position == text.count || text[position] == carriageReturn || text[position] == lineFeed
-      // Mail servers may drop spaces at the end of a line.
+      // Spaces at the end of a line would get lost on the way.
       let isLiteral = isPrintable(byte) || (isBlank(byte) && !endsLine)
       let width = isLiteral ? 1 : 3
-      // A line that goes on needs room for the `=` that says so.
+      // A line that is continued needs room for the `=` at its end.
       if column + width > (endsLine ? maximumLineCharacters : maximumLineCharacters - 1) {
         bytes += [UInt8(ascii: "="), carriageReturn, lineFeed]
         column = 0

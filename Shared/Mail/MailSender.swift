@@ -2,7 +2,7 @@ private import CCurl
 private import Glibc
 public import Values
 
-/// Hands mail to an SMTP server. It keeps its connection for the next message, so one belongs to one thread.
+/// Hands mail to an SMTP server. It keeps its connection for the next message, so each thread needs its own.
 /// Source: RFC 5321, RFC 3207 (STARTTLS), RFC 4954 (AUTH), RFC 8314 §3.3 (smtps).
 public final class MailSender {
   private let server: MailServer
@@ -16,16 +16,16 @@ public final class MailSender {
   /// A sender. Nothing is opened yet.
   ///
   /// - Parameters:
-  ///   - url: `smtp://host:port` (port 25) or, for TLS from the first byte, `smtps://host:port` (port 465). User and
-  ///     password may stand in it, percent-encoded. A path is the name that we give to the server in EHLO,
-  ///     else it is that of this host.
-  ///   - user: who we are there, when the URL does not say it.
-  ///   - password: the password, when the URL does not say it.
-  ///   - requiresTLS: whether mail is sent over TLS only. Else TLS is used when the server offers it, and
-  ///     whoever is in the way can take the offer out: a password should not travel so.
-  ///   - caFile: certificates in PEM of who is trusted; `nil`: those of the system. A server whose certificate
-  ///     is not good gets no mail, whether or not TLS is required.
-  ///   - connectTimeoutMilliseconds: how long the connection may take, however far the deadline is.
+  ///   - url: `smtp://host:port` (port 25) or, for TLS from the first byte, `smtps://host:port` (port 465). It may hold
+  ///     user and password, percent-encoded. A path is the name that we give to the server in EHLO instead of
+  ///     that of this host.
+  ///   - user: the user name, when it is not in the URL.
+  ///   - password: the password, when it is not in the URL.
+  ///   - requiresTLS: whether mail is sent over TLS only. Otherwise TLS is used when the server offers it, and
+  ///     anybody between us and the server can remove the offer: a password should not travel that way.
+  ///   - caFile: the trusted certificates in PEM; `nil`: those of the system. A server whose certificate
+  ///     is not valid gets no mail, whether or not TLS is required.
+  ///   - connectTimeoutMilliseconds: how long the connection may take, even when the deadline is further away.
   /// - Throws: `MailFailure`, without the password.
   public init(
     url: String,
@@ -47,23 +47,23 @@ public final class MailSender {
 
   /// Sends a message, on the kept connection if there is one.
   ///
-  /// A reason holds the last line of what the server has answered, at most 200 bytes, and never the password.
+  /// A reason holds the last line of the server's reply, at most 200 bytes, and never the password.
   ///
   /// | what happens | outcome |
   /// |---|---|
   /// | 250 after the message | `delivered` |
-  /// | no connection, no or a strange greeting, no TLS, a certificate that is not good, a refused password | `unreachable` |
-  /// | 421 (the server stops) or 530 (it wants TLS or a password first), to whatever | `unreachable` |
+  /// | no connection, no greeting or a strange one, no TLS, an invalid certificate, a refused password | `unreachable` |
+  /// | 421 (the server stops) or 530 (it wants TLS or a password first), to any command | `unreachable` |
   /// | MAIL: 4xx | `postponed` |
   /// | MAIL: 552 (the message is too large) | `refused` |
-  /// | MAIL: another 5xx, or no answer | `unreachable` |
+  /// | MAIL: another 5xx, or no reply | `unreachable` |
   /// | RCPT, DATA or after the message: 5xx | `refused` |
-  /// | RCPT, DATA or after the message: 4xx, or no sound answer before the deadline or the end of the connection | `postponed` |
+  /// | RCPT, DATA or after the message: 4xx, or no valid reply before the deadline or the end of the connection | `postponed` |
   ///
-  /// From RCPT on a lost connection concerns this message alone, so that one which the server chokes on does not
-  /// keep back the others. A message whose last answer got lost may have been delivered: it comes twice
-  /// then, with the same ID. What a kept connection answers before RCPT is not believed: the message is sent
-  /// once more over a new one. A server that refuses a message and then does not answer to QUIT takes up to a
+  /// From RCPT on, a lost connection concerns this message alone, so that a message which the server chokes on does not
+  /// hold back the others. A message whose last reply got lost may have been delivered: it arrives twice
+  /// then, with the same ID. A failure of a kept connection before RCPT is not believed: the message is sent
+  /// once more over a new one. A server that refuses a message and then does not reply to QUIT takes up to a
   /// second more, even after the deadline.
   ///
   /// The corresponding C function is `curl_easy_perform`.
@@ -74,19 +74,19 @@ public final class MailSender {
     return attempt(message, bytes, deadline).outcome
   }
 
-  /// Says QUIT and closes the connection, without waiting for an answer. The next message opens a new one.
+  /// Sends QUIT and closes the connection, without waiting for a reply. The next message opens a new one.
   ///
   /// The corresponding C function is `curl_easy_cleanup`.
   public func close() {
     guard let handle else { return }
-    // libcurl would wait two minutes for a server that does not answer to QUIT.
+    // libcurl would wait two minutes for a server that does not reply to QUIT.
     let socket = tm_curl_kept_socket(handle)
     if socket >= 0 { shutdown(socket, Int32(SHUT_RD)) }
     curl_easy_cleanup(handle)
     self.handle = nil
   }
 
-  /// Sends a message once, and says whether it failed only because of the connection that had been kept.
+  /// Sends a message once, and tells whether it failed only because of a kept connection.
   private func attempt(
     _ message: MailMessage,
     _ bytes: [UInt8],
@@ -96,7 +96,7 @@ public final class MailSender {
     guard milliseconds > 0 else {
       return (.postponed(reason: "there is no time left", afterSeconds: nil), false)
     }
-    // Every failure closes it, so one that is open has delivered a message.
+    // Every failure closes the connection, so an open one has delivered a message.
     let isOpen = handle != nil
     guard let curl = handle ?? open() else {
       return (.unreachable(reason: "libcurl does not start"), false)
@@ -110,7 +110,7 @@ public final class MailSender {
       tm_curl_set_text(curl, CURLOPT_MAIL_FROM, "<\(message.from)>")
       tm_curl_set_pointer(curl, CURLOPT_MAIL_RCPT, recipients)
       tm_curl_set_pointer(curl, CURLOPT_ERRORBUFFER, problem.baseAddress)
-      // The handle lives longer than what it points to.
+      // The handle outlives the values that it points to.
       defer {
         for option in [
           CURLOPT_ERRORBUFFER, CURLOPT_MAIL_RCPT, CURLOPT_READDATA, CURLOPT_HEADERDATA,
@@ -129,13 +129,13 @@ public final class MailSender {
     let outcome = attempt.failure("\(server.name): \(reason)")
     let isOfKeptConnection =
       isOpen && attempt.isBeforeRecipient && tm_curl_opened_connections(curl) == 0
-    // libcurl 7.88 (Debian 12) keeps a connection that has not answered in time, and takes what comes late
-    // for the answers to the next message.
+    // libcurl 7.88 (Debian 12) keeps a connection whose replies did not come in time, and takes late ones for the
+    // replies to the next message.
     close()
     return (outcome, isOfKeptConnection)
   }
 
-  /// Makes the handle, with what is the same for each message. The corresponding C function is `curl_easy_init`.
+  /// Creates the handle, with the options that are the same for each message. The corresponding C function is `curl_easy_init`.
   private func open() -> UnsafeMutableRawPointer? {
     guard let curl = curl_easy_init() else { return nil }
     handle = curl
@@ -143,7 +143,7 @@ public final class MailSender {
     tm_curl_set_text(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps")
     tm_curl_set_text(curl, CURLOPT_NOPROXY, "*")
     tm_curl_set_long(curl, CURLOPT_NOSIGNAL, 1)
-    // A name that is still being looked up at the deadline is not waited for.
+    // Do not wait beyond the deadline for a name to be looked up.
     tm_curl_set_long(curl, CURLOPT_QUICK_EXIT, 1)
     tm_curl_set_long(
       curl,
@@ -159,7 +159,7 @@ public final class MailSender {
       let room = UnsafeMutableRawBufferPointer(start: bytes, count: size * count)
       return MailAttempt.at(attempt).read(into: room)
     }
-    // Called for each line of an answer. Fewer bytes than were given end the transfer.
+    // Called for each line of a reply. Returning fewer bytes than were given ends the transfer.
     tm_curl_set_receiver(curl, CURLOPT_HEADERFUNCTION) { bytes, size, count, attempt in
       guard let bytes, let attempt else { return 0 }
       let line = UnsafeRawBufferPointer(start: bytes, count: size * count)
@@ -181,7 +181,7 @@ public final class MailSender {
       guard kind == CURLINFO_HEADER_OUT, let bytes, let receiver else { return 0 }
       let attempt = MailAttempt.at(receiver)
       attempt.sent(UnsafeRawBufferPointer(start: bytes, count: count))
-      // libcurl says QUIT after a refusal, and would wait two minutes for the answer.
+      // libcurl sends QUIT after a refusal, and would wait two minutes for the reply.
       if attempt.isOver, let curl { tm_curl_set_long(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, 1) }
       return 0
     }

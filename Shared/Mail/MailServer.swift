@@ -1,12 +1,12 @@
 private import CCurl
 
-/// Where mail is handed in: a URL `smtp://…` or `smtps://…` taken apart.
+/// The server that takes our mail: the parts of a URL `smtp://…` or `smtps://…`.
 ///
 /// The corresponding C functions are `curl_url_set` and `curl_url_get`.
 struct MailServer {
   let user: String?
   let password: String?
-  /// For messages: scheme, host and port.
+  /// Scheme, host and port, for messages.
   let name: String
   /// The URL without user and password.
   let url: String

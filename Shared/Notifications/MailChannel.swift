@@ -7,14 +7,14 @@ import Stores
 import Validation
 import Values
 
-/// E-mail, by one server.
+/// E-mail, over one server.
 ///
-/// After five failures in a row of the server as a whole, nobody asks it but for one attempt every half minute
-/// (`MAIL_PROBE_SECONDS`): a circuit breaker, whose state all processes of the host share, keeps the others away.
+/// After five failures in a row of the server as a whole, it is probed by one attempt every half minute
+/// (`MAIL_PROBE_SECONDS`). A circuit breaker, whose state all processes of the host share, keeps the others away.
 final class MailChannel: Channel {
   let type = NotificationType.email
   let atOnceMilliseconds = 2500
-  /// A server may take its time over a message: who leaves earlier makes it come twice. Source: RFC 5321 §4.5.3.2.6.
+  /// A server may take its time over a message, and one that is not waited for makes it come twice. Source: RFC 5321 §4.5.3.2.6.
   let atLeisureMilliseconds = 120_000
   let hasOneServer = true
   /// The stage and the code.
@@ -23,8 +23,8 @@ final class MailChannel: Channel {
   private let sender: MailSender
   private let from: Mailbox
   private let breaker: CircuitBreaker
-  private let pauseSeconds: Int64
-  /// Before the token by which a reader switches the mail off.
+  private let backoff: Backoff
+  /// The URL before the token by which a reader unsubscribes.
   private let unsubscribeURL: String?
   private let tokens: UnsubscribeTokens
   private let clock: () -> Instant
@@ -47,7 +47,10 @@ final class MailChannel: Channel {
     } catch let failure as MailFailure {
       throw Settings.Invalid(message: "SMTP_URL \(failure.reason)")
     }
-    pauseSeconds = Int64(try settings.integer("MAIL_PROBE_SECONDS", default: 30, in: 1...3600))
+    let pauseSeconds = Int64(
+      try settings.integer("MAIL_PROBE_SECONDS", default: 30, in: 1...3600)
+    )
+    backoff = .constant(seconds: pauseSeconds)
     breaker = CircuitBreaker(
       path: settings.text("BREAKER_DIR").map { "\($0)/mail" },
       pauseMicroseconds: pauseSeconds * 1_000_000
@@ -56,7 +59,8 @@ final class MailChannel: Channel {
     tokens = resources.unsubscribeTokens
   }
 
-  /// Where a reader who is one of the users ends such mails. While the keys cannot be read, mail goes out without it.
+  /// The URL by which a reader who is one of the users unsubscribes. While the keys cannot be read, mail goes out
+  /// without it.
   private func unsubscribeURL(of attempt: NotificationStore.Attempt) -> String? {
     guard let unsubscribeURL, let user = attempt.userID, let token = try? tokens.token(of: user)
     else { return nil }
@@ -68,14 +72,14 @@ final class MailChannel: Channel {
   }
 
   func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, for client: Deadline?)
-    -> Fate
+    -> DeliveryResult
   {
-    let text = Text(of: attempt, at: clock())
+    let text = NotificationText(of: attempt, at: clock())
     let recipient: MailAddress
     do {
       recipient = try MailAddress(attempt.recipient)
     } catch {
-      return .givenUp(reason: "the address \(error)")
+      return .discarded(reason: "the address \(error)")
     }
     guard !deadline.hasPassed else {
       return .postponed(reason: "there was no time left", atLeastSeconds: 0)
@@ -93,25 +97,24 @@ final class MailChannel: Channel {
     )
     let outcome = sender.send(message, deadline: deadline)
     let now = clock()
-    let fate = Fate(outcome, next: now.adding(seconds: pauseSeconds))
-    let isReachable = if case .unattended = fate { false } else { true }
-    // Who had hardly any time has learnt nothing about the server.
-    let isHaste = client != nil && !isReachable && deadline.hasPassed
-    if !isHaste { breaker.record(success: isReachable, at: now) }
-    return fate
+    let result = DeliveryResult(outcome, next: backoff.next(at: now))
+    // An attempt that had hardly any time has learnt nothing about the server.
+    let isHaste = client != nil && result.isUnavailable && deadline.hasPassed
+    if !isHaste { breaker.record(success: !result.isUnavailable, at: now) }
+    return result
   }
 }
 
-extension Fate {
-  /// What an outcome means where there is one recipient; `next` is when to try again when nobody is there.
+extension DeliveryResult {
+  /// The meaning of an outcome where there is one recipient. `next` is when to try again when the server is away.
   fileprivate init(_ outcome: DeliveryOutcome, next: Instant) {
     self =
       switch outcome {
-      case .delivered: .sent()
+      case .delivered: .delivered()
       case .postponed(let reason, let seconds):
         .postponed(reason: reason, atLeastSeconds: seconds ?? 0)
-      case .refused(let reason), .gone(let reason): .givenUp(reason: reason)
-      case .unreachable(let reason): .unattended(reason: reason, next: next)
+      case .refused(let reason), .gone(let reason): .discarded(reason: reason)
+      case .unreachable(let reason): .unavailable(reason: reason, next: next)
       }
   }
 }

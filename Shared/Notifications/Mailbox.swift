@@ -1,14 +1,14 @@
 import Mail
 import Runtime
 
-/// Who a mail is from: an address, and a name if there is one. Source: RFC 5322 §3.4, `mailbox`.
+/// The sender of a mail: an address, and a name if there is one. Source: RFC 5322 §3.4, `mailbox`.
 struct Mailbox {
   let address: MailAddress
   let name: String?
-  /// What stands behind the `@`.
+  /// The part behind the `@`.
   let domain: String
 
-  /// Who all mail is from, by the setting `MAIL_FROM`.
+  /// The sender of all mail, by the setting `MAIL_FROM`.
   ///
   /// - Throws: `Settings.Invalid`.
   init(_ settings: Settings) throws {

@@ -1,15 +1,16 @@
 import API
 import Endpoint
 import Mail
+import Resilience
 import Runtime
 import Stores
 import Values
 import WebPush
 
-/// Push messages, to each of the user's browsers by the push service that it is subscribed at.
+/// Push messages, to each of the user's browsers over the push service that it is subscribed at.
 ///
-/// The browsers are served one after the other, and what has become of each is recorded at once: a process that is killed
-/// makes one browser get a message twice at most. A push service that could not be reached is left alone for a while, by
+/// The browsers are served one after the other, and the result of each is recorded at once: a process that is killed
+/// makes at most one browser get a message twice. A push service that could not be reached is left alone for a while, by
 /// all processes.
 final class PushChannel: Channel {
   /// Hands a message to a push service.
@@ -32,16 +33,12 @@ final class PushChannel: Channel {
   /// The push service and the status.
   let loggedWords = 3
 
-  /// For each statement when no client waits for the answer.
-  private static let databaseMilliseconds = 10_000
-  /// For one browser.
+  /// For one browser, in milliseconds.
   private static let askingMilliseconds = 5000
-  /// Who has given a push service less time has learnt nothing about it: somebody who waits for the answer, and anybody.
+  /// An attempt that gave a push service less time has learnt nothing about it: one for which a client waits, and any.
   private static let fairMilliseconds: (hasty: Int32, least: Int32) = (2000, 1000)
   /// A user whose push services are slower than this waits, so that others need not.
   private static let slowMilliseconds = 3000
-  private static let slowPauseSeconds: Int64 = 60
-  private static let pauseSeconds: Int64 = 30
   private static let usualLifeSeconds: Int64 = 86_400
   private static let shortestLifeSeconds: Int64 = 3600
   /// Some push services take no more: four weeks.
@@ -101,24 +98,27 @@ final class PushChannel: Channel {
 
   func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, for client: Deadline?)
     throws
-    -> Fate
+    -> DeliveryResult
   {
     let isHasty = client != nil
     let start = resources.now
     let progress = try pushes(for: client).progress(of: attempt, at: start)
     var round = Round(hasArrived: progress.hasArrived)
-    // Nearly all of the time that there is for one browser when it is the first.
+    // Nearly all of the time that the first browser has.
     let whole = min(Int32(Self.askingMilliseconds), deadline.millisecondsLeft)
     let fair =
       isHasty ? Self.fairMilliseconds.hasty : max(Self.fairMilliseconds.least, whole * 9 / 10)
     for (place, recipient) in progress.recipients.enumerated() {
       guard !deadline.hasPassed else {
-        // The next who takes it goes on here.
-        let next = resources.now.adding(seconds: isHasty ? 0 : Self.pauseSeconds)
-        round.leave("there was no time left", until: next)
+        // The next attempt goes on here.
+        let now = resources.now
+        round.leave(
+          "there was no time left",
+          until: isHasty ? now : Backoff.unavailable.next(at: now)
+        )
         break
       }
-      // While another browser was served, this one may have become somebody else's.
+      // While another browser was served, this one may have changed hands.
       if place > 0, try !pushes(for: client).isStill(recipient, of: attempt) { continue }
       try serve(recipient, attempt, before: deadline, fair: fair, for: client, &round)
     }
@@ -127,10 +127,10 @@ final class PushChannel: Channel {
       try pushes(for: client).postponeOthers(
         of: attempt,
         dueBy: now,
-        until: now.adding(seconds: Self.slowPauseSeconds)
+        until: Backoff.slowRecipient.next(at: now)
       )
     }
-    return round.fate
+    return round.result
   }
 
   private func serve(
@@ -159,7 +159,8 @@ final class PushChannel: Channel {
     try record(outcome, of: recipient, attempt, for: client, &round)
   }
 
-  /// Until when a push service is left alone; `nil` when it may be asked. One that was away is probed by somebody with time.
+  /// The time until which a push service is left alone; `nil` when it may be asked. One that was away is probed only by
+  /// an attempt that has time.
   private func pause(
     of service: PushStore.Service,
     _ round: Round,
@@ -173,7 +174,7 @@ final class PushChannel: Channel {
       guard mayProbe else { return now }
       if try pushes(for: client).mayAskAgain(service, at: now) { return nil }
     }
-    return max(retryAt, now.adding(seconds: Self.pauseSeconds))
+    return max(retryAt, Backoff.unavailable.next(at: now))
   }
 
   private func ask(
@@ -190,7 +191,7 @@ final class PushChannel: Channel {
         allowsPrivate: allowsPrivate
       )
     } catch let malformed as PushSubscription.Malformed {
-      // What is taken is sound, so it is the setting that has changed.
+      // Only valid subscriptions are stored, so it is the setting that has changed.
       let reasons = malformed.violations.map { "\($0.field) \($0.reason)" }
       return .refused(reason: reasons.joined(separator: ", "))
     }
@@ -209,7 +210,7 @@ final class PushChannel: Channel {
       payload: PushPayload.bytes(
         id: attempt.id.text,
         title: attempt.subject,
-        body: Text(of: attempt, at: now).plain,
+        body: NotificationText(of: attempt, at: now).plain,
         maximum: PushEncryption.maximumPayloadBytes
       ),
       subscription: subscription,
@@ -247,8 +248,8 @@ final class PushChannel: Channel {
     }
   }
 
-  /// A client who waits for the answer has one deadline for all of it.
+  /// A client that waits has one deadline for everything.
   private func pushes(for client: Deadline?) -> PushStore {
-    pushes(by: client ?? Deadline(millisecondsFromNow: Self.databaseMilliseconds))
+    pushes(by: client ?? NotificationOutbox.soon)
   }
 }

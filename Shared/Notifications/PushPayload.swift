@@ -1,6 +1,6 @@
 import JSON
 
-/// What a browser's service worker gets: `{"id": …, "title": …, "body": …}`.
+/// The payload that a browser's service worker receives: `{"id": …, "title": …, "body": …}`.
 enum PushPayload {
   /// The payload in at most so many bytes: a body that is too long ends between two characters, with an ellipsis.
   static func bytes(id: String, title: String, body: String, maximum: Int) -> [UInt8] {

@@ -1,11 +1,11 @@
 import Values
 
 extension PushChannel {
-  /// How an attempt to serve the browsers of one user goes.
+  /// The progress of an attempt to serve the browsers of one user.
   struct Round {
     /// Whether some browser has the message, now or from before.
     var hasArrived: Bool
-    /// Why a browser will never take it.
+    /// The reason why a browser will never take it.
     var refusal: String?
     /// Push services that could not be reached, and until when they are left alone.
     var isAway: [String: Instant] = [:]
@@ -16,27 +16,27 @@ extension PushChannel {
 
     init(hasArrived: Bool) { self.hasArrived = hasArrived }
 
-    /// A browser's push service wants it to be tried again; the longest wait counts.
+    /// Notes that a push service wants the message to be tried again. The longest wait counts.
     mutating func postpone(_ reason: String, atLeastSeconds: Int) {
       let longest = max(postponed?.atLeastSeconds ?? 0, atLeastSeconds)
       postponed = (reason, longest)
     }
 
-    /// A browser was not tried, or its push service is away; the earliest time counts.
+    /// Notes that a browser was not tried, or that its push service is away. The earliest time counts.
     mutating func leave(_ reason: String, until next: Instant) {
       left = (reason, min(left?.next ?? next, next))
     }
 
-    /// What becomes of the message now.
-    var fate: Fate {
+    /// The result for the message, from all browsers.
+    var result: DeliveryResult {
       if let (reason, seconds) = postponed {
         .postponed(reason: reason, atLeastSeconds: seconds, hasArrived: hasArrived)
       } else if let (reason, next) = left {
-        .unattended(reason: reason, next: next, hasArrived: hasArrived)
+        .unavailable(reason: reason, next: next, hasArrived: hasArrived)
       } else if hasArrived {
-        .sent(remark: refusal)
+        .delivered(remark: refusal)
       } else {
-        .givenUp(reason: refusal ?? "the user has no browser that takes messages")
+        .discarded(reason: refusal ?? "the user has no browser that takes messages")
       }
     }
   }

@@ -1,11 +1,12 @@
 import Values
 
-/// What a process remembers of a database that is away, so that it asks seldom and never waits long.
+/// A process's memory of a database that is away, so that it asks seldom and never waits long.
 ///
-/// With each process waiting at most 40 ms in about a second, some process of a pool is always free.
+/// Each process waits at most 40 ms in about a second, so some process of a pool is always free.
 public struct Outage {
   private static let usualMilliseconds = 700
   private static let probeMilliseconds = 40
+  private static let pauseMilliseconds = 500...1000
 
   private var isOn = false
   private var nextProbe = Deadline(millisecondsFromNow: 0)
@@ -16,15 +17,21 @@ public struct Outage {
   /// How long the next question may wait for its answer; `nil` when it should not be asked now.
   public var millisecondsToWait: Int? {
     if !isOn { return Self.usualMilliseconds }
-    return nextProbe.millisecondsLeft == 0 ? Self.probeMilliseconds : nil
+    return nextProbe.hasPassed ? Self.probeMilliseconds : nil
   }
 
-  /// The database did not answer. Processes that notice together probe apart.
+  /// Notes that the database did not answer. Processes that notice it together probe apart.
   public mutating func noticed() {
-    isOn = true
-    nextProbe = Deadline(millisecondsFromNow: Int.random(in: 500...1000))
+    var random = SystemRandomNumberGenerator()
+    noticed(random: &random)
   }
 
-  /// The database answered.
+  mutating func noticed(random: inout some RandomNumberGenerator) {
+    isOn = true
+    let pause = Int.random(in: Self.pauseMilliseconds, using: &random)
+    nextProbe = Deadline(millisecondsFromNow: pause)
+  }
+
+  /// Notes that the database answered.
   public mutating func ended() { isOn = false }
 }

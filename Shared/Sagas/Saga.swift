@@ -6,18 +6,18 @@ import Stores
 import Validation
 import Values
 
-/// What is to be done after an event, one step after the other.
+/// The steps that follow from an event, one after the other.
 struct Saga: Sendable {
   typealias Action = @Sendable (_ event: EventStore.Event, _ parties: Parties) throws -> Void
 
-  /// A step that has done a part of what it does, and is to be gone on with.
+  /// Thrown by a step that has done a part of its work, and is to be resumed.
   struct Unfinished: Error {}
 
-  /// One thing to be done, by another service.
+  /// One thing that another service does.
   struct Step: Sendable {
-    /// Who does it.
+    /// The service that does it.
     let service: Parties.Service
-    /// How long after the event, in seconds, at the earliest.
+    /// How long after the event it is done at the earliest, in seconds.
     let delaySeconds: Int64
     private let action: Action
     private let compensation: Action?
@@ -34,7 +34,7 @@ struct Saga: Sendable {
       compensation = insteadWhenNotFound
     }
 
-    /// Does it; or what makes up for it when there is no such thing as it needs.
+    /// Does it, or its compensation when something that it needs does not exist.
     ///
     /// - Throws: `CallFailure`; `Unfinished`; `DatabaseError`; `Settings.Invalid`.
     func run(_ event: EventStore.Event, _ parties: Parties) throws {
@@ -52,7 +52,7 @@ struct Saga: Sendable {
   init(_ steps: [Step]) { self.steps = steps }
 }
 
-/// Who takes part in a saga: the service itself, by its database, and the others, by their methods.
+/// The parties of a saga: the service itself, by its database, and the others, by their methods.
 struct Parties {
   /// Another service.
   enum Service: String {
@@ -67,19 +67,19 @@ struct Parties {
     }
   }
 
-  /// Makes a call; the bytes of the answer.
+  /// Makes a call, and returns the bytes of the answer.
   typealias Call = (_ service: Service, _ rpc: String, _ request: any Message, _ context: Context)
     throws -> [UInt8]
 
-  /// The users, of the User service's own database.
+  /// The users, in the User service's own database.
   let users: UserStore
-  /// The tasks, of the Task service's own database.
+  /// The tasks, in the Task service's own database.
   let tasks: TaskStore
-  /// The moment of the attempt.
+  /// The context of the attempt.
   let context: Context
   let send: Call
 
-  /// Calls a method of another service that can be called again.
+  /// Calls a method of another service that may be called again.
   ///
   /// - Throws: `CallFailure`; `Settings.Invalid`.
   @discardableResult
@@ -110,7 +110,7 @@ struct Parties {
     if answer.more { throw Saga.Unfinished() }
   }
 
-  /// A user, unless gone.
+  /// A user; `nil` for one who was deleted.
   ///
   /// - Throws: `DatabaseError`.
   func user(_ id: ID) throws -> UserMessage? {
@@ -121,7 +121,7 @@ struct Parties {
     }
   }
 
-  /// A task, unless gone.
+  /// A task; `nil` for one that was deleted.
   ///
   /// - Throws: `DatabaseError`.
   func task(_ id: ID) throws -> TaskMessage? {
@@ -132,21 +132,20 @@ struct Parties {
     }
   }
 
-  /// Tells somebody about an event, once.
+  /// Notifies a user of what happened to a task, once for each event.
   ///
   /// - Throws: `CallFailure`; `Settings.Invalid`.
-  func tell(
+  func notify(
     _ user: ID,
-    about event: EventStore.Event,
+    of event: EventStore.Event,
     _ task: TaskMessage,
-    subject: String,
-    _ sentence: String
+    _ text: Wording.Text
   ) throws {
     let request = NotifyUserRequest.with {
       $0.userID = user.text
       $0.key = event.key
-      $0.subject = Notice.line(subject)
-      $0.body = "\(sentence)\n\nTask: \(task.title)\nPriority: \(task.priority.name)"
+      $0.subject = text.subject
+      $0.body = text.body
       if task.hasDueDate { $0.dueDate = task.dueDate }
     }
     try call(.notification, "NotifyUser", request)

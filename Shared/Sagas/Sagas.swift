@@ -4,11 +4,11 @@ import Stores
 import Validation
 import Values
 
-/// All sagas: what follows in other services, step by step, when something has happened in one, and what makes up for a
-/// step that turns out to be impossible.
+/// All sagas: what follows in other services, step by step, when something has happened in one, and the compensation for
+/// a step that turns out to be impossible.
 ///
-/// A step may be done more than once, and each leaves the same then as after the first time. Each service sees only its
-/// own events, and reaches the others' data by their methods.
+/// A step may be carried out more than once, so each is idempotent. Each service sees only its own events, and reaches the
+/// others' data by their methods.
 extension Saga {
   private static let secondsOfMinute: Int64 = 60
   private static let secondsOfDay: Int64 = 86_400
@@ -24,7 +24,8 @@ extension Saga {
 
   // MARK: - The User service's
 
-  /// Somebody signed up, or changed what others keep: so reminders go out while the User service is down.
+  /// A user signed up, or changed something that others keep a copy of, so that reminders go out while the User service
+  /// is down.
   private static let userSaved = Saga([
     // The Notification service keeps how to reach the user.
     Step(.notification) { event, parties in
@@ -33,11 +34,11 @@ extension Saga {
     }
   ])
 
-  /// A user is no more, so nothing of theirs is.
+  /// A user was deleted, and with the user everything that was theirs.
   private static let userDeleted = Saga([
-    // The tasks first: they would make new reminders.
+    // The tasks come first, because they would make new reminders.
     Step(.task) { event, parties in try parties.deleteTasks(of: event.subject) },
-    // What is to be sent, the browsers, the address; for good.
+    // Pending notifications, browsers and the address, for good.
     Step(.notification) { event, parties in
       let request = ForgetUserRequest.with { $0.userID = event.subject.text }
       let answer = try parties.call(
@@ -48,11 +49,11 @@ extension Saga {
       )
       if answer.more { throw Unfinished() }
     },
-    // A request that had just been let through may have made a task since.
+    // A request that had been admitted a moment before may have created a task since.
     Step(.task, afterSeconds: secondsOfMinute) { event, parties in
       try parties.deleteTasks(of: event.subject)
     },
-    // While the Auth service is down, an access token opens the door for as long as it lives.
+    // While the Auth service is down, an access token is accepted until it expires.
     Step(.task, afterSeconds: secondsOfDay) { event, parties in
       try parties.deleteTasks(of: event.subject)
     },
@@ -60,18 +61,16 @@ extension Saga {
 
   // MARK: - The Task service's
 
-  /// Somebody was given a task by somebody else. Whether that user exists may not have been known then.
+  /// A task was assigned to a user by somebody else. Whether that user exists may not have been known then.
   private static let taskAssigned = Saga([
-    // The new owner is told.
+    // Notify the new owner.
     Step(.notification) { event, parties in
       guard let user = event.userID, let task = try parties.task(event.subject),
         task.userID == user.text, task.status.isOpen
       else { return }
-      let subject = "New task: \(task.title)"
-      let sentence = "A task has been assigned to you."
-      try parties.tell(user, about: event, task, subject: subject, sentence)
+      try parties.notify(user, of: event, task, Wording.assigned(task))
     } insteadWhenNotFound: { event, parties in
-      // The compensation: it is cancelled, for nobody would ever do it.
+      // Cancel the task, for nobody would ever do it.
       guard let user = event.userID, let assigner = event.actorID else { return }
       try parties.tasks.cancelAssignment(
         of: event.subject,
@@ -82,17 +81,14 @@ extension Saga {
     }
   ])
 
-  /// A task was cancelled, because the user whom it was given to does not exist.
+  /// A task was cancelled, because the user whom it was assigned to does not exist.
   private static let assignmentFailed = Saga([
-    // Who has assigned it is told.
+    // Notify whoever assigned it.
     Step(.notification) { event, parties in
       guard let assigner = event.actorID, let task = try parties.task(event.subject) else { return }
-      let subject = "Task cancelled: \(task.title)"
-      let sentence =
-        "A task that you have assigned was cancelled: the user whom you gave it to does not exist."
-      try parties.tell(assigner, about: event, task, subject: subject, sentence)
+      try parties.notify(assigner, of: event, task, Wording.cancelled(task))
     } insteadWhenNotFound: { _, _ in
-      // A service, or somebody who is gone too: there is nobody to tell.
+      // It was a service, or a user who has been deleted since: there is nobody to notify.
     }
   ])
 }

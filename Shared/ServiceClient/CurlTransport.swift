@@ -2,7 +2,7 @@ import API
 private import CCurl
 public import Values
 
-/// gRPC over libcurl: HTTP/2 without TLS to the port of a service, a connection for each call, because
+/// gRPC over libcurl: HTTP/2 without TLS to the port of a service, on a new connection for each call, because
 /// libcurl 7.88 (Debian 12) fails on a kept one (curl issue 10634). Source: gRPC over HTTP/2.
 public final class CurlTransport: Transport {
   private static let maximumAnswerBytes = 4_194_304
@@ -12,7 +12,7 @@ public final class CurlTransport: Transport {
   private let url: String
   private let handle: OpaquePointerBox
 
-  /// A way to the service at a URL such as `http://127.0.0.1:50051`. Nothing is opened yet.
+  /// A transport to the service at a URL such as `http://127.0.0.1:50051`. Nothing is opened yet.
   public init(url: String) {
     self.url = url
     handle = OpaquePointerBox()
@@ -80,14 +80,14 @@ public final class CurlTransport: Transport {
     let receiver = Unmanaged.passUnretained(answer).toOpaque()
     tm_curl_set_pointer(curl, CURLOPT_WRITEDATA, receiver)
     tm_curl_set_pointer(curl, CURLOPT_HEADERDATA, receiver)
-    // Fewer bytes than were given end the transfer.
+    // Returning fewer bytes than were given ends the transfer.
     tm_curl_set_receiver(curl, CURLOPT_WRITEFUNCTION) { bytes, size, count, receiver in
       guard let bytes, let receiver else { return 0 }
       let answer = Unmanaged<Answer>.fromOpaque(receiver).takeUnretainedValue()
       return answer.append(UnsafeRawBufferPointer(start: bytes, count: size * count))
         ? size * count : 0
     }
-    // Called for each line, those of the trailers too.
+    // Called for each line of the header and of the trailers.
     tm_curl_set_receiver(curl, CURLOPT_HEADERFUNCTION) { bytes, size, count, receiver in
       guard let bytes, let receiver else { return 0 }
       let answer = Unmanaged<Answer>.fromOpaque(receiver).takeUnretainedValue()
@@ -97,7 +97,7 @@ public final class CurlTransport: Transport {
     return withExtendedLifetime(answer) { curl_easy_perform(curl) }
   }
 
-  /// What has come so far.
+  /// The response as far as it has been received.
   private final class Answer {
     private var body: [UInt8] = []
     private var headerBytes = 0
@@ -139,7 +139,7 @@ public final class CurlTransport: Transport {
     }
   }
 
-  /// Owns a `CURL`, made at the first call. The corresponding C functions are `curl_easy_init` and
+  /// Owns a `CURL`, which is created at the first call. The corresponding C functions are `curl_easy_init` and
   /// `curl_easy_cleanup`.
   private final class OpaquePointerBox {
     lazy var pointer: UnsafeMutableRawPointer? = curl_easy_init()

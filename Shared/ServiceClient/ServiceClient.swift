@@ -1,19 +1,13 @@
 public import API
 public import Endpoint
-import Glibc
 public import Resilience
 public import Values
 
-/// Calls the gRPC methods of another service: within a deadline, once more when that is safe and may help,
+/// Calls the gRPC methods of another service: within a deadline, again when that is safe and may help,
 /// and not at all while the service is known to be down.
 public struct ServiceClient {
   /// Makes the token that this service shows to the others.
   public typealias TokenMaker = (_ now: Instant) throws -> String
-
-  private static let maximumAttempts = 3
-  private static let firstPauseMicroseconds: UInt32 = 20_000
-  private static let patientAttempts = 20
-  private static let patienceMicroseconds: UInt32 = 100_000
 
   private let transport: any Transport
   private let breaker: CircuitBreaker
@@ -25,7 +19,7 @@ public struct ServiceClient {
     transport: any Transport,
     breaker: CircuitBreaker,
     token: @escaping TokenMaker,
-    pause: @escaping (_ microseconds: UInt32) -> Void = ServiceClient.sleep
+    pause: @escaping (_ microseconds: UInt32) -> Void = Retry.sleep
   ) {
     self.transport = transport
     self.breaker = breaker
@@ -43,30 +37,23 @@ public struct ServiceClient {
     )
   }
 
-  /// Waits.
-  public static func sleep(microseconds: UInt32) { usleep(microseconds) }
-
-  /// Makes a call of somebody who has time: beyond the gateway's rate limit there is room again a moment later.
+  /// Makes a call for a caller that has time: beyond the gateway's rate limit there is room again a moment later.
   ///
   /// - Throws: what `body` throws.
   public static func patiently<T>(
-    pause: (_ microseconds: UInt32) -> Void = ServiceClient.sleep,
+    pause: (_ microseconds: UInt32) -> Void = Retry.sleep,
     _ body: () throws -> T
   ) throws -> T {
-    for _ in 0..<patientAttempts {
-      do {
-        return try body()
-      } catch let failure as CallFailure where failure.status == .resourceExhausted {
-        pause(patienceMicroseconds)
-      }
-    }
-    return try body()
+    try Retry.rateLimit.run(
+      sleep: pause,
+      while: { ($0 as? CallFailure)?.status == .resourceExhausted },
+      operation: body
+    )
   }
 
   /// Calls a method such as `user.v1.UserService/GetUser`.
   ///
-  /// `isRepeatable` is whether a call that may have happened can be made again. Pauses between attempts
-  /// grow by the factor two and are drawn by chance from zero up, so that callers do not come back together.
+  /// `isRepeatable` is whether a call that may have been carried out can be made again.
   /// - Throws: `CallFailure`; what making the token throws.
   public func call<Request: Message, Response: Message>(
     _ rpc: String,
@@ -85,7 +72,7 @@ public struct ServiceClient {
       breaker.record(success: true, at: context.now)
       return response
     } catch let failure as CallFailure {
-      // A caller who had hardly any time left has learnt nothing about the service.
+      // A caller that had hardly any time left has learnt nothing about the service.
       let isHaste = failure.status == .deadlineExceeded && deadline < ownDeadline
       if !isHaste, !failure.isAboutTheCaller {
         breaker.record(success: !failure.isOutage, at: context.now)
@@ -107,29 +94,17 @@ public struct ServiceClient {
       ("x-request-id", context.trace.requestID),
     ]
     if let parent = context.trace.parent { metadata.append(("traceparent", parent)) }
-    var pauseMicroseconds = Self.firstPauseMicroseconds
-    var attempts = 1
-    while true {
-      do {
-        let answer = try transport.call(
-          rpc,
-          message: message,
-          metadata: metadata,
-          deadline: deadline
-        )
-        guard let response = try? Response(serializedBytes: answer) else {
-          throw CallFailure(.internal, "the answer is not a \(Response.protoMessageName)")
-        }
-        return response
-      } catch let failure as CallFailure {
-        let next = UInt32.random(in: 0...pauseMicroseconds)
-        guard isRepeatable, failure.status == .unavailable, attempts < Self.maximumAttempts,
-          deadline.millisecondsLeft > Int32(next / 1000)
-        else { throw failure }
-        pause(next)
-        attempts += 1
-        pauseMicroseconds *= 2
+    let answer = try Retry.call.run(
+      before: deadline,
+      sleep: pause,
+      while: { isRepeatable && ($0 as? CallFailure)?.status == .unavailable },
+      operation: {
+        try transport.call(rpc, message: message, metadata: metadata, deadline: deadline)
       }
+    )
+    guard let response = try? Response(serializedBytes: answer) else {
+      throw CallFailure(.internal, "the answer is not a \(Response.protoMessageName)")
     }
+    return response
   }
 }

@@ -2,11 +2,11 @@ public import API
 import Resilience
 public import Values
 
-/// Carries one gRPC call to a service and its answer back.
+/// Carries a gRPC call to a service, and its answer back.
 public protocol Transport {
   /// Sends a message and waits for the answer.
   ///
-  /// - Throws: `CallFailure` when there was none, or when it is not a success.
+  /// - Throws: `CallFailure` when there is none, or when it is not a success.
   func call(
     _ rpc: String,
     message: [UInt8],
@@ -17,7 +17,7 @@ public protocol Transport {
 
 /// A call that did not succeed.
 public struct CallFailure: Error, Equatable {
-  /// What the service says, or what its absence comes to.
+  /// The status that the service gave, or that stands for its absence.
   public let status: RPCStatus
   /// One sentence, for the log.
   public let message: String
@@ -28,10 +28,10 @@ public struct CallFailure: Error, Equatable {
     self.message = message
   }
 
-  /// Whether the gateway refused the caller, so that it says nothing about the service.
+  /// Whether the gateway refused the caller, which says nothing about the service.
   var isAboutTheCaller: Bool { status == .resourceExhausted || status == .unauthenticated }
 
-  /// Whether it says that the service itself is in trouble, rather than something about the question.
+  /// Whether the service itself is in trouble, rather than the request.
   var isOutage: Bool {
     switch status {
     case .unavailable, .deadlineExceeded, .internal, .unknown, .unimplemented: true

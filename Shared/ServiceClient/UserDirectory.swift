@@ -2,21 +2,22 @@ public import API
 public import Endpoint
 public import Values
 
-/// What the User service knows, for services that have the ids of users and nothing else.
+/// The users as the User service knows them, for services that have their ids and nothing else.
 public struct UserDirectory {
-  /// What it says of a user.
+  /// The answer about a user.
   public enum Answer: Equatable, Sendable {
-    /// There is; this is what the service says of them.
+    /// The user exists; this is what the service says of them.
     case known(UserMessage)
+    /// There is no such user.
     case unknown
-    /// The User service does not say.
-    case silence
+    /// The User service does not answer.
+    case unavailable
   }
 
-  /// Asks. `context` is of the request on whose behalf it is.
+  /// Asks about a user. `context` is of the request on whose behalf it asks.
   public typealias Question = (_ user: ID, _ context: Context) -> Answer
 
-  /// How long an answer may take, in milliseconds: what is asked for is good to know, not needed.
+  /// How long an answer may take, in milliseconds: it is good to have, not needed.
   private static let patienceMilliseconds = 300
 
   private let question: Question
@@ -27,7 +28,7 @@ public struct UserDirectory {
   /// The directory of the User service; without its URL, and while it is down, nobody answers.
   public init(_ access: ServiceAccess) {
     guard let client = ServiceClient(access) else {
-      question = { _, _ in .silence }
+      question = { _, _ in .unavailable }
       return
     }
     question = { user, context in
@@ -44,11 +45,11 @@ public struct UserDirectory {
         return .unknown
       } catch {
         access.report("the User service says nothing about a user: \(error)")
-        return .silence
+        return .unavailable
       }
     }
   }
 
-  /// What can be told of a user quickly.
+  /// What can be learnt of a user quickly.
   public func answer(about user: ID, in context: Context) -> Answer { question(user, context) }
 }

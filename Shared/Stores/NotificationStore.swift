@@ -106,7 +106,7 @@ public struct NotificationStore {
   ///
   /// - Throws: `DatabaseError`.
   public func insert(
-    _ notice: Notice,
+    _ draft: NotificationDraft,
     localTime: String,
     ids: (email: ID, push: ID),
     at now: Instant
@@ -114,14 +114,14 @@ public struct NotificationStore {
     let query = Query(
       Self.insertNotice,
       [
-        "user_id": .id(notice.userID),
+        "user_id": .id(draft.userID),
         "email_id": .id(ids.email),
-        "key": .text(notice.key),
+        "key": .text(draft.key),
         "push_id": .id(ids.push),
         "now": .instant(now),
-        "subject": .text(notice.subject),
-        "body": .text(notice.body(localTime: localTime)),
-        "due_date": .instant(notice.countsDown ? notice.dueDate : nil),
+        "subject": .text(draft.subject),
+        "body": .text(draft.body(localTime: localTime)),
+        "due_date": .instant(draft.countsDown ? draft.dueDate : nil),
       ]
     )
     return try database.write(query, map: NotificationMessage.init(row:))
@@ -134,9 +134,9 @@ public struct NotificationStore {
   /// Finds what a user was told before under the same key.
   ///
   /// - Throws: `DatabaseError`.
-  public func find(_ notice: Notice) throws -> [NotificationMessage] {
+  public func find(_ draft: NotificationDraft) throws -> [NotificationMessage] {
     try database.read(
-      Query(Self.findNotice, ["keys": .texts([notice.key, notice.key + "/push"])]),
+      Query(Self.findNotice, ["keys": .texts([draft.key, draft.key + "/push"])]),
       map: NotificationMessage.init(row:)
     )
   }

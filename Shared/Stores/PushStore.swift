@@ -1,6 +1,7 @@
 import API
 import Endpoint
 public import PostgreSQL
+import Resilience
 public import Validation
 public import Values
 
@@ -39,9 +40,6 @@ public struct PushStore {
     public let recipients: [Recipient]
   }
 
-  /// The pauses in which nobody asks a push service that could not be reached, in seconds: twice as long each time, up to
-  /// the last.
-  private static let pauses: [Int64] = [30, 60, 120, 240, 480]
   private static let forgottenSeconds: Int64 = 86_400
 
   private let database: TimedDatabase
@@ -283,8 +281,9 @@ public struct PushStore {
     return retryAt
   }
 
+  /// The time before which nobody asks a push service, when another failure follows those that there were.
   private static func pause(after failures: Int, from now: Instant) -> Instant {
-    now.adding(seconds: pauses[min(max(failures, 0), pauses.count - 1)])
+    Backoff.pushService.next(afterAttempts: failures + 1, at: now)
   }
 }
 

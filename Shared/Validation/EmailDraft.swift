@@ -1,7 +1,7 @@
 public import API
 import Endpoint
 
-/// An e-mail that is sound: one that is not cannot exist.
+/// An e-mail. An invalid one cannot exist.
 public struct EmailDraft: Sendable {
   /// An address that mail can be sent to.
   public let recipient: String

@@ -2,9 +2,9 @@ public import API
 import Endpoint
 public import Values
 
-/// A push message that is sound: one that is not cannot exist.
+/// A push message. An invalid one cannot exist.
 public struct PushDraft: Sendable {
-  /// To whose browsers.
+  /// The user whose browsers are to have it.
   public let userID: ID
   /// 1 to 255 characters in one line.
   public let subject: String

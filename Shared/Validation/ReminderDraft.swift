@@ -2,19 +2,19 @@ public import API
 import Endpoint
 public import Values
 
-/// A reminder of a task that is sound: one that is not cannot exist.
+/// A reminder of a task. An invalid one cannot exist.
 public struct ReminderDraft: Sendable {
-  /// Which task.
+  /// The task.
   public let taskID: ID
-  /// Whom to remind.
+  /// The user to remind.
   public let userID: ID
   /// The task's title.
   public let title: String
-  /// When it is due.
+  /// When the task is due.
   public let dueDate: Instant
   /// How long before that the reminder was meant to go out.
   public let leadMinutes: Int
-  /// How much the task matters.
+  /// The task's priority.
   public let priority: TaskPriority
 
   /// Checks a request.
@@ -39,33 +39,14 @@ public struct ReminderDraft: Sendable {
     try violations.check()
   }
 
-  /// What the user is to be told.
-  public var notice: Notice {
-    Notice(
+  /// The notification that reminds the user.
+  public var notification: NotificationDraft {
+    NotificationDraft(
       userID: userID,
       // The same task, due date and lead time are the same reminder.
       key: "\(taskID)/\(dueDate.microseconds)/\(leadMinutes)",
-      subject: Notice.line("Reminder: \(title)"),
-      lines: [.text("Task: \(title)"), .dueDate, .text("Priority: \(priority.name)")],
       dueDate: dueDate,
-      countsDown: true
+      content: .reminder(title: title, priority: priority)
     )
-  }
-}
-
-/// How far away a due date is, for people.
-public enum Remaining {
-  /// A sentence such as `Due in 55 minutes.` or `This was due 2 hours ago.`
-  public static func sentence(until dueDate: Instant, at now: Instant) -> String {
-    let seconds = dueDate.seconds - now.seconds
-    let minutes = (abs(seconds) + 30) / 60
-    if minutes == 0 { return "Due now." }
-    let span =
-      switch minutes {
-      case ..<120: "\(minutes) minute\(minutes == 1 ? "" : "s")"
-      case ..<2880: "\((minutes + 30) / 60) hours"
-      default: "\((minutes + 720) / 1440) days"
-      }
-    return seconds > 0 ? "Due in \(span)." : "This was due \(span) ago."
   }
 }

@@ -1,13 +1,13 @@
-/// What became of an attempt to deliver a message.
+/// The meaning of one server's answer to a message, or of its absence.
 public enum DeliveryOutcome: Equatable, Sendable {
-  /// The other side has taken it over.
+  /// The server has taken the message over.
   case delivered
-  /// Not now: the other side works, and says that this message may come again, perhaps not before so many seconds.
+  /// The server works, but does not take this message now. It may come again, perhaps not before so many seconds.
   case postponed(reason: String, afterSeconds: Int?)
-  /// Never: trying again would change nothing.
+  /// The server will never take this message, so there is no point in trying again.
   case refused(reason: String)
-  /// Never, and no other message to this recipient: the subscription has ended.
+  /// The server will never take this message, nor any other to this recipient: the subscription has ended.
   case gone(reason: String)
-  /// The other side does not work at the moment, so neither would it for another message.
+  /// The server does not work at the moment, so it would not take another message either.
   case unreachable(reason: String)
 }

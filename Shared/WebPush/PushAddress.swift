@@ -1,14 +1,14 @@
 private import Glibc
 
-/// An address of the internet, and whether it is one that everybody may reach.
+/// An address of the internet, and whether anybody may reach it.
 ///
-/// Who subscribes names an address that we then connect to: it must not lead into our own network.
+/// Subscribers name the address that we then connect to: it must not lead into our own network.
 enum PushAddress: Equatable, CustomStringConvertible {
   case ipv4(UInt32)
   /// 16 bytes.
   case ipv6([UInt8])
 
-  /// What a resolver takes for an address without asking anybody: IPv6 in brackets, IPv4 also as
+  /// An address as resolvers accept it without asking anybody: IPv6 in brackets, IPv4 also as
   /// `127.1`, `0x7f000001` or `017700000001`.
   ///
   /// The corresponding C functions are `inet_aton` and `inet_pton`.
@@ -26,7 +26,7 @@ enum PushAddress: Equatable, CustomStringConvertible {
     }
   }
 
-  /// A `sockaddr_in` or `sockaddr_in6`; `nil` for what is neither.
+  /// The address of a `sockaddr_in` or `sockaddr_in6`; `nil` for anything else.
   init?(socketAddress: UnsafeRawPointer) {
     switch Int32(socketAddress.loadUnaligned(as: sa_family_t.self)) {
     case AF_INET:
@@ -59,7 +59,7 @@ enum PushAddress: Equatable, CustomStringConvertible {
     }
   }
 
-  /// Blocks that are not public, as the highest bits and how many they are.
+  /// Blocks that are not public, as their highest bits and how many those are.
   private static let reservedIPv4: [(network: UInt32, bits: UInt32)] = [
     (0x0000_0000, 8),  // 0.0.0.0/8, this network
     (0x0A00_0000, 8),  // 10.0.0.0/8, private
@@ -81,7 +81,7 @@ enum PushAddress: Equatable, CustomStringConvertible {
     !reservedIPv4.contains { (number ^ $0.network) >> (32 - $0.bits) == 0 }
   }
 
-  /// Only 2000::/3 is given out so far, so whatever is not named here is refused.
+  /// Only 2000::/3 has been assigned so far, so everything else is refused.
   private static func isPublic(_ bytes: [UInt8]) -> Bool {
     func begins(_ prefix: UInt8...) -> Bool { bytes.starts(with: prefix) }
     func embedded(at start: Int) -> UInt32 {

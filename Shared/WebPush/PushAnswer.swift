@@ -1,7 +1,7 @@
 private import CCurl
 import Values
 
-/// What has come of the answer of a push service so far.
+/// The answer of a push service as far as it has been received.
 final class PushAnswer {
   private static let maximumBodyBytes = 4096
   private static let maximumHeaderBytes = 16_384
@@ -11,14 +11,18 @@ final class PushAnswer {
   private var headerBytes = 0
   private var retryAfter: String?
 
-  /// Keeps a piece of the body; false when it is too much.
+  /// Appends a piece of the body.
+  ///
+  /// - Returns: false when that is too much.
   func append(_ bytes: UnsafeRawBufferPointer) -> Bool {
     let room = Self.maximumBodyBytes - body.count
     body.append(contentsOf: bytes.prefix(room))
     return bytes.count <= room
   }
 
-  /// Takes a line of the header; false when it is too much.
+  /// Takes a line of the header.
+  ///
+  /// - Returns: false when that is too much.
   func add(line: UnsafeRawBufferPointer) -> Bool {
     headerBytes += line.count
     guard headerBytes <= Self.maximumHeaderBytes else { return false }
@@ -32,7 +36,7 @@ final class PushAnswer {
     return true
   }
 
-  /// What an answer with this status means. Source: RFC 8030 §5, RFC 8292 §4.2.
+  /// The meaning of an answer with this status. Source: RFC 8030 §5, RFC 8292 §4.2.
   func outcome(status: Int, at now: Instant) -> DeliveryOutcome {
     switch status {
     case 200...299: .delivered
@@ -43,7 +47,7 @@ final class PushAnswer {
     }
   }
 
-  /// The status and what the push service says to it, in printable ASCII.
+  /// The status and the push service's explanation, in printable ASCII.
   private func reason(_ status: Int) -> String {
     let printable = String(
       decoding: body.map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: " ") },
@@ -54,7 +58,7 @@ final class PushAnswer {
       ? "HTTP \(status)" : "HTTP \(status): \(words.excerpt(maximumBytes: 256))"
   }
 
-  /// The header `Retry-After`: seconds or a date, a day at the most.
+  /// The value of the header `Retry-After`, which is in seconds or a date: a day at most.
   ///
   /// The corresponding C function is `curl_getdate`. Source: RFC 9110 §10.2.3.
   private func waitSeconds(at now: Instant) -> Int? {

@@ -1,12 +1,12 @@
 import Values
 
-/// Makes authorizations and keeps them for a while: a signature for each message would be wasted.
+/// Makes authorizations and keeps them for a while, to save a signature for each message.
 struct PushAuthorizations {
-  /// The longest that push services take is 24 hours; clocks may differ.
+  /// Push services accept at most 24 hours, and clocks may differ.
   private static let lifeSeconds: Int64 = 12 * 3600
-  /// How long one is used: what is sent with it must not come too late.
+  /// How long one is used, so that it has not expired when the message arrives.
   private static let useSeconds: Int64 = 6 * 3600
-  /// Anybody can subscribe with an origin of their own, so they must not pile up.
+  /// Anybody can subscribe with an origin of their own, so origins must not pile up.
   private static let maximumOrigins = 64
 
   private let key: VAPIDKey
@@ -22,7 +22,7 @@ struct PushAuthorizations {
   ///
   /// - Throws: `PushFailure`.
   mutating func header(for origin: String, at now: Instant) throws -> String {
-    // A clock that was set back makes it new, too.
+    // It is also renewed after the clock was set back.
     if let known = made[origin], (known.at...known.at.adding(seconds: Self.useSeconds)) ~= now {
       return known.header
     }
@@ -36,6 +36,6 @@ struct PushAuthorizations {
     return header
   }
 
-  /// Makes the next one new: the push service did not like this one.
+  /// Forgets an authorization that a push service refused, so that the next one is new.
   mutating func forget(_ origin: String) { made[origin] = nil }
 }

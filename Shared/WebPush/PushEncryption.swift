@@ -1,22 +1,22 @@
 private import COpenSSL
 
-/// Makes push messages that only the browser can read. Source: RFC 8291, RFC 8188.
+/// Encrypts push messages so that only the browser can read them. Source: RFC 8291, RFC 8188.
 public enum PushEncryption {
-  /// Bytes of the longest payload: with it the whole message has the 4,096 bytes that a push service must take.
+  /// The longest payload in bytes: with it the whole message has the 4,096 bytes that a push service must accept.
   public static let maximumPayloadBytes = 3993
   private static let recordSize: UInt32 = 4096
   private static let saltLength = 16
   private static let tagLength = 16
 
-  /// A message: the header with the salt and our public key, then one record.
+  /// Encrypts a payload: the header with the salt and our public key, then one record.
   ///
   /// - Parameters:
   ///   - payload: at most `maximumPayloadBytes`.
-  ///   - subscription: for which browser.
-  ///   - length: a shorter payload is filled up to so many bytes, so that its length says less. The browser
-  ///     takes the filling off again.
-  ///   - salt: 16 bytes that are never used twice; `nil`: random ones.
-  ///   - key: a pair that is never used twice; `nil`: a new one.
+  ///   - subscription: the browser.
+  ///   - length: a shorter payload is padded to so many bytes, so that its length reveals less. The browser
+  ///     removes the padding.
+  ///   - salt: 16 bytes that are never used twice; random ones by default.
+  ///   - key: a key pair that is never used twice; a new one by default.
   /// - Returns: at most 4,096 bytes, of which 103 are not payload or padding.
   /// - Throws: `PushFailure`.
   public static func encrypt(
@@ -75,7 +75,7 @@ public enum PushEncryption {
     return message
   }
 
-  /// From the random source of the kernel, as all of Swift's random numbers.
+  /// A salt from the random source of the kernel, as all of Swift's random numbers are.
   private static func randomSalt() -> [UInt8] {
     (0..<saltLength).map { _ in UInt8.random(in: 0...UInt8.max) }
   }
@@ -102,7 +102,7 @@ public enum PushEncryption {
     return output
   }
 
-  /// AES-128-GCM: as many bytes, then 16 that vouch for them.
+  /// AES-128-GCM: as many bytes as `plain`, then a tag of 16 that authenticates them.
   ///
   /// The corresponding C functions are `EVP_EncryptUpdate` and `EVP_EncryptFinal_ex`.
   private static func seal(_ plain: [UInt8], key: [UInt8], nonce: [UInt8]) throws -> [UInt8] {
@@ -115,7 +115,7 @@ public enum PushEncryption {
     guard context != nil, EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), nil, key, nonce) == 1,
       EVP_EncryptUpdate(context, &sealed, &count, plain, Int32(plain.count)) == 1,
       Int(count) == plain.count,
-      // Of a stream cipher nothing is left to write, but it asks for a place.
+      // A stream cipher has nothing left to write, but needs a place for it.
       EVP_EncryptFinal_ex(context, &tag, &rest) == 1, rest == 0,
       EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(tagLength), &tag) == 1
     else { throw PushFailure.libcrypto("AES-128-GCM failed") }

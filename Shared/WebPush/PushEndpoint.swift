@@ -1,11 +1,11 @@
-/// The URL that a push service has given a browser, taken apart as far as we need.
+/// The parts that we need of the URL that a push service has given a browser.
 struct PushEndpoint {
   private static let scheme = "https://"
   private static let maximumCharacters = 2048
-  /// Of a name. Source: RFC 1035 §2.3.4.
+  /// The length of a domain name. Source: RFC 1035 §2.3.4.
   private static let maximumHostCharacters = 253
 
-  /// Why a text is no endpoint, as a phrase that can follow "endpoint ".
+  /// The reason why a text is no endpoint, as a phrase that can follow "endpoint ".
   struct Malformed: Error {
     let reason: String
   }
@@ -13,7 +13,7 @@ struct PushEndpoint {
   /// `https://host`, with the port when it is not 443. Source: RFC 6454 §6.2.
   let origin: String
 
-  /// Reads an endpoint. `allowsPrivate` lets hosts pass that plainly lie in our own network.
+  /// Reads an endpoint. `allowsPrivate` admits hosts that are plainly in our own network.
   ///
   /// - Throws: `Malformed`.
   init(_ text: String, allowsPrivate: Bool) throws {
@@ -45,7 +45,7 @@ struct PushEndpoint {
     (0x21...0x7E).contains(byte) && !"\"<>\\^`{|}".utf8.contains(byte)
   }
 
-  /// Source: RFC 3986 §3.2. No percent signs: a resolver would see another name than we.
+  /// Source: RFC 3986 §3.2. No percent signs: a resolver would see a different name.
   private static func hostAndPort(_ authority: String) throws -> (host: String, port: UInt16?) {
     let end: String.Index
     if authority.hasPrefix("[") {
@@ -79,7 +79,7 @@ struct PushEndpoint {
     }
   }
 
-  /// Whether the name alone says so. Where other names lead is seen when we connect.
+  /// Whether the name alone shows that a host is private. Where other names lead is seen when we connect.
   private static func isPrivate(_ host: String) -> Bool {
     var host = host
     while host.hasSuffix(".") { host.removeLast() }

@@ -1,6 +1,6 @@
 private import COpenSSL
 
-/// Why a push message or its authorization cannot be made.
+/// The reason why a push message or its authorization cannot be made.
 public struct PushFailure: Error, Equatable, CustomStringConvertible {
   /// One sentence. Never quotes a private key.
   public let message: String
@@ -10,8 +10,8 @@ public struct PushFailure: Error, Equatable, CustomStringConvertible {
 
   init(_ message: String) { self.message = message }
 
-  /// A failure of libcrypto, which forgets it: what stays in its queue would be taken for a failure of the
-  /// next TLS connection. The corresponding C function is `ERR_clear_error`.
+  /// A failure of libcrypto, whose error queue is cleared: an error that stays in it would be taken for a failure of
+  /// the next TLS connection. The corresponding C function is `ERR_clear_error`.
   static func libcrypto(_ message: String) -> PushFailure {
     ERR_clear_error()
     return PushFailure(message)

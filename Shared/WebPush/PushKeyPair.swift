@@ -2,23 +2,23 @@ private import COpenSSL
 
 /// A private key on the curve P-256, with its public key. Source: FIPS 186-5, RFC 5480 §2.1.1.
 public final class PushKeyPair: @unchecked Sendable {
-  /// Bytes of a public key.
+  /// The length of a public key in bytes.
   public static let publicKeyLength = 65
   private static let coordinateLength = 32
 
-  /// An `EVP_PKEY`, which is only read from here on: threads may share it.
+  /// An `EVP_PKEY`, which is never changed from here on, so threads may share it.
   private let handle: OpaquePointer
 
   /// The public key, 65 bytes: an uncompressed point. Source: SEC 1 §2.3.3.
   public let publicKey: [UInt8]
 
-  /// A new pair.
+  /// A new key pair.
   ///
   /// The corresponding C function is `EVP_EC_gen`.
   /// - Throws: `PushFailure`.
   public convenience init() throws { try self.init(owning: tm_p256_generate()) }
 
-  /// The pair of a private key of 32 bytes.
+  /// The key pair of a private key of 32 bytes.
   ///
   /// The corresponding C function is `d2i_AutoPrivateKey`. Source: RFC 5915 §3.
   /// - Throws: `PushFailure`.
@@ -38,7 +38,7 @@ public final class PushKeyPair: @unchecked Sendable {
     )
   }
 
-  /// The pair of a private key in PEM, as PKCS#8 (`openssl genpkey`) or as an EC key (`openssl ecparam -genkey`).
+  /// The key pair of a private key in PEM, as PKCS#8 (`openssl genpkey`) or as an EC key (`openssl ecparam -genkey`).
   ///
   /// The corresponding C function is `PEM_read_bio_PrivateKey`. Source: RFC 5915 §4, RFC 5958.
   /// - Throws: `PushFailure`.
@@ -48,7 +48,7 @@ public final class PushKeyPair: @unchecked Sendable {
         let source = BIO_new_mem_buf(text.baseAddress, Int32(clamping: text.count))
         guard source != nil else { return nil }
         defer { BIO_free(source) }
-        // Without the answer "none", a key with a passphrase would be asked for on the terminal.
+        // Without a callback that has none, the passphrase of a key would be asked for on the terminal.
         return PEM_read_bio_PrivateKey(source, nil, { _, _, _, _ in -1 }, nil)
       }
     )
@@ -74,7 +74,8 @@ public final class PushKeyPair: @unchecked Sendable {
       && name.prefix(length).elementsEqual("prime256v1".utf8.map { CChar($0) })
   }
 
-  /// The coordinates one by one: as a whole, the point may come in the compressed form.
+  /// The public point, read by its coordinates: as a whole it may come in the compressed form.
+  ///
   /// The corresponding C function is `EVP_PKEY_get_bn_param`.
   private static func point(of key: OpaquePointer) -> [UInt8]? {
     var point: [UInt8] = [4]
@@ -89,7 +90,7 @@ public final class PushKeyPair: @unchecked Sendable {
     return point
   }
 
-  /// A number as 32 bytes, the highest first. The corresponding C function is `BN_bn2binpad`.
+  /// A number as 32 bytes in big-endian order. The corresponding C function is `BN_bn2binpad`.
   private static func coordinate(_ number: OpaquePointer?) -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: coordinateLength)
     return BN_bn2binpad(number, &bytes, Int32(coordinateLength)) == Int32(coordinateLength)
@@ -107,7 +108,7 @@ public final class PushKeyPair: @unchecked Sendable {
     return true
   }
 
-  /// What only this private key and that of the other side give: 32 bytes.
+  /// The secret of 32 bytes that only this private key and that of the other side yield.
   ///
   /// The corresponding C function is `EVP_PKEY_derive`. Source: RFC 8291 §3.1.
   /// - Throws: `PushFailure`.
@@ -125,7 +126,7 @@ public final class PushKeyPair: @unchecked Sendable {
     return secret
   }
 
-  /// An ES256 signature, 64 bytes: r, then s.
+  /// An ES256 signature of 64 bytes: r, then s.
   ///
   /// The corresponding C function is `EVP_DigestSign`. Source: RFC 7518 §3.4.
   /// - Throws: `PushFailure`.

@@ -1,24 +1,24 @@
 private import CCurl
 public import Values
 
-/// Sends push messages over HTTPS. It keeps connections, so one belongs to one thread. Source: RFC 8030 §5.
+/// Sends push messages over HTTPS. It keeps connections, so each thread needs its own. Source: RFC 8030 §5.
 public final class PushSender {
-  /// How much the message is worth to the battery of a phone. Source: RFC 8030 §5.3.
+  /// How much of a phone's battery the message is worth. Source: RFC 8030 §5.3.
   public enum Urgency: String, Sendable {
-    /// Only when it charges and costs nothing.
+    /// Only while the phone charges and data is free.
     case veryLow = "very-low"
-    /// Only when it charges or costs nothing.
+    /// Only while the phone charges or data is free.
     case low
-    /// Whenever it is awake for other things.
+    /// Whenever the phone is awake for other reasons.
     case normal
     /// At once.
     case high
   }
 
-  /// Payloads are filled up to multiples of this, so that their length says little.
+  /// Payloads are padded to multiples of this, so that their length reveals little.
   private static let paddingBytes = 256
   private static let maximumTopicCharacters = 32
-  /// Kept open: of more push services the one that was used the longest ago is left.
+  /// How many connections are kept open. Beyond them the least recently used one is closed.
   private static let maximumConnections = 4
 
   private let allowsPrivateAddresses: Bool
@@ -29,10 +29,10 @@ public final class PushSender {
   /// A sender. Nothing is opened yet.
   ///
   /// - Parameters:
-  ///   - key: the key that the browsers have subscribed with.
-  ///   - subject: a `mailto:` or `https:` URI where push services find who sends, see `VAPIDKey.isSubject(_:)`.
+  ///   - key: the key with which the browsers have subscribed.
+  ///   - subject: a `mailto:` or `https:` URI by which push services reach the sender, see `VAPIDKey.isSubject(_:)`.
   ///   - allowsPrivateAddresses: whether push services may be in our own network; for tests.
-  ///   - caFile: certificates in PEM of who is trusted; `nil`: those of the system.
+  ///   - caFile: the trusted certificates in PEM; `nil`: those of the system.
   public init(key: VAPIDKey, subject: String, allowsPrivateAddresses: Bool, caFile: String?) {
     authorizations = PushAuthorizations(key: key, subject: subject)
     self.allowsPrivateAddresses = allowsPrivateAddresses
@@ -41,20 +41,20 @@ public final class PushSender {
 
   /// Encrypts a payload for a browser and hands it to its push service.
   ///
-  /// An `unreachable` speaks of that push service alone, the `origin` of the subscription: others may well
-  /// work. A `postponed` gives the seconds of `Retry-After`, a day at the most. A `refused` with the status
-  /// 401 or 403 most often means that the key is not the one which the browser has subscribed with.
+  /// `unreachable` concerns that push service alone, the `origin` of the subscription: others may well
+  /// work. `postponed` holds the seconds of `Retry-After`, a day at most. `refused` with the status
+  /// 401 or 403 most often means that the browser has subscribed with another key.
   /// The corresponding C function is `curl_easy_perform`.
   ///
   /// - Parameters:
   ///   - payload: at most `PushEncryption.maximumPayloadBytes`.
   ///   - subscription: the browser.
-  ///   - ttlSeconds: how long the push service shall try, when the browser is away.
-  ///   - urgency: how much it is worth.
-  ///   - topic: a message that still waits is replaced by one of the same topic; at most 32 characters of base64url.
+  ///   - ttlSeconds: how long the push service is to keep the message while the browser is away.
+  ///   - urgency: how urgent it is.
+  ///   - topic: replaces a message of the same topic that is still waiting; at most 32 characters of base64url.
   ///   - now: the time.
-  ///   - deadline: when to give up. What was sent by then may arrive all the same.
-  /// - Returns: what has become of it.
+  ///   - deadline: when to give up. The message may arrive all the same.
+  /// - Returns: the outcome.
   public func send(
     _ payload: [UInt8],
     to subscription: PushSubscription,
@@ -73,7 +73,7 @@ public final class PushSender {
     var lines = [
       "Content-Type: application/octet-stream", "Content-Encoding: aes128gcm",
       "TTL: \(max(0, ttlSeconds))", "Urgency: \(urgency.rawValue)",
-      "Expect:",  // no question before the body
+      "Expect:",  // do not ask before the body
     ]
     if let topic { lines.append("Topic: \(topic)") }
     do {
@@ -130,7 +130,7 @@ public final class PushSender {
         return curl_easy_perform(curl)
       }
     }
-    // With the status everything is said, even when the body has no end.
+    // The status is enough, even when the body is not complete.
     let status = tm_curl_response_code(curl)
     if status >= 200 { return answer.outcome(status: status, at: now) }
     if let addresses = sockets.refusedAddresses {
@@ -140,7 +140,7 @@ public final class PushSender {
     return result == CURLE_URL_MALFORMAT ? .refused(reason: reason) : .unreachable(reason: reason)
   }
 
-  /// Everything but the message.
+  /// Sets all options but those of the message.
   private func prepare(
     _ curl: UnsafeMutableRawPointer,
     _ endpoint: String,
@@ -159,7 +159,7 @@ public final class PushSender {
     tm_curl_set_long(curl, CURLOPT_NOSIGNAL, 1)
     tm_curl_set_long(curl, CURLOPT_TIMEOUT_MS, timeoutMilliseconds)
     tm_curl_set_long(curl, CURLOPT_CONNECTTIMEOUT_MS, timeoutMilliseconds)
-    // A resolver that is silent is not waited for beyond the deadline.
+    // Do not wait for a resolver beyond the deadline.
     tm_curl_set_long(curl, CURLOPT_QUICK_EXIT, 1)
     tm_curl_set_long(curl, CURLOPT_MAXCONNECTS, Self.maximumConnections)
     tm_curl_set_long(curl, CURLOPT_POST, 1)
@@ -169,7 +169,7 @@ public final class PushSender {
     let receiver = Unmanaged.passUnretained(answer).toOpaque()
     tm_curl_set_pointer(curl, CURLOPT_WRITEDATA, receiver)
     tm_curl_set_pointer(curl, CURLOPT_HEADERDATA, receiver)
-    // Fewer bytes than were given end the transfer.
+    // Returning fewer bytes than were given ends the transfer.
     tm_curl_set_receiver(curl, CURLOPT_WRITEFUNCTION) { bytes, size, count, receiver in
       guard let bytes, let receiver else { return 0 }
       let answer = Unmanaged<PushAnswer>.fromOpaque(receiver).takeUnretainedValue()
@@ -184,7 +184,7 @@ public final class PushSender {
     }
   }
 
-  /// Owns a `CURL`, made at the first message. The corresponding C functions are `curl_easy_init` and
+  /// Owns a `CURL`, which is created at the first message. The corresponding C functions are `curl_easy_init` and
   /// `curl_easy_cleanup`.
   private final class CurlHandle {
     lazy var pointer: UnsafeMutableRawPointer? = curl_easy_init()

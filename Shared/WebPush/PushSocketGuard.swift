@@ -3,7 +3,7 @@ private import Glibc
 
 /// Opens the sockets of libcurl, but none to a private address.
 ///
-/// Names are no protection: whoever owns one can let it lead anywhere. Here the address is known that is
+/// Names are no protection: their owners can let them lead anywhere. Here the address is known that is
 /// really connected to.
 final class PushSocketGuard {
   private let allowsPrivate: Bool

@@ -1,25 +1,25 @@
 private import Values
 
-/// Where and how a browser takes push messages. Source: W3C Push API §8, RFC 8291 §2.
+/// The place where a browser receives push messages, and the keys to encrypt them with. Source: W3C Push API §8, RFC 8291 §2.
 public struct PushSubscription: Hashable, Sendable {
-  /// What is wrong with one field.
+  /// A fault of one field.
   public struct Violation: Equatable, Sendable {
-    /// As the browser names it: `endpoint`, `keys.p256dh` or `keys.auth`.
+    /// The name that the browser gives it: `endpoint`, `keys.p256dh` or `keys.auth`.
     public let field: String
     /// A phrase that can follow the name: "must be an https URL".
     public let reason: String
   }
 
-  /// Why texts are no subscription: every wrong field, once.
+  /// The reasons why texts are no subscription: every wrong field, once.
   public struct Malformed: Error, Equatable {
     /// In the order of the fields, at least one.
     public let violations: [Violation]
   }
 
-  /// Bytes of `auth`.
+  /// The length of `auth` in bytes.
   public static let authLength = 16
 
-  /// An `https` URL of at most 2,048 characters. Who knows it can send to the browser: it is a secret.
+  /// An `https` URL of at most 2,048 characters. It is a secret: whoever knows it can send to the browser.
   public let endpoint: String
 
   /// The public key of the browser, 65 bytes: an uncompressed point on P-256.
@@ -31,7 +31,7 @@ public struct PushSubscription: Hashable, Sendable {
   /// The push service, such as `https://fcm.googleapis.com`: scheme, host and unusual port of the endpoint.
   public let origin: String
 
-  /// Takes what a browser says: `endpoint`, and from `keys` the texts `p256dh` and `auth` in base64url.
+  /// Reads what a browser gave: `endpoint`, and from `keys` the texts `p256dh` and `auth` in base64url.
   ///
   /// Unless `allowsPrivate`, an endpoint whose host is `localhost`, ends in `.local` or is a private address in
   /// any spelling is refused. Other names that lead to private addresses are refused by `PushSender`.
@@ -66,29 +66,30 @@ public struct PushSubscription: Hashable, Sendable {
     self.origin = origin
   }
 
-  /// As `init(endpoint:p256dh:auth:allowsPrivate:)`, for who collects what is wrong: the push service, empty when
-  /// anything is, and each wrong field.
+  /// Checks as `init(endpoint:p256dh:auth:allowsPrivate:)` does, for a caller that collects violations.
+  ///
+  /// - Returns: the push service, which is empty when anything is wrong, and each wrong field.
   public static func check(endpoint: String, p256dh: String, auth: String, allowsPrivate: Bool) -> (
     origin: String, violations: [(field: String, reason: String)]
   ) {
     do {
-      let sound = try Self(
+      let subscription = try Self(
         endpoint: endpoint,
         p256dh: p256dh,
         auth: auth,
         allowsPrivate: allowsPrivate
       )
-      return (sound.origin, [])
+      return (subscription.origin, [])
     } catch {
-      // It throws nothing else.
+      // The initializer throws nothing else.
       let found = (error as? Malformed)?.violations ?? []
       return ("", found.map { ($0.field, $0.reason) })
     }
   }
 
-  /// Some browsers and libraries fill up the last group of four characters with `=`.
+  /// Decodes base64url. Some browsers and libraries pad the last group of four characters with `=`.
   private static func decode(_ text: String) -> [UInt8]? {
-    // Whatever is far too long is not worth decoding.
+    // A text that is far too long is not worth decoding.
     guard text.utf8.count <= 128 else { return nil }
     var characters = Array(text.utf8)
     if characters.count % 4 == 0 {

@@ -1,6 +1,5 @@
 import API
 import Endpoint
-import Resilience
 import Testing
 import Validation
 import Values
@@ -32,7 +31,7 @@ struct `How far away a due date is` {
     (-10_800, "This was due 3 hours ago."), (-604_800, "This was due 7 days ago."),
   ])
   func `is said as a person would`(seconds: Int64, sentence: String) {
-    #expect(Remaining.sentence(until: now.adding(seconds: seconds), at: now) == sentence)
+    #expect(Wording.remaining(until: now.adding(seconds: seconds), at: now) == sentence)
   }
 }
 
@@ -49,20 +48,22 @@ struct `A reminder` {
     let draft = try ReminderDraft(request)
     var other = request
     other.title = "Call again"
-    #expect(try ReminderDraft(other).notice.key == draft.notice.key)
+    #expect(try ReminderDraft(other).notification.key == draft.notification.key)
     other.leadMinutes = 59
-    #expect(try ReminderDraft(other).notice.key != draft.notice.key)
+    #expect(try ReminderDraft(other).notification.key != draft.notification.key)
     other = request
     other.dueDate = Timestamp(now.adding(seconds: 1))
-    #expect(try ReminderDraft(other).notice.key != draft.notice.key)
-    #expect(draft.notice.key.utf8.count <= 120)
+    #expect(try ReminderDraft(other).notification.key != draft.notification.key)
+    #expect(draft.notification.key.utf8.count <= 120)
   }
 
   @Test func `has a subject of one line, however long and strange the title`() throws {
-    #expect(try ReminderDraft(request).notice.subject == "Reminder: Call  Bcc: all@example.com")
+    #expect(
+      try ReminderDraft(request).notification.subject == "Reminder: Call  Bcc: all@example.com"
+    )
     var long = request
     long.title = text(255, of: "é")
-    #expect(try ReminderDraft(long).notice.subject.unicodeScalars.count == 255)
+    #expect(try ReminderDraft(long).notification.subject.unicodeScalars.count == 255)
   }
 
   @Test func `that is not sound is refused, all fields at once`() throws {
@@ -106,23 +107,5 @@ struct `An e-mail` {
     )
     #expect(draft.subject == "Grüße 👋")
     #expect(draft.body == "One\nTwo")
-  }
-}
-
-struct `Another attempt` {
-  @Test func `comes after twice the time, up to an hour, and a part of that by chance`() {
-    var random = SystemRandomNumberGenerator()
-    for (attempts, seconds) in [(1, 30), (2, 60), (3, 120), (7, 1920), (8, 3600), (99, 3600)] {
-      for _ in 0..<100 {
-        let next = Backoff.next(afterAttempts: attempts, at: now, random: &random)
-        #expect((Int64(seconds) / 2...Int64(seconds)).contains(next.seconds - now.seconds))
-      }
-    }
-  }
-
-  @Test func `does not come before the other side wants it`() {
-    var random = SystemRandomNumberGenerator()
-    let next = Backoff.next(afterAttempts: 1, at: now, atLeastSeconds: 7200, random: &random)
-    #expect(next == now.adding(seconds: 7200))
   }
 }

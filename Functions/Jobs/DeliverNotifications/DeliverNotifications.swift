@@ -1,13 +1,14 @@
 import Glibc
 import Jobs
 import Notifications
+import Queue
 import Runtime
 import Stores
 import Values
 
-/// `deliver-notifications`, by cron: sends what is written down and not sent, until the next run begins.
+/// `deliver-notifications`, by cron: sends notifications that are due, until the next run begins.
 ///
-/// `--drain` ends as soon as nothing is due; `--revive` has those tried again that were given up.
+/// `--drain` ends as soon as nothing is due; `--revive` has discarded ones tried again.
 @main
 struct DeliverNotifications {
   private static let usage = """
@@ -29,7 +30,7 @@ struct DeliverNotifications {
       case ["push"]: return try deliver([NotificationOutbox.push], job, drains: false)
       case ["--drain"]: return try deliver(both, job, drains: true)
       case let arguments where arguments.count == 2 && arguments[0] == "--revive":
-        return try revive(arguments[1], job)
+        return try retryDiscarded(arguments[1], job)
       default: throw Settings.Invalid(message: "unknown argument \(job.arguments[0]); try --help")
       }
     }
@@ -39,8 +40,8 @@ struct DeliverNotifications {
 
   private static var both: [Channel] { [NotificationOutbox.mail, NotificationOutbox.push] }
 
-  /// Each channel has threads of its own, so that neither waits for the other, nor needs the other's settings; each thread
-  /// has its own connections to the database and to the servers.
+  /// Each channel has threads of its own, so that neither waits for the other nor needs its settings; each thread has its
+  /// own connections to the database and to the servers.
   private static func deliver(_ channels: [Channel], _ job: Job, drains: Bool) throws
     -> (Job.Counts, String?)
   {
@@ -53,23 +54,24 @@ struct DeliverNotifications {
         return try channels[number / count](resources)
           .deliver(drains: drains, isOver: { Job.isOver(deadline) }, sleep: { usleep($0) })
       } catch {
-        var report = NotificationOutbox.Report()
+        var report = QueueReport()
         report.failure = Diagnostics.reason(of: error)
         return report
       }
     }
-    let report = reports.reduce(NotificationOutbox.Report()) { $0 + $1 }
+    let report = reports.reduce(QueueReport(), +)
     return (
-      ["sent": report.sent, "postponed": report.postponed, "dead": report.dead], report.failure
+      ["sent": report.completed, "postponed": report.postponed, "dead": report.discarded],
+      report.failure
     )
   }
 
-  private static func revive(_ which: String, _ job: Job) throws -> (Job.Counts, String?) {
+  private static func retryDiscarded(_ which: String, _ job: Job) throws -> (Job.Counts, String?) {
     let id = ID(which)
     guard id != nil || which == "all" else {
       throw Settings.Invalid(message: "--revive needs the id of a notification, or all")
     }
-    let count = try NotificationOutbox.mail(job.resources).revive(id)
+    let count = try NotificationOutbox.mail(job.resources).retryDiscarded(id)
     print(
       count == 1
         ? "1 notification will be tried again" : "\(count) notifications will be tried again"

@@ -1,9 +1,9 @@
 import Jobs
 import Runtime
 
-/// `dispatch-reminders`, by cron: hands the reminders whose time has come to the Notification service.
+/// `dispatch-reminders`, by cron: hands the reminders whose time has come over to the Notification service.
 ///
-/// `--dry-run` prints what would be handed over, and changes nothing.
+/// `--dry-run` prints the reminders that would be handed over, and changes nothing.
 @main
 struct DispatchReminders {
   private static let usage = """

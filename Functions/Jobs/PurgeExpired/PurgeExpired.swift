@@ -1,7 +1,8 @@
 import Jobs
 import Runtime
 
-/// `purge-expired`, by cron, for each service: removes what is over and nobody asks for any more, a little at a time.
+/// `purge-expired`, by cron, for each service: removes rows that have expired and that nobody asks for any more, a few at
+/// a time.
 @main
 struct PurgeExpired {
   private static let usage = """

@@ -1,12 +1,13 @@
 import Glibc
 import Jobs
+import Queue
 import Runtime
 import Sagas
 
-/// `relay-events`, by cron, for the User and for the Task service: carries out what follows from what has happened there,
+/// `relay-events`, by cron, for the User and for the Task service: carries out the sagas that follow from their events,
 /// until the next run begins.
 ///
-/// `--drain` ends as soon as nothing is due; `--revive` has those tried again that were given up.
+/// `--drain` ends as soon as nothing is due; `--revive` has discarded events tried again.
 @main
 struct RelayEvents {
   private static let usage = """
@@ -26,7 +27,7 @@ struct RelayEvents {
       case []: return run(relay, job, drains: false)
       case ["--drain"]: return run(relay, job, drains: true)
       case let arguments where arguments.count == 2 && arguments[0] == "--revive":
-        return try revive(arguments[1], relay)
+        return try retryDiscarded(arguments[1], relay)
       default: throw Settings.Invalid(message: "unknown argument \(job.arguments[0]); try --help")
       }
     }
@@ -39,17 +40,19 @@ struct RelayEvents {
       sleep: { usleep($0) }
     )
     return (
-      ["relayed": report.relayed, "postponed": report.postponed, "dead": report.dead],
+      ["relayed": report.completed, "postponed": report.postponed, "dead": report.discarded],
       report.failure
     )
   }
 
-  private static func revive(_ which: String, _ relay: EventRelay) throws -> (Job.Counts, String?) {
+  private static func retryDiscarded(_ which: String, _ relay: EventRelay) throws -> (
+    Job.Counts, String?
+  ) {
     let number = Int64(which)
     guard number != nil || which == "all" else {
       throw Settings.Invalid(message: "--revive needs the number of an event, or all")
     }
-    let count = try relay.revive(number)
+    let count = try relay.retryDiscarded(number)
     print(count == 1 ? "1 event will be relayed again" : "\(count) events will be relayed again")
     return (["revived": count], nil)
   }

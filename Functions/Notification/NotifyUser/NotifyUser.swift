@@ -17,21 +17,21 @@ struct NotifyUser: Function {
   static let access = Access.roles([.service])
   static let problems: [Problem.Code] = [.userNotFound, .contactUnknown]
 
-  let notices: UserNotices
+  let notifier: UserNotifier
 
-  func input(from request: NotifyUserRequest, in context: Context) throws -> Notice {
-    try Notice(request)
+  func input(from request: NotifyUserRequest, in context: Context) throws -> NotificationDraft {
+    try NotificationDraft(request)
   }
 
-  func respond(to notice: Notice, in context: Context) throws -> SentNotifications {
-    try notices.tell(notice, in: context)
+  func respond(to draft: NotificationDraft, in context: Context) throws -> SentNotifications {
+    try notifier.notify(draft, in: context)
   }
 
   static func main() {
     Serving.run {
       let users = UserDirectory(try $0.access(to: "user"))
       return NotifyUser(
-        notices: UserNotices(notifications: $0.notifications, contacts: $0.contacts, users: users)
+        notifier: UserNotifier(notifications: $0.notifications, contacts: $0.contacts, users: users)
       )
     }
   }

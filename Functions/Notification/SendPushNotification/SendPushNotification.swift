@@ -37,7 +37,7 @@ struct SendPushNotification: Function {
       draft,
       id: id,
       at: context.now,
-      heldUntil: outbox.heldUntil(from: context.now)
+      heldUntil: outbox.leaseEnd(from: context.now)
     )
     try outbox.tryAtOnce(attempt, in: context)
     return try notifications(by: context.deadline).find(id, owner: nil)

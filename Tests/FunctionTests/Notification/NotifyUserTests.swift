@@ -70,7 +70,7 @@ struct NotifyUserTests {
   {
     fixture.directory = UserDirectory { _, _ in .unknown }
     #expect(fixture.notifyUser.refusal(request(), as: service)?.code == .userNotFound)
-    fixture.directory = UserDirectory { _, _ in .silence }
+    fixture.directory = UserDirectory { _, _ in .unavailable }
     #expect(fixture.notifyUser.refusal(request(), as: service)?.code == .contactUnknown)
   }
 }

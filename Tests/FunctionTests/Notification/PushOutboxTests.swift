@@ -2,6 +2,7 @@ import API
 import Endpoint
 import JSON
 import PostgreSQL
+import Queue
 import Runtime
 import Serving
 import Testing
@@ -75,7 +76,7 @@ struct PushOutboxTests {
   }
 
   @discardableResult
-  func deliver() throws -> NotificationOutbox.Report {
+  func deliver() throws -> QueueReport {
     try fixture.pushOutbox.deliver(drains: true, isOver: { false }, sleep: { _ in })
   }
 
@@ -83,9 +84,9 @@ struct PushOutboxTests {
     try fixture.notificationService.notifications(by: .soon).find(ID(stored: id), owner: nil)
   }
 
-  func report(sent: Int = 0, postponed: Int = 0, dead: Int = 0) -> NotificationOutbox.Report {
-    var report = NotificationOutbox.Report()
-    (report.sent, report.postponed, report.dead) = (sent, postponed, dead)
+  func report(sent: Int = 0, postponed: Int = 0, dead: Int = 0) -> QueueReport {
+    var report = QueueReport()
+    (report.completed, report.postponed, report.discarded) = (sent, postponed, dead)
     return report
   }
 
@@ -210,7 +211,7 @@ struct PushOutboxTests {
     #expect(dead.lastError == "\(origin(hers[1])): HTTP 403: another key")
 
     services.answers = [:]
-    #expect(try fixture.pushOutbox.revive(ID(stored: id)) == 1)
+    #expect(try fixture.pushOutbox.retryDiscarded(ID(stored: id)) == 1)
     #expect(try deliver() == report(sent: 1))
     #expect(services.endpoints == hers + [hers[1]])
   }

@@ -97,7 +97,7 @@ struct SendTaskReminderTests {
     _ = try send(request())
     try fixture.forgetUser(.with { $0.userID = ada.text }, as: service)
     #expect(fixture.sendTaskReminder.refusal(request(), as: service)?.code == .userNotFound)
-    fixture.directory = UserDirectory { _, _ in .silence }
+    fixture.directory = UserDirectory { _, _ in .unavailable }
     #expect(fixture.sendTaskReminder.refusal(request(), as: service)?.code == .userNotFound)
   }
 
@@ -168,7 +168,7 @@ struct SendTaskReminderTests {
   @Test func `while the User service is silent its last word counts`() throws {
     know("Europe/Berlin")
     _ = try send(request())
-    fixture.directory = UserDirectory { _, _ in .silence }
+    fixture.directory = UserDirectory { _, _ in .unavailable }
     #expect(try send(request()).recipient == "ada@example.com")
   }
 

@@ -1,6 +1,7 @@
 import API
 import Endpoint
 import PostgreSQL
+import Queue
 import Runtime
 import ServiceClient
 import Serving
@@ -88,15 +89,13 @@ struct SagaTests {
 
   /// One run for each service that has events.
   @discardableResult
-  func run(maximumAgeSeconds: Int = 604_800) -> EventRelay.Report {
-    var sum = EventRelay.Report()
+  func run(maximumAgeSeconds: Int = 604_800) -> QueueReport {
+    var sum = QueueReport()
     for resources in [fixture.userService, fixture.taskService] {
-      let report = relay(resources, maximumAgeSeconds: maximumAgeSeconds)
+      sum =
+        sum
+        + relay(resources, maximumAgeSeconds: maximumAgeSeconds)
         .run(drains: true, isOver: { false }, sleep: { _ in })
-      sum.relayed += report.relayed
-      sum.postponed += report.postponed
-      sum.dead += report.dead
-      sum.failure = sum.failure ?? report.failure
     }
     return sum
   }
@@ -153,7 +152,7 @@ struct SagaTests {
   func silently<T>(_ body: () throws -> T) rethrows -> T {
     let directory = fixture.directory
     defer { fixture.directory = directory }
-    fixture.directory = UserDirectory { _, _ in .silence }
+    fixture.directory = UserDirectory { _, _ in .unavailable }
     return try body()
   }
 
@@ -269,7 +268,7 @@ struct SagaTests {
     // As does a task that a request has made which was let through a moment before.
     for seconds: Int64 in [60, 86_340] {
       let late = try fixture.createTask(.with { $0.title = "Late" }, as: ada.caller)
-      #expect(run() == EventRelay.Report())
+      #expect(run() == QueueReport())
       fixture.clock.advance(seconds: seconds)
       #expect(run().failure == nil)
       #expect(try fixture.row(ofTask: late.id) == nil)
@@ -376,14 +375,14 @@ struct SagaTests {
       .invalidArgument,
       "email is not an e-mail address"
     )
-    #expect(run().dead == 2)
+    #expect(run().discarded == 2)
     #expect(
       try events(fixture.userService, of: ada.id.text)
         == ["USER_SAVED dead 1 email is not an e-mail address"]
     )
     network.failures = [:]
-    #expect(try relay(fixture.userService).revive(nil) == 2)
-    #expect(run().relayed == 2)
+    #expect(try relay(fixture.userService).retryDiscarded(nil) == 2)
+    #expect(run().completed == 2)
   }
 
   @Test func `what goes wrong again and again is tried later and later, and given up in the end`()
@@ -394,7 +393,7 @@ struct SagaTests {
     run()
     #expect(try events(fixture.userService, of: ada.id.text) == ["USER_SAVED waiting 1 a bug"])
     fixture.clock.advance(seconds: 10)
-    #expect(run() == EventRelay.Report())
+    #expect(run() == QueueReport())
     fixture.clock.advance(seconds: 200)
     run(maximumAgeSeconds: 100)
     #expect(try events(fixture.userService, of: ada.id.text) == ["USER_SAVED dead 2 a bug"])

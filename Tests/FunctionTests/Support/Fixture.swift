@@ -69,7 +69,7 @@ final class Fixture {
   let taskService: Resources
   let notificationService: Resources
   /// What the other services are told of users; nobody says anything unless a test does.
-  var directory = UserDirectory { _, _ in .silence }
+  var directory = UserDirectory { _, _ in .unavailable }
   /// What becomes of a push message; no push service can be reached unless a test says otherwise.
   var pushServices: (PushChannel.Message) -> DeliveryOutcome = { _ in
     .unreachable(reason: "no route")
@@ -275,11 +275,11 @@ final class Fixture {
   }
   var sendTaskReminder: Door<SendTaskReminder> {
     Door(
-      SendTaskReminder(notices: notices),
+      SendTaskReminder(notifier: notifier),
       notificationService
     )
   }
-  var notifyUser: Door<NotifyUser> { Door(NotifyUser(notices: notices), notificationService) }
+  var notifyUser: Door<NotifyUser> { Door(NotifyUser(notifier: notifier), notificationService) }
   var saveContact: Door<SaveContact> {
     Door(SaveContact(contacts: notificationService.contacts), notificationService)
   }
@@ -292,8 +292,8 @@ final class Fixture {
       notificationService
     )
   }
-  private var notices: UserNotices {
-    UserNotices(
+  private var notifier: UserNotifier {
+    UserNotifier(
       notifications: notificationService.notifications,
       contacts: notificationService.contacts,
       users: directory

@@ -196,7 +196,7 @@ struct CreateTaskTests {
     #expect(asked.count == 1)
   }
 
-  @Test(arguments: [UserDirectory.Answer.known(UserMessage()), .silence])
+  @Test(arguments: [UserDirectory.Answer.known(UserMessage()), .unavailable])
   func `for somebody who exists, or of whom nobody says anything, there is one`(
     answer: UserDirectory.Answer
   ) throws {

@@ -112,7 +112,7 @@ struct ListUserTasksTests {
     #expect(try get("", as: admin).code == .userNotFound)
     #expect(try get("", as: fixture.stranger(.service)).status == 200)
     #expect(try get("", as: ada).status == 200)
-    fixture.directory = UserDirectory { _, _ in .silence }
+    fixture.directory = UserDirectory { _, _ in .unavailable }
     #expect(titles(try get("", as: admin)) == ["c", "b", "a"])
     fixture.directory = UserDirectory { _, _ in .known(UserMessage()) }
     #expect(titles(try get("", as: admin)) == ["c", "b", "a"])

@@ -2,16 +2,14 @@ import Stores
 import Validation
 import Values
 
-/// What a mail says: plain, and the same as HTML.
-struct Text {
+/// The text of a notification as it is sent: plain, and the same as HTML.
+struct NotificationText {
   let plain: String
 
-  /// A reminder begins with how far away the due date is at the moment when it is sent, however late that is.
   init(of attempt: NotificationStore.Attempt, at now: Instant) {
     plain =
-      attempt.dueDate.map {
-        Remaining.sentence(until: $0, at: now) + "\n\n" + attempt.body
-      } ?? attempt.body
+      attempt.dueDate.map { Wording.countdown(to: $0, at: now, before: attempt.body) }
+      ?? attempt.body
   }
 
   var html: String {

@@ -1,7 +1,7 @@
 private import Glibc
 import Values
 
-/// The key by which push services know who sends. Source: RFC 8292.
+/// The key by which push services recognise the sender. Source: RFC 8292.
 public struct VAPIDKey: Sendable {
   private static let tokenHeader = Base64URL.encode(#"{"typ":"JWT","alg":"ES256"}"#.utf8)
 
@@ -9,7 +9,7 @@ public struct VAPIDKey: Sendable {
 
   private let pair: PushKeyPair
 
-  /// For the browsers, which subscribe with it as `applicationServerKey`: 65 bytes, an uncompressed point.
+  /// The public key, with which browsers subscribe as `applicationServerKey`: 65 bytes, an uncompressed point.
   public var publicKey: [UInt8] { pair.publicKey }
 
   /// Reads a private key on P-256 in PEM, as PKCS#8 or EC key.
@@ -31,28 +31,28 @@ public struct VAPIDKey: Sendable {
     try self.init(pem: pem)
   }
 
-  /// Whether push services take this text for the contact of who sends: a `mailto:` or `https:` URI.
+  /// Whether push services accept a text as the contact of the sender: a `mailto:` or `https:` URI.
   ///
-  /// Apple's refuses spaces and angle brackets. Source: RFC 8292 §2.1.
+  /// Apple's service refuses spaces and angle brackets. Source: RFC 8292 §2.1.
   public static func isSubject(_ text: String) -> Bool {
     let scheme = ["mailto:", "https://"].first { text.hasPrefix($0) }
     return text.utf8.count <= 256 && text.utf8.count > (scheme?.utf8.count ?? .max)
       && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"\"\\<>".utf8.contains($0) }
   }
 
-  /// Vouches for us to one push service, with a token signed by ES256. Source: RFC 8292 §2, §3.
+  /// Authorizes us at one push service, by a token signed with ES256. Source: RFC 8292 §2, §3.
   ///
   /// - Parameters:
   ///   - audience: the origin of the push service.
-  ///   - subject: whom to ask when something is wrong, see `isSubject(_:)`.
-  ///   - expiry: when it ends to be good, 24 hours from now at the latest.
+  ///   - subject: the contact when something is wrong, see `isSubject(_:)`.
+  ///   - expiry: when it expires, 24 hours from now at the latest.
   /// - Returns: the value of the header `Authorization`, `vapid t=<JWT>,k=<public key>`.
   /// - Throws: `PushFailure`.
   func authorization(audience: String, subject: String, expiry: Instant) throws -> String {
     guard Self.isSubject(subject) else {
       throw PushFailure("the subject must be a mailto: or https: URI")
     }
-    // An origin and a subject have no characters that JSON would escape.
+    // Origins and subjects have no characters that JSON would escape.
     let claims = #"{"aud":"\#(audience)","exp":\#(expiry.seconds),"sub":"\#(subject)"}"#
     let signed = "\(Self.tokenHeader).\(Base64URL.encode(claims.utf8))"
     let signature = try pair.sign(Array(signed.utf8))

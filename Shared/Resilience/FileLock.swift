@@ -1,0 +1,46 @@
+private import CCurl
+import Glibc
+
+/// A lock on a file, for the processes of one host. The system releases it when the process that holds it ends.
+///
+/// The corresponding C function is `flock`.
+public final class FileLock {
+  /// The result of an attempt to acquire the lock.
+  public enum Acquisition: Equatable, Sendable {
+    case acquired
+    /// Another process has it.
+    case isHeld
+    /// The file cannot be opened.
+    case unavailable
+  }
+
+  private let path: String
+  /// The open file; negative as long as there is none.
+  private(set) var descriptor: Int32 = -1
+
+  /// A lock on a file that is created when it is first acquired, for its owner and group.
+  public init(path: String) { self.path = path }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// Tries to acquire the lock up to `attempts` times, with pauses between.
+  public func acquire(attempts: Int = 1, pauseMicroseconds: UInt32 = 0) -> Acquisition {
+    guard openFile() else { return .unavailable }
+    for attempt in 1...max(attempts, 1) {
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return .acquired }
+      if attempt < attempts { usleep(pauseMicroseconds) }
+    }
+    return .isHeld
+  }
+
+  /// Releases the lock.
+  public func release() { flock(descriptor, LOCK_UN) }
+
+  private func openFile() -> Bool {
+    if descriptor >= 0 { return true }
+    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o660)
+    // The umask of the workers is narrower. Only the owner of the file may widen its mode.
+    if descriptor >= 0 { fchmod(descriptor, 0o660) }
+    return descriptor >= 0
+  }
+}
