@@ -254,7 +254,6 @@ let package = Package(
       "Endpoint",
       "FastCGI",
       "JSON",
-      "PostgreSQL",
       "Runtime",
       "Telemetry",
       "Validation",

@@ -74,7 +74,7 @@ public struct Context: Sendable {
     now: Instant,
     caller: Caller,
     trace: Trace = Trace(),
-    deadline: Deadline = .never,
+    deadline: Deadline,
     service: String? = nil
   ) {
     self.now = now
@@ -134,28 +134,28 @@ public struct Trace: Equatable, Sendable {
   }
 }
 
-/// Who calls, as far as a verified token says.
+/// The caller, as far as a verified token says.
 public struct Caller: Equatable, Sendable {
-  /// The user's id; empty for an unknown caller.
-  public let userID: String
-  /// What the caller may do.
+  /// The user's id; for an unknown caller one that nobody has.
+  public let userID: ID
+  /// The role, which says what the caller may do.
   public let role: Role
   /// The session that the token belongs to; `nil` for services and unknown callers.
-  public let sessionID: String?
+  public let sessionID: ID?
 
   /// A caller.
-  public init(userID: String, role: Role, sessionID: String? = nil) {
+  public init(userID: ID, role: Role, sessionID: ID? = nil) {
     self.userID = userID
     self.role = role
     self.sessionID = sessionID
   }
 
-  /// Somebody without a token.
-  public static let unknown = Caller(userID: "", role: .unspecified)
+  /// A caller without a token. No user has the empty id.
+  public static let unknown = Caller(userID: ID(stored: ""), role: .unspecified)
 
   /// Whether the caller may see everything.
   public var seesEverything: Bool { role == .admin || role == .service }
 
   /// Whether the caller is this user.
-  public func isUser(_ id: ID) -> Bool { userID == id.text }
+  public func isUser(_ id: ID) -> Bool { userID == id }
 }

@@ -155,8 +155,7 @@ extension Job {
   ///
   /// - Throws: `Settings.Invalid`; `DatabaseError`.
   private static func checkClock(_ resources: Resources) throws {
-    resources.allowDatabase(milliseconds: databaseMilliseconds)
-    let drift = abs(try resources.databaseTime().seconds - Clock.now().seconds)
+    let drift = abs(try resources.databaseTime(by: statementDeadline).seconds - Clock.now().seconds)
     guard drift <= maximumDriftSeconds else {
       throw Settings.Invalid(
         message: "this host's clock and the database's are \(drift) seconds apart: nothing was done"
@@ -164,8 +163,6 @@ extension Job {
     }
   }
 
-  /// Gives the statements that follow ten seconds.
-  public func allowDatabase() {
-    resources.allowDatabase(milliseconds: Self.databaseMilliseconds)
-  }
+  /// The end of the wait for a statement that begins now: in ten seconds.
+  static var statementDeadline: Deadline { Deadline(millisecondsFromNow: databaseMilliseconds) }
 }

@@ -31,7 +31,7 @@ public struct Purge {
     let (reminders, notifications) = (resources.reminders, resources.notifications)
     let (contacts, subscriptions) = (resources.contacts, resources.subscriptions)
     let relayed = Kind(name: "events", days: try settings[.eventKeepDays]) {
-      try events.purge(relayedBefore: $0, limit: $1)
+      try events(by: Job.statementDeadline).purge(relayedBefore: $0, limit: $1)
     }
     clock = { resources.now }
     switch try settings.required(.service) {
@@ -39,42 +39,41 @@ public struct Purge {
     case .auth:
       kinds = [
         Kind(name: "sessions", days: Self.sessionDays) {
-          try sessions.purge(expiredBefore: $0, limit: $1)
+          try sessions(by: Job.statementDeadline).purge(expiredBefore: $0, limit: $1)
         }
       ]
     case .task:
       kinds = [
         relayed,
         Kind(name: "reminders", days: try settings[.reminderKeepDays]) {
-          try reminders.purge(dueBefore: $0, limit: $1)
+          try reminders(by: Job.statementDeadline).purge(dueBefore: $0, limit: $1)
         },
       ]
     case .notification:
       kinds = [
         Kind(name: "notifications", days: try settings[.notificationKeepDays]) {
-          try notifications.purge(madeBefore: $0, limit: $1)
+          try notifications(by: Job.statementDeadline).purge(madeBefore: $0, limit: $1)
         },
         Kind(name: "subscriptions", days: 0) {
-          try subscriptions.purge(expiredBefore: $0, limit: $1)
+          try subscriptions(by: Job.statementDeadline).purge(expiredBefore: $0, limit: $1)
         },
         Kind(name: "forgotten_users", days: Self.forgottenDays) {
-          try contacts.purge(forgottenBefore: $0, limit: $1)
+          try contacts(by: Job.statementDeadline).purge(forgottenBefore: $0, limit: $1)
         },
       ]
     case .health: kinds = []
     }
   }
 
-  /// Removes everything that has expired, until `isOver` says so. `extend` gives the statements that follow their time.
+  /// Removes everything that has expired, until `isOver` says so.
   ///
   /// - Returns: how many rows of each kind were removed.
   /// - Throws: `DatabaseError`.
-  public func run(isOver: () -> Bool, extend: () -> Void = {}) throws -> Job.Counts {
+  public func run(isOver: () -> Bool) throws -> Job.Counts {
     let now = clock()
     let counts = try kinds.map { kind -> (name: StaticString, count: Int) in
       var count = 0
       while !isOver() {
-        extend()
         let before = now.adding(seconds: -Int64(kind.days) * Self.secondsOfDay)
         let removed = try kind.removeSome(before, Self.removedAtOnce)
         count += removed

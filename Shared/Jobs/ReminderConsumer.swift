@@ -15,15 +15,13 @@ final class ReminderConsumer: QueueConsumer {
   let lease: Lease
 
   private let dispatcher: ReminderDispatcher
-  private let extend: () -> Void
   /// The outcomes of the present batch, which are recorded by one statement.
   private var outcomes: [(ReminderStore.Handover, ReminderStore.Outcome)] = []
   private var failures = FailureStreak.handovers
 
-  init(_ dispatcher: ReminderDispatcher, _ lease: Lease, extend: @escaping () -> Void) {
+  init(_ dispatcher: ReminderDispatcher, _ lease: Lease) {
     self.dispatcher = dispatcher
     self.lease = lease
-    self.extend = extend
   }
 
   var canContinue: Bool { !failures.isTooLong }
@@ -31,9 +29,8 @@ final class ReminderConsumer: QueueConsumer {
   /// Claims no more once the Notification service has failed too often in a row: the next run tries again.
   func claim(_ limit: Int, for lease: Lease) throws -> [ReminderStore.Handover] {
     guard canContinue else { return [] }
-    extend()
     let now = dispatcher.clock()
-    let claimed = try dispatcher.reminders.take(
+    let claimed = try dispatcher.reminders(by: Job.statementDeadline).take(
       limit,
       dispatcher.leads,
       at: now,
@@ -80,8 +77,7 @@ final class ReminderConsumer: QueueConsumer {
     }
     let batch = outcomes
     outcomes = []
-    extend()
-    try dispatcher.reminders.settle(batch, at: dispatcher.clock())
+    try dispatcher.reminders(by: Job.statementDeadline).settle(batch, at: dispatcher.clock())
   }
 
   /// Skipping is part of the job, waiting for the service is not.

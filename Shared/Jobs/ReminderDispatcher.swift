@@ -36,7 +36,7 @@ public struct ReminderDispatcher {
   private static let recordedAtOnce = 500
   private static let callMilliseconds = 2000
 
-  let reminders: ReminderStore
+  let reminders: Timed<ReminderStore>
   let leads: LeadTimes
   let maximumAgeSeconds: Int
   private let holdSeconds: Int
@@ -46,7 +46,7 @@ public struct ReminderDispatcher {
 
   /// A dispatcher. What is more than `maximumAgeSeconds` late is skipped.
   public init(
-    reminders: ReminderStore,
+    reminders: Timed<ReminderStore>,
     leads: LeadTimes,
     maximumAgeSeconds: Int,
     holdSeconds: Int,
@@ -94,7 +94,7 @@ public struct ReminderDispatcher {
   ///
   /// - Throws: `DatabaseError`.
   public func preview(limit: Int) throws -> [String] {
-    let found = try reminders.preview(
+    let found = try reminders(by: Job.statementDeadline).preview(
       leads,
       at: clock(),
       maximumAgeSeconds: maximumAgeSeconds,
@@ -108,15 +108,14 @@ public struct ReminderDispatcher {
     }
   }
 
-  /// Records and hands over what is due, until `isOver` says so. `extend` gives the statements that follow their time.
+  /// Records and hands over what is due, until `isOver` says so.
   ///
   /// A database that fails while reminders are handed over ends the run, and is the report's failure.
   /// - Throws: `DatabaseError` when one could not be recorded.
-  public func run(isOver: () -> Bool, extend: @escaping () -> Void = {}) throws -> Report {
+  public func run(isOver: () -> Bool) throws -> Report {
     var report = Report()
     while !isOver() {
-      extend()
-      let recorded = try reminders.record(
+      let recorded = try reminders(by: Job.statementDeadline).record(
         leads,
         at: clock(),
         maximumAgeSeconds: maximumAgeSeconds,
@@ -126,7 +125,7 @@ public struct ReminderDispatcher {
       report.skipped += recorded.skipped
       if recorded.tasks < Self.recordedAtOnce { break }
     }
-    let consumer = ReminderConsumer(self, Lease(seconds: holdSeconds), extend: extend)
+    let consumer = ReminderConsumer(self, Lease(seconds: holdSeconds))
     let handovers = QueueWorker(consumer).run(drains: true, isOver: isOver, sleep: { _ in })
     report.handedOver = handovers.completed
     report.skipped += handovers.discarded

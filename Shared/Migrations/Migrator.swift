@@ -45,7 +45,7 @@ public struct Migrator {
   /// - Throws: `Failure`, `DatabaseError`.
   public func migrate(directory: String) throws -> Int {
     let migrations = try Self.read(directory: directory)
-    database.deadline = Deadline(millisecondsFromNow: 600_000)
+    let database = database.by(Deadline(millisecondsFromNow: 600_000))
     try database.runScript(
       """
       SET client_min_messages = warning;
@@ -56,19 +56,24 @@ public struct Migrator {
       """
     )
     var count = 0
-    for migration in migrations where try apply(migration) { count += 1 }
+    for migration in migrations where try apply(migration, to: database) { count += 1 }
     return count
   }
 
-  private func apply(_ migration: Migration) throws -> Bool {
+  private static let find = Statement(
+    "SELECT name, checksum FROM schema_migrations WHERE number = :number"
+  )
+
+  private static let insert = Statement(
+    "INSERT INTO schema_migrations (number, name, checksum) VALUES (:number, :name, :checksum)"
+  )
+
+  private func apply(_ migration: Migration, to database: TimedDatabase) throws -> Bool {
     try database.transaction { transaction in
       // Another migrator waits here until this transaction ends, then sees what it did.
       try transaction.runScript("SELECT pg_advisory_xact_lock(7318349394478881)")
       let applied = try transaction.run(
-        Query(
-          "SELECT name, checksum FROM schema_migrations WHERE number = $1",
-          .integer(Int64(migration.number))
-        )
+        Query(Self.find, ["number": .integer(migration.number)])
       ) { (name: try $0.text(0), checksum: try $0.text(1)) }
       if let applied = applied.first {
         guard applied.checksum == migration.checksum else {
@@ -82,10 +87,12 @@ public struct Migrator {
       try transaction.runScript(SQL(unsafeSQL: migration.text))
       try transaction.run(
         Query(
-          "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)",
-          .integer(Int64(migration.number)),
-          .text(migration.name),
-          .text(migration.checksum)
+          Self.insert,
+          [
+            "number": .integer(migration.number),
+            "name": .text(migration.name),
+            "checksum": .text(migration.checksum),
+          ]
         )
       )
       report("applied \(migration.name)")

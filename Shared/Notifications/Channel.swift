@@ -18,9 +18,10 @@ protocol Channel: AnyObject {
   /// The reason why nothing can be sent at the moment; `nil` when one may try, and then must.
   func obstacle(at now: Instant) -> String?
 
-  /// Tries to send one. `isHasty` is whether a client waits for the answer.
+  /// Tries to send one. `client` is the deadline of a client who waits for the answer; `nil` when nobody does.
   ///
   /// - Throws: `DatabaseError`.
-  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, isHasty: Bool) throws
+  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, for client: Deadline?)
+    throws
     -> DeliveryResult
 }

@@ -16,14 +16,14 @@ final class DeliveryConsumer: QueueConsumer {
   var lease: Lease { outbox.lease }
 
   func claim(_ limit: Int, for lease: Lease) throws -> [NotificationStore.Attempt] {
-    outbox.allowDatabase()
     canContinue = true
+    let notifications = outbox.notifications(by: NotificationOutbox.soon)
     let now = outbox.resources.now
     // One who finds no obstacle has to try, so there must be something to try.
-    guard try outbox.notifications.isAnyDue(outbox.channel.type, at: now),
+    guard try notifications.isAnyDue(outbox.channel.type, at: now),
       outbox.channel.obstacle(at: now) == nil
     else { return [] }
-    return try outbox.notifications.take(
+    return try notifications.take(
       limit,
       outbox.channel.type,
       at: now,
@@ -34,20 +34,19 @@ final class DeliveryConsumer: QueueConsumer {
   func process(_ attempt: inout NotificationStore.Attempt) throws -> QueueOutcome {
     let patience = min(outbox.channel.atLeisureMilliseconds, lease.beginMilliseconds)
     let deadline = Deadline(millisecondsFromNow: patience)
-    let result = try outbox.send(attempt, before: deadline, isHasty: false)
+    let result = try outbox.send(attempt, before: deadline, for: nil)
     canContinue = !(result.isUnavailable && outbox.channel.hasOneServer)
     return outbox.outcome(of: result, attempt)
   }
 
   func record(_ outcome: QueueOutcome, of attempt: NotificationStore.Attempt) throws {
-    outbox.allowDatabase()
-    try outbox.record(outcome, of: attempt)
+    try outbox.record(outcome, of: attempt, by: NotificationOutbox.soon)
   }
 
   func endBatch(releasing rest: [NotificationStore.Attempt]) throws {
-    outbox.allowDatabase()
     // They are due at once, before the one that no server took: should it be the only such one, the others pass it.
-    try outbox.notifications.release(rest, until: outbox.resources.now)
+    try outbox.notifications(by: NotificationOutbox.soon)
+      .release(rest, until: outbox.resources.now)
   }
 
   /// False: that servers postpone or refuse notifications is daily business, and recorded with each.

@@ -60,7 +60,7 @@ final class MailChannel: Channel {
     breaker.admits(at: now) ? nil : "the mail server does not answer at the moment"
   }
 
-  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, isHasty: Bool)
+  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, for client: Deadline?)
     -> DeliveryResult
   {
     let text = NotificationText(of: attempt, at: clock())
@@ -88,7 +88,7 @@ final class MailChannel: Channel {
     let now = clock()
     let result = DeliveryResult(outcome, next: backoff.next(at: now))
     // An attempt that had hardly any time has learnt nothing about the server.
-    let isHaste = isHasty && result.isUnavailable && deadline.hasPassed
+    let isHaste = client != nil && result.isUnavailable && deadline.hasPassed
     if !isHaste { breaker.record(success: !result.isUnavailable, at: now) }
     return result
   }

@@ -13,11 +13,11 @@ public import Values
 ///
 /// Each channel has an outbox of its own: what holds up one holds up no other.
 public final class NotificationOutbox {
-  /// For the statements that follow a message, which may have taken its time.
-  static let databaseMilliseconds = 10_000
+  /// The end of the wait for a statement that begins now, when no client waits for the answer.
+  static var soon: Deadline { Deadline(millisecondsFromNow: 10_000) }
 
   let resources: Resources
-  let notifications: NotificationStore
+  let notifications: Timed<NotificationStore>
   let channel: any Channel
   let lease: Lease
   private let maximumAttempts: Int
@@ -60,11 +60,13 @@ public final class NotificationOutbox {
   public func tryAtOnce(_ attempt: NotificationStore.Attempt, in context: Context) throws {
     if let obstacle = channel.obstacle(at: context.now) {
       let next = Backoff.unavailable.next(at: context.now)
-      return try record(.retry(reason: obstacle, at: next, isAttempt: false), of: attempt)
+      let outcome = QueueOutcome.retry(reason: obstacle, at: next, isAttempt: false)
+      return try record(outcome, of: attempt, by: context.deadline)
     }
     let patience = Deadline(millisecondsFromNow: channel.atOnceMilliseconds)
-    let deadline = min(context.deadline, patience)
-    try record(outcome(of: send(attempt, before: deadline, isHasty: true), attempt), of: attempt)
+    let client = context.deadline
+    let result = try send(attempt, before: min(client, patience), for: client)
+    try record(outcome(of: result, attempt), of: attempt, by: client)
   }
 
   /// Sends what is due and, unless it `drains`, what becomes due, until `isOver` says so. It waits for a database that is
@@ -82,20 +84,19 @@ public final class NotificationOutbox {
   /// - Returns: how many.
   /// - Throws: `DatabaseError`.
   public func retryDiscarded(_ id: ID?) throws -> Int {
-    allowDatabase()
-    return try notifications.revive(id, at: resources.now, maximumAgeSeconds: maximumAgeSeconds)
+    try notifications(by: Self.soon)
+      .revive(id, at: resources.now, maximumAgeSeconds: maximumAgeSeconds)
   }
-
-  func allowDatabase() { resources.allowDatabase(milliseconds: Self.databaseMilliseconds) }
 }
 
 // MARK: One attempt
 
 extension NotificationOutbox {
-  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, isHasty: Bool) throws
+  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, for client: Deadline?)
+    throws
     -> DeliveryResult
   {
-    let result = try channel.send(attempt, before: deadline, isHasty: isHasty)
+    let result = try channel.send(attempt, before: deadline, for: client)
     if let reason = result.reason { log(attempt, reason, result) }
     return result
   }
@@ -129,7 +130,10 @@ extension NotificationOutbox {
     hasArrived ? .completed(remark: reason) : .discarded(reason: reason)
   }
 
-  func record(_ outcome: QueueOutcome, of attempt: NotificationStore.Attempt) throws {
+  func record(_ outcome: QueueOutcome, of attempt: NotificationStore.Attempt, by deadline: Deadline)
+    throws
+  {
+    let notifications = notifications(by: deadline)
     switch outcome {
     case .completed(let remark):
       try notifications.recordSent(attempt, remark: remark, at: resources.now)
@@ -150,7 +154,7 @@ extension NotificationOutbox {
   ) {
     let words = reason.split(separator: " ").prefix(channel.loggedWords)
     resources.log.write(.warning, at: resources.now) { line in
-      line.member("notification_id", attempt.id)
+      line.member("notification_id", attempt.id.text)
       line.member("attempt", attempt.number)
       line.member("message", result.isUnavailable ? reason : words.joined(separator: " "))
     }

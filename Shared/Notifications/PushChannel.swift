@@ -45,7 +45,7 @@ final class PushChannel: Channel {
   private static let longestLifeSeconds: Int64 = 2_419_200
 
   private let resources: Resources
-  private let pushes: PushStore
+  private let pushes: Timed<PushStore>
   private let allowsPrivate: Bool
   private let post: Send
 
@@ -86,11 +86,13 @@ final class PushChannel: Channel {
   /// Some push service may always work.
   func obstacle(at now: Instant) -> String? { nil }
 
-  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, isHasty: Bool) throws
+  func send(_ attempt: NotificationStore.Attempt, before deadline: Deadline, for client: Deadline?)
+    throws
     -> DeliveryResult
   {
+    let isHasty = client != nil
     let start = resources.now
-    let progress = try pushes.progress(of: attempt, at: start)
+    let progress = try pushes(for: client).progress(of: attempt, at: start)
     var round = Round(hasArrived: progress.hasArrived)
     // Nearly all of the time that the first browser has.
     let whole = min(Int32(Self.askingMilliseconds), deadline.millisecondsLeft)
@@ -107,12 +109,12 @@ final class PushChannel: Channel {
         break
       }
       // While another browser was served, this one may have changed hands.
-      if place > 0, try !pushes.isStill(recipient, of: attempt) { continue }
-      try serve(recipient, attempt, before: deadline, fair: fair, isHasty: isHasty, &round)
+      if place > 0, try !pushes(for: client).isStill(recipient, of: attempt) { continue }
+      try serve(recipient, attempt, before: deadline, fair: fair, for: client, &round)
     }
     let now = resources.now
     if !isHasty, now.microseconds - start.microseconds > Int64(Self.slowMilliseconds) * 1000 {
-      try pushes.postponeOthers(
+      try pushes(for: client).postponeOthers(
         of: attempt,
         dueBy: now,
         until: Backoff.slowRecipient.next(at: now)
@@ -126,40 +128,41 @@ final class PushChannel: Channel {
     _ attempt: NotificationStore.Attempt,
     before deadline: Deadline,
     fair: Int32,
-    isHasty: Bool,
+    for client: Deadline?,
     _ round: inout Round
   ) throws {
     let service = recipient.service
     let patience = min(deadline, Deadline(millisecondsFromNow: Self.askingMilliseconds))
     let isFair = patience.millisecondsLeft >= fair
-    if let retryAt = try pause(of: service, round, mayProbe: isFair) {
+    if let retryAt = try pause(of: service, round, mayProbe: isFair, for: client) {
       return round.leave("\(service.origin): does not answer at the moment", until: retryAt)
     }
     let outcome = try ask(recipient, attempt, before: patience)
-    // A client that waits has one deadline for everything.
-    if !isHasty { allowDatabase() }
     if case .unreachable(let reason) = outcome {
       let now = resources.now
       guard isFair || !patience.hasPassed else { return round.leave(reason, until: now) }
-      let retryAt = try pushes.recordUnreachable(service, at: now)
+      let retryAt = try pushes(for: client).recordUnreachable(service, at: now)
       round.isAway[service.origin] = retryAt
       return round.leave("\(service.origin): \(reason)", until: retryAt)
     }
-    if service.failures > 0 { try pushes.recordReachable(service) }
-    try record(outcome, of: recipient, attempt, &round)
+    if service.failures > 0 { try pushes(for: client).recordReachable(service) }
+    try record(outcome, of: recipient, attempt, for: client, &round)
   }
 
   /// The time until which a push service is left alone; `nil` when it may be asked. One that was away is probed only by
   /// an attempt that has time.
-  private func pause(of service: PushStore.Service, _ round: Round, mayProbe: Bool) throws
-    -> Instant?
-  {
+  private func pause(
+    of service: PushStore.Service,
+    _ round: Round,
+    mayProbe: Bool,
+    for client: Deadline?
+  ) throws -> Instant? {
     if let retryAt = round.isAway[service.origin] { return retryAt }
     guard let retryAt = service.retryAt, !round.isBack.contains(service.origin) else { return nil }
     let now = resources.now
     if retryAt <= now {
       guard mayProbe else { return now }
-      if try pushes.mayAskAgain(service, at: now) { return nil }
+      if try pushes(for: client).mayAskAgain(service, at: now) { return nil }
     }
     return max(retryAt, Backoff.unavailable.next(at: now))
   }
@@ -195,7 +198,7 @@ final class PushChannel: Channel {
     }
     return Message(
       payload: PushPayload.bytes(
-        id: attempt.id,
+        id: attempt.id.text,
         title: attempt.subject,
         body: NotificationText(of: attempt, at: now).plain,
         maximum: PushEncryption.maximumPayloadBytes
@@ -203,7 +206,7 @@ final class PushChannel: Channel {
       subscription: subscription,
       ttlSeconds: Int(life ?? Self.usualLifeSeconds),
       urgency: attempt.dueDate == nil ? .normal : .high,
-      topic: attempt.id.filter { $0 != "-" },
+      topic: attempt.id.text.filter { $0 != "-" },
       now: now
     )
   }
@@ -212,8 +215,10 @@ final class PushChannel: Channel {
     _ outcome: DeliveryOutcome,
     of recipient: PushStore.Recipient,
     _ attempt: NotificationStore.Attempt,
+    for client: Deadline?,
     _ round: inout Round
   ) throws {
+    let pushes = pushes(for: client)
     let origin = recipient.service.origin
     round.isBack.insert(origin)
     switch outcome {
@@ -233,7 +238,8 @@ final class PushChannel: Channel {
     }
   }
 
-  private func allowDatabase() {
-    resources.allowDatabase(milliseconds: NotificationOutbox.databaseMilliseconds)
+  /// A client that waits has one deadline for everything.
+  private func pushes(for client: Deadline?) -> PushStore {
+    pushes(by: client ?? NotificationOutbox.soon)
   }
 }

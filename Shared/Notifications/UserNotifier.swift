@@ -9,12 +9,16 @@ import Values
 ///
 /// The address, the time zone and the channels are those that the User service gives now, or else those that it gave last.
 public struct UserNotifier {
-  private let notifications: NotificationStore
-  private let contacts: ContactStore
+  private let notifications: Timed<NotificationStore>
+  private let contacts: Timed<ContactStore>
   private let users: UserDirectory
 
   /// A notifier that writes into a database, for the users of a directory.
-  public init(notifications: NotificationStore, contacts: ContactStore, users: UserDirectory) {
+  public init(
+    notifications: Timed<NotificationStore>,
+    contacts: Timed<ContactStore>,
+    users: UserDirectory
+  ) {
     self.notifications = notifications
     self.contacts = contacts
     self.users = users
@@ -25,17 +29,19 @@ public struct UserNotifier {
   /// - Returns: one for each channel; none for a user who has all channels off.
   /// - Throws: `Problem` `USER_NOT_FOUND`, `CONTACT_UNKNOWN` when nothing is known of the user yet; `DatabaseError`.
   public func notify(_ draft: NotificationDraft, in context: Context) throws -> SentNotifications {
-    let known = try notifications.find(draft)
+    let known = try notifications(by: context.deadline).find(draft)
     if !known.isEmpty { return SentNotifications.with { $0.notifications = known } }
     let contact = try contact(for: draft, in: context)
     guard contact.wantsAnything else { return SentNotifications() }
-    let written = try notifications.insert(
+    let written = try notifications(by: context.deadline).insert(
       draft,
       localTime: contact.localTime,
       ids: (context.newID(), context.newID()),
       at: context.now
     )
-    if written.isEmpty, try contacts.isForgotten(draft.userID) { throw Problem.userNotFound }
+    if written.isEmpty, try contacts(by: context.deadline).isForgotten(draft.userID) {
+      throw Problem.userNotFound
+    }
     return SentNotifications.with { $0.notifications = written }
   }
 
@@ -47,15 +53,20 @@ public struct UserNotifier {
     switch users.answer(about: draft.userID, in: context) {
     case .known(let user):
       // Most of the time nothing has changed, and a query costs less than a write.
-      contact = try contacts.find(draft.userID, localTimeOf: instant)
+      contact = try contacts(by: context.deadline).find(draft.userID, localTimeOf: instant)
       if contact.map({ $0.version < user.version || user.version == 0 }) ?? true {
-        contact = try contacts.save(user, localTimeOf: instant, at: context.now)
+        contact = try contacts(by: context.deadline).save(
+          user,
+          localTimeOf: instant,
+          at: context.now
+        )
       }
     case .unknown: throw Problem.userNotFound
-    case .unavailable: contact = try contacts.find(draft.userID, localTimeOf: instant)
+    case .unavailable:
+      contact = try contacts(by: context.deadline).find(draft.userID, localTimeOf: instant)
     }
     if let contact { return contact }
-    if try contacts.isForgotten(draft.userID) { throw Problem.userNotFound }
+    if try contacts(by: context.deadline).isForgotten(draft.userID) { throw Problem.userNotFound }
     throw Problem(.contactUnknown, "how to reach the user is not known yet")
   }
 }

@@ -6,11 +6,19 @@ import Values
 /// because a database that hangs, rather than dies, never answers, and a Unix socket has no time-outs.
 final class Connection {
   private let handle: OpaquePointer
-  private var names: [SQL: String] = [:]
+  private var statements: [Statement.Variant: Ready] = [:]
   private var preparedCount = 0
   private let preparesStatements: Bool
   /// Bound on prepared statements per connection, each some 10 kB in the server.
   private static let maximumStatements = 100
+
+  /// A variant of a statement that can be run.
+  private struct Ready {
+    /// The name that it is prepared by, or its text where nothing is prepared.
+    let nameOrText: String
+    /// Which parameters are `$1`, `$2` …
+    let order: [Int]
+  }
 
   /// Connects. The corresponding C functions are `PQconnectStartParams` and `PQconnectPoll`.
   ///
@@ -87,6 +95,16 @@ final class Connection {
     return rows
   }
 
+  /// Runs one statement and hands its first row to `map`; `nil` when there is none.
+  ///
+  /// - Throws: `DatabaseError`, or what `map` throws.
+  func first<T>(_ query: Query, deadline: Deadline, map: (Row) throws -> T) throws -> T? {
+    let result = try execute(query, deadline: deadline)
+    defer { PQclear(result) }
+    guard PQntuples(result) > 0 else { return nil }
+    return try map(Row(result: result, fields: PQnfields(result), index: 0))
+  }
+
   /// Runs one statement and counts the rows that it changed.
   ///
   /// - Throws: `DatabaseError`.
@@ -108,43 +126,53 @@ final class Connection {
   }
 
   private func execute(_ query: Query, deadline: Deadline) throws -> OpaquePointer {
-    let parameters = Parameters(query.values)
+    let (variant, values) = try query.resolved()
+    let statement = try statements[variant] ?? makeReady(variant, deadline: deadline)
+    let parameters = Parameters(values, order: statement.order)
     let binary: Int32 = 1
-    guard preparesStatements else {
-      let sent = parameters.withPointers {
-        PQsendQueryParams(handle, query.sql.text, parameters.count, nil, $0, nil, nil, binary)
-      }
-      guard sent == 1 else { throw lost() }
-      return try collect(until: deadline)
-    }
-    let name = try prepare(query.sql, deadline: deadline)
     let sent = parameters.withPointers {
-      PQsendQueryPrepared(handle, name, parameters.count, $0, nil, nil, binary)
+      preparesStatements
+        ? PQsendQueryPrepared(handle, statement.nameOrText, parameters.count, $0, nil, nil, binary)
+        : PQsendQueryParams(
+          handle,
+          statement.nameOrText,
+          parameters.count,
+          nil,
+          $0,
+          nil,
+          nil,
+          binary
+        )
     }
     guard sent == 1 else { throw lost() }
     do {
       return try collect(until: deadline)
-    } catch let error as DatabaseError where error.sqlState == "0A000" || error.sqlState == "26000"
+    } catch let error as DatabaseError
+      where preparesStatements && (error.sqlState == "0A000" || error.sqlState == "26000")
     {
-      // A migration changed what the statement returns, or a pooler dropped it. That seldom comes alone:
-      // make all of them anew. Names are counted on, so the old ones are not met again.
-      names = [:]
+      // A migration changed what the statement returns, or a pooler dropped it. That seldom comes alone: all of
+      // them are prepared anew. Names are numbered on, so none is used twice.
+      statements = [:]
       throw error
     }
   }
 
-  private func prepare(_ sql: SQL, deadline: Deadline) throws -> String {
-    if let name = names[sql] { return name }
-    if names.count >= Self.maximumStatements {
-      names = [:]
-      try runScript("DEALLOCATE ALL", deadline: deadline)
+  private func makeReady(_ variant: Statement.Variant, deadline: Deadline) throws -> Ready {
+    let rendering = try variant.statement.rendering(given: variant.given)
+    if statements.count >= Self.maximumStatements {
+      statements = [:]
+      if preparesStatements { try runScript("DEALLOCATE ALL", deadline: deadline) }
     }
-    preparedCount += 1
-    let name = "s\(preparedCount)"
-    guard PQsendPrepare(handle, name, sql.text, 0, nil) == 1 else { throw lost() }
-    PQclear(try collect(until: deadline))
-    names[sql] = name
-    return name
+    var nameOrText = rendering.text
+    if preparesStatements {
+      preparedCount += 1
+      nameOrText = "s\(preparedCount)"
+      guard PQsendPrepare(handle, nameOrText, rendering.text, 0, nil) == 1 else { throw lost() }
+      PQclear(try collect(until: deadline))
+    }
+    let ready = Ready(nameOrText: nameOrText, order: rendering.order)
+    statements[variant] = ready
+    return ready
   }
 
   /// Sends what is left to send, waits for the answer and gives the last result.

@@ -2,12 +2,14 @@ public import Values
 
 /// A database as one function sees it: one connection of its own, opened when it is first needed and
 /// opened anew after a loss.
+///
+/// Statements are run by a deadline, with `by(_:)`; there is no other way to run one.
 public final class Database {
-  /// How to use the database.
+  /// The ways of using the database.
   public struct Options: Sendable {
     /// Shown in `pg_stat_activity`.
     public var applicationName: String
-    /// When the server gives up a statement by itself, in milliseconds.
+    /// The time after which the server gives up a statement by itself, in milliseconds.
     public var statementTimeoutMilliseconds: Int
     /// Whether statements are prepared once per connection. Off behind a pooler that hands a connection to
     /// somebody else after each transaction and does not know prepared statements (PgBouncer before 1.21).
@@ -25,9 +27,6 @@ public final class Database {
     }
   }
 
-  /// When waiting for an answer ends. Set it anew for each request.
-  public var deadline: Deadline
-
   private let url: String
   private let options: Options
   private var connection: Connection?
@@ -36,63 +35,16 @@ public final class Database {
   public init(url: String, options: Options = Options()) {
     self.url = url
     self.options = options
-    deadline = Deadline(millisecondsFromNow: options.statementTimeoutMilliseconds)
   }
 
-  /// Runs a statement that changes nothing, and once more when the connection was lost over it.
-  ///
-  /// - Throws: `DatabaseError`, or what `map` throws.
-  public func read<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
-    do {
-      // That the connection is lost may as well come out over the statement.
-      return try withConnection(checked: false) { try $0.run(query, deadline: deadline, map: map) }
-    } catch DatabaseError.unreachable {
-      return try withConnection { try $0.run(query, deadline: deadline, map: map) }
-    }
+  /// The database for statements that nobody waits for after a deadline.
+  public func by(_ deadline: Deadline) -> TimedDatabase {
+    TimedDatabase(database: self, deadline: deadline)
   }
 
-  /// Runs one statement that changes something and is its own transaction. When the connection is lost
-  /// over it, nobody knows whether it happened, so it is not repeated.
-  ///
-  /// - Throws: `DatabaseError`, or what `map` throws.
-  public func write<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
-    try withConnection { try $0.run(query, deadline: deadline, map: map) }
-  }
-
-  /// As `write(_:map:)` for a statement that returns no rows: how many it changed.
-  ///
-  /// - Throws: `DatabaseError`.
-  public func write(_ query: Query) throws -> Int {
-    try withConnection { try $0.run(query, deadline: deadline) }
-  }
-
-  /// Runs `body` in one transaction: all of it happens, or nothing when it throws. Repeated when the
-  /// server resolves a conflict against it (40001, 40P01).
-  ///
-  /// - Throws: `DatabaseError`, or what `body` throws.
-  public func transaction<T>(_ body: (Transaction) throws -> T) throws -> T {
-    for _ in 0..<2 {
-      do {
-        return try attempt(body)
-      } catch let error as DatabaseError
-        where error.sqlState == "40001" || error.sqlState == "40P01"
-      {
-        continue
-      }
-    }
-    return try attempt(body)
-  }
-
-  /// Runs a text of several statements without values, as one implicit transaction unless it says
-  /// otherwise. For migrations.
-  ///
-  /// - Throws: `DatabaseError`.
-  public func runScript(_ sql: SQL) throws {
-    try withConnection { try $0.runScript(sql, deadline: deadline) }
-  }
-
-  private func attempt<T>(_ body: (Transaction) throws -> T) throws -> T {
-    try withConnection { connection in
+  fileprivate func attempt<T>(by deadline: Deadline, _ body: (Transaction) throws -> T) throws -> T
+  {
+    try withConnection(by: deadline) { connection in
       // The server gives up when we do; otherwise it would go on with what nobody waits for.
       let milliseconds = max(1, deadline.millisecondsLeft)
       try connection.runScript(
@@ -124,23 +76,25 @@ public final class Database {
     }
   }
 
-  /// Finds a live connection. A statement that the server no longer knows how to run is prepared anew and
+  /// Calls `body` with a live connection. A statement that the server no longer knows how to run is prepared anew and
   /// tried once more: it was refused before it did anything.
   ///
   /// `checked` is whether to look first if the connection still lives.
-  private func withConnection<T>(
+  fileprivate func withConnection<T>(
+    by deadline: Deadline,
     checked: Bool = true,
     _ body: (Connection) throws -> T
   ) throws -> T {
     do {
-      return try discardingBroken(checked: checked, body)
+      return try discardingBroken(by: deadline, checked: checked, body)
     } catch let error as DatabaseError where error.sqlState == "0A000" || error.sqlState == "26000"
     {
-      return try discardingBroken(checked: true, body)
+      return try discardingBroken(by: deadline, checked: true, body)
     }
   }
 
   private func discardingBroken<T>(
+    by deadline: Deadline,
     checked: Bool,
     _ body: (Connection) throws -> T
   ) throws -> T {
@@ -160,7 +114,94 @@ public final class Database {
   }
 }
 
-/// A transaction that is open.
+/// A database, and the deadline that ends all waiting for it.
+public struct TimedDatabase {
+  fileprivate let database: Database
+  fileprivate let deadline: Deadline
+
+  /// The same database, with at most so many milliseconds from now.
+  public func within(milliseconds: Int) -> TimedDatabase {
+    database.by(min(deadline, Deadline(millisecondsFromNow: milliseconds)))
+  }
+
+  /// Runs a statement that changes nothing, and once more when the connection was lost over it.
+  ///
+  /// - Throws: `DatabaseError`, or what `map` throws.
+  public func read<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
+    try reading { try $0.run(query, deadline: deadline, map: map) }
+  }
+
+  /// As `read(_:map:)`, for the first row alone; `nil` when there is none.
+  ///
+  /// - Throws: `DatabaseError`, or what `map` throws.
+  public func first<T>(_ query: Query, map: (Row) throws -> T) throws -> T? {
+    try reading { try $0.first(query, deadline: deadline, map: map) }
+  }
+
+  /// As `first(_:map:)`, for a statement that always has a row.
+  ///
+  /// - Throws: `DatabaseError`, `unexpectedValue` when there is no row; or what `map` throws.
+  public func one<T>(_ query: Query, map: (Row) throws -> T) throws -> T {
+    guard let value = try first(query, map: map) else {
+      throw DatabaseError.unexpectedValue("no row")
+    }
+    return value
+  }
+
+  private func reading<T>(_ body: (Connection) throws -> T) throws -> T {
+    do {
+      // That the connection is lost may as well come out over the statement.
+      return try database.withConnection(by: deadline, checked: false, body)
+    } catch DatabaseError.unreachable {
+      return try database.withConnection(by: deadline, body)
+    }
+  }
+
+  /// Runs one statement that changes something and is its own transaction. When the connection is lost
+  /// over it, nobody knows whether it happened, so it is not repeated.
+  ///
+  /// - Throws: `DatabaseError`, or what `map` throws.
+  public func write<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
+    try database.withConnection(by: deadline) {
+      try $0.run(query, deadline: deadline, map: map)
+    }
+  }
+
+  /// As `write(_:map:)`, for a statement that returns no rows.
+  ///
+  /// - Returns: how many rows it changed.
+  /// - Throws: `DatabaseError`.
+  public func write(_ query: Query) throws -> Int {
+    try database.withConnection(by: deadline) { try $0.run(query, deadline: deadline) }
+  }
+
+  /// Runs `body` in one transaction: all of it happens, or nothing when it throws. Repeated when the
+  /// server resolves a conflict against it (40001, 40P01).
+  ///
+  /// - Throws: `DatabaseError`, or what `body` throws.
+  public func transaction<T>(_ body: (Transaction) throws -> T) throws -> T {
+    for _ in 0..<2 {
+      do {
+        return try database.attempt(by: deadline, body)
+      } catch let error as DatabaseError
+        where error.sqlState == "40001" || error.sqlState == "40P01"
+      {
+        continue
+      }
+    }
+    return try database.attempt(by: deadline, body)
+  }
+
+  /// Runs a text of several statements without values, as one implicit transaction unless it says
+  /// otherwise. For migrations.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func runScript(_ sql: SQL) throws {
+    try database.withConnection(by: deadline) { try $0.runScript(sql, deadline: deadline) }
+  }
+}
+
+/// An open transaction.
 public struct Transaction {
   let connection: Connection
   let deadline: Deadline
@@ -178,6 +219,13 @@ public struct Transaction {
   @discardableResult
   public func run(_ query: Query) throws -> Int {
     try connection.run(query, deadline: deadline)
+  }
+
+  /// Runs a statement and hands its first row to `map`; `nil` when there is none.
+  ///
+  /// - Throws: `DatabaseError`, or what `map` throws.
+  public func first<T>(_ query: Query, map: (Row) throws -> T) throws -> T? {
+    try connection.first(query, deadline: deadline, map: map)
   }
 
   /// Runs a text of several statements without values.

@@ -1,12 +1,13 @@
-/// What a database call ends with when it does not end well.
+/// The failure of a database call.
 public enum DatabaseError: Error, Sendable {
   /// No connection, or it broke: nothing is known to have been done.
   case unreachable(String)
-  /// The time ran out while the database was at work or silent.
+  /// The time ran out while the database was busy or silent.
   case deadlineExceeded
   /// The server refused a statement. Source: PostgreSQL manual, appendix A (SQLSTATE).
   case refused(sqlState: String, message: String, constraint: String?)
-  /// A value was not of the type that the code expects.
+  /// A value was not of the type that the code expects, a row was missing, or the values given to a statement do not
+  /// fit its parameters.
   case unexpectedValue(String)
 
   /// One line for the log.

@@ -1,30 +1,32 @@
 private import CPostgreSQL
 import Values
 
-/// Bound values as libpq wants them: three parallel arrays over one buffer, each value as text that ends
-/// with a NUL. Text costs the server a short parse and spares us its types.
+/// Bound values as libpq takes them: pointers into one buffer, which holds each value as text that ends with a
+/// NUL. Text costs the server a short parse and spares us its types.
 struct Parameters {
   private var bytes: [UInt8] = []
   private var offsets: [Int?] = []
 
-  init(_ values: [SQLValue]) {
-    bytes.reserveCapacity(64 * values.count)
-    offsets.reserveCapacity(values.count)
-    for value in values { append(value) }
+  /// The values of a statement whose `$1`, `$2` … are those at the indices `order`.
+  init(_ values: [SQLValue], order: [Int]) {
+    bytes.reserveCapacity(64 * order.count)
+    offsets.reserveCapacity(order.count)
+    for index in order { append(values[index]) }
   }
 
   var count: Int32 { Int32(offsets.count) }
 
   private mutating func append(_ value: SQLValue) {
     switch value {
-    case .null, .optionalText(nil), .microseconds(nil): offsets.append(nil)
-    case .text(let text), .optionalText(.some(let text)): append(text.utf8)
+    case .null, .text(nil), .instant(nil): offsets.append(nil)
+    case .text(.some(let text)): append(text.utf8)
     case .integer(let number): append(String(number).utf8)
     case .bool(let flag): append(flag ? "t".utf8 : "f".utf8)
-    case .microseconds(.some(let microseconds)): append(Self.timestamp(microseconds).utf8)
+    case .instant(.some(let instant)): append(instant.rfc3339.utf8)
     case .texts(let texts): append(Self.array(texts).utf8)
-    case .microsecondsArray(let instants):
-      append(Self.array(instants.map(Self.timestamp)).utf8)
+    case .integers(let numbers): append(Self.array(numbers.map(String.init)).utf8)
+    case .bools(let flags): append(Self.array(flags.map { $0 ? "t" : "f" }).utf8)
+    case .instants(let instants): append(Self.array(instants.map(\.rfc3339)).utf8)
     }
   }
 
@@ -46,10 +48,6 @@ struct Parameters {
       return "\"" + String(escaped) + "\""
     }
     return "{" + quoted.joined(separator: ",") + "}"
-  }
-
-  private static func timestamp(_ microseconds: Int64) -> String {
-    Instant(microseconds: microseconds).rfc3339
   }
 
   /// Calls `body` with the `paramValues` of `PQsendQueryPrepared`.

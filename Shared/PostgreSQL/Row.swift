@@ -29,6 +29,14 @@ public struct Row {
     return String(decoding: bytes.bindMemory(to: UInt8.self), as: UTF8.self)
   }
 
+  /// A `text` or `varchar` that holds an id.
+  public func id(_ column: Int32) throws -> ID { ID(stored: try text(column)) }
+
+  /// As `id(_:)`, `nil` for NULL.
+  public func optionalID(_ column: Int32) throws -> ID? {
+    try optionalText(column).map(ID.init(stored:))
+  }
+
   /// An `integer` or `bigint`.
   public func integer(_ column: Int32) throws -> Int64 {
     guard let integer = try optionalInteger(column) else { throw unexpected(column) }

@@ -6,7 +6,7 @@ import Tokens
 public import Validation
 public import Values
 
-/// What a function can be built from. Nothing is opened before it is used.
+/// The parts that a function can be built from. Nothing is opened before it is used.
 public final class Resources {
   /// The settings.
   public let settings: Settings
@@ -15,7 +15,7 @@ public final class Resources {
   /// The function's one database.
   public let database: Database
 
-  /// How long before a task's due date its owner is reminded.
+  /// The times before a task's due date at which its owner is reminded.
   public let leads: LeadTimes
 
   let keyRing: KeyRingFile
@@ -80,38 +80,52 @@ public final class Resources {
   /// The time.
   public var now: Instant { clock() }
 
-  /// Gives the statements that follow so many milliseconds, outside of a request.
-  public func allowDatabase(milliseconds: Int) {
-    database.deadline = Deadline(millisecondsFromNow: milliseconds)
-  }
+  private static let databaseTime = Statement("SELECT now()")
 
   /// The time of the database's host.
   ///
   /// - Throws: `DatabaseError`.
-  public func databaseTime() throws -> Instant {
-    let times = try database.read(Query("SELECT now()")) { try $0.instant(0) }
-    guard let time = times.first else { throw DatabaseError.unexpectedValue("no row") }
-    return time
+  public func databaseTime(by deadline: Deadline) throws -> Instant {
+    try database.by(deadline).one(Query(Self.databaseTime)) { try $0.instant(0) }
   }
 
   /// The tasks.
-  public var tasks: TaskStore { TaskStore(database: database, leads: leads) }
+  public var tasks: Timed<TaskStore> {
+    Timed { [database, leads] in TaskStore(database: database.by($0), leads: leads) }
+  }
   /// The reminders of tasks.
-  public var reminders: ReminderStore { ReminderStore(database: database) }
+  public var reminders: Timed<ReminderStore> {
+    Timed { [database] in ReminderStore(database: database.by($0)) }
+  }
   /// The notifications.
-  public var notifications: NotificationStore { NotificationStore(database: database) }
-  /// What has happened and others must be told.
-  public var events: EventStore { EventStore(database: database) }
+  public var notifications: Timed<NotificationStore> {
+    Timed { [database] in NotificationStore(database: database.by($0)) }
+  }
+  /// The events that others must be told of.
+  public var events: Timed<EventStore> {
+    Timed { [database] in EventStore(database: database.by($0)) }
+  }
   /// The push messages on their way.
-  public var pushes: PushStore { PushStore(database: database) }
+  public var pushes: Timed<PushStore> {
+    Timed { [database] in PushStore(database: database.by($0)) }
+  }
   /// The browsers that take push messages.
-  public var subscriptions: PushSubscriptionStore { PushSubscriptionStore(database: database) }
-  /// How to reach the users.
-  public var contacts: ContactStore { ContactStore(database: database) }
+  public var subscriptions: Timed<PushSubscriptionStore> {
+    Timed { [database] in PushSubscriptionStore(database: database.by($0)) }
+  }
+  /// The ways to reach the users.
+  public var contacts: Timed<ContactStore> {
+    Timed { [database] in ContactStore(database: database.by($0)) }
+  }
   /// The users.
-  public var users: UserStore { UserStore(database: database) }
-  /// The sessions.
-  public var sessions: SessionStore { SessionStore(database: database) }
+  public var users: Timed<UserStore> {
+    Timed { [database] in UserStore(database: database.by($0)) }
+  }
+  /// The sessions, of which ended ones and outages of the database are remembered from one call to the next.
+  public var sessions: Timed<SessionStore> {
+    let memory = SessionStore.Memory()
+    return Timed { [database] in SessionStore(database: database.by($0), memory: memory) }
+  }
   /// The page tokens.
   public var pages: PageTokens { PageTokens(seals) }
   /// The tokens by which users switch their mail off.
@@ -129,6 +143,7 @@ public final class Resources {
       }
     )
   }
+
   /// The tokens of sessions.
   ///
   /// - Throws: `Settings.Invalid`.

@@ -7,7 +7,7 @@ public import Values
 
 /// The tokens of sessions: makes them in pairs and reads both kinds, in terms of messages and problems.
 public struct SessionTokens {
-  /// How long a service's token lives.
+  /// The life of a service's token.
   static let serviceTokenSeconds: Int64 = 60
   /// The `sub` of services, which no user has.
   private static let serviceID = "00000000-0000-4000-8000-000000000001"
@@ -29,19 +29,19 @@ public struct SessionTokens {
     graceSeconds = Int64(try settings[.refreshGraceSeconds])
   }
 
-  /// Who calls with an access token.
+  /// Identifies the caller by an access token.
   ///
   /// - Throws: `Problem` `TOKEN_INVALID`, `TOKEN_EXPIRED`.
   public func caller(of token: String, at now: Instant) throws -> Caller {
     let claims = try claims(of: token, at: now)
     return Caller(
-      userID: claims.subject,
+      userID: ID(stored: claims.subject),
       role: Role(name: claims.role) ?? .unspecified,
-      sessionID: claims.sessionID
+      sessionID: claims.sessionID.map(ID.init(stored:))
     )
   }
 
-  /// What an access token says. A token without a session is a service's; nobody else can have one.
+  /// Verifies an access token and reads its claims. A token without a session is a service's; nobody else can have one.
   ///
   /// - Throws: `Problem` `TOKEN_INVALID`, `TOKEN_EXPIRED`.
   public func claims(of token: String, at now: Instant) throws -> AccessClaims {
@@ -60,7 +60,7 @@ public struct SessionTokens {
     }
   }
 
-  /// A new session for a user, not stored yet, and the SHA-256 of its first refresh token.
+  /// Makes a new session for a user, not stored yet, and the SHA-256 of its first refresh token.
   ///
   /// - Throws: `KeyRing.Malformed`.
   public func newSession(
@@ -70,31 +70,40 @@ public struct SessionTokens {
     let ring = try keyRing.current(at: now)
     var random = SystemRandomNumberGenerator()
     let session = Session(
-      id: ID(at: now, random: &random).text,
-      userID: user.id,
+      id: ID(at: now, random: &random),
+      userID: ID(stored: user.id),
       keyID: ring.signingKeyID,
       expiresAt: now.adding(seconds: refreshSeconds)
     )
-    return (session, sha256Hexadecimal(try refreshToken(of: session, generation: 0, at: now)))
+    let token = try refreshToken(of: session.id, generation: 0, keyID: session.keyID, at: now)
+    return (session, sha256Hexadecimal(token))
   }
 
-  /// The refresh that a refresh token asks for.
+  /// Reads the refresh that a refresh token asks for, and makes the token's successor, so that the store need not while
+  /// it has the session locked.
   ///
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID`; `KeyRing.Malformed`.
   public func refresh(_ token: String, at now: Instant) throws -> SessionStore.Refresh {
     let content = try read(refreshToken: token, at: now)
+    let keyID = try keyRing.current(at: now).signingKeyID
+    let successor = try refreshToken(
+      of: content.sessionID,
+      generation: content.generation + 1,
+      keyID: keyID,
+      at: now
+    )
     return SessionStore.Refresh(
       sessionID: content.sessionID,
       generation: content.generation,
       now: now,
       lifeSeconds: refreshSeconds,
       graceSeconds: graceSeconds,
-      keyID: try keyRing.current(at: now).signingKeyID,
-      tokenHash: { sha256Hexadecimal(try refreshToken(of: $0, generation: $1, at: now)) }
+      keyID: keyID,
+      successorHash: sha256Hexadecimal(successor)
     )
   }
 
-  /// What a refresh token names.
+  /// Verifies a refresh token and reads the session and the generation that it names.
   ///
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID`; `KeyRing.Malformed`.
   public func read(refreshToken token: String, at now: Instant) throws -> RefreshTokens.Content {
@@ -105,7 +114,7 @@ public struct SessionTokens {
     }
   }
 
-  /// A session's tokens: a fresh access token, and the refresh token of a generation.
+  /// Makes a session's tokens: a fresh access token, and the refresh token of a generation.
   ///
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID` when the ring no longer has the session's key;
   ///   `KeyRing.Malformed`.
@@ -119,21 +128,26 @@ public struct SessionTokens {
     let claims = AccessClaims(
       subject: user.id,
       role: user.role.name,
-      sessionID: session.id,
+      sessionID: session.id.text,
       tokenID: ID(at: now, random: &random).text,
       issuedAt: now.seconds,
       expiresAt: now.seconds + accessSeconds
     )
     var response = TokenResponse()
     response.accessToken = accessTokens.sign(claims, with: try keyRing.current(at: now))
-    response.refreshToken = try refreshToken(of: session, generation: generation, at: now)
+    response.refreshToken = try refreshToken(
+      of: session.id,
+      generation: generation,
+      keyID: session.keyID(of: generation),
+      at: now
+    )
     response.tokenType = "Bearer"
     response.expiresIn = Int32(accessSeconds)
     response.user = user
     return response
   }
 
-  /// A token that this service shows to the others: of no user's, for no session, and a minute long.
+  /// Makes a token that this service shows to the others: for no user and no session, valid for a minute.
   ///
   /// - Throws: `KeyRing.Malformed`.
   func serviceToken(at now: Instant) throws -> String {
@@ -149,12 +163,16 @@ public struct SessionTokens {
     return accessTokens.sign(claims, with: try keyRing.current(at: now))
   }
 
-  private func refreshToken(of session: Session, generation: Int, at now: Instant) throws -> String
-  {
+  private func refreshToken(
+    of sessionID: ID,
+    generation: Int,
+    keyID: String,
+    at now: Instant
+  ) throws -> String {
     let token = RefreshTokens.make(
-      sessionID: ID(stored: session.id),
+      sessionID: sessionID,
       generation: generation,
-      keyID: session.keyID(of: generation),
+      keyID: keyID,
       ring: try keyRing.current(at: now)
     )
     guard let token else { throw Problem(.refreshTokenInvalid, "the refresh token is not valid") }

@@ -34,12 +34,11 @@ final class EventConsumer: QueueConsumer {
   private var now: Instant { relay.clock() }
 
   func claim(_ limit: Int, for lease: Lease) throws -> [Item] {
-    relay.extend()
     outages = [:]
     let now = now
-    return try relay.events.take(limit, at: now, heldUntil: lease.end(from: now)).map {
-      Item(event: $0, stepsDone: $0.stepsDone)
-    }
+    let claimed = try relay.events(by: EventRelay.soon)
+      .take(limit, at: now, heldUntil: lease.end(from: now))
+    return claimed.map { Item(event: $0, stepsDone: $0.stepsDone) }
   }
 
   func process(_ item: inout Item) throws -> QueueOutcome {
@@ -55,7 +54,6 @@ final class EventConsumer: QueueConsumer {
         return wait(event, "the \(step.service.rawValue) service does not answer")
       }
       do {
-        relay.extend()
         try step.run(event, relay.makeParties(context(of: event)))
         outages[step.service] = nil
         item.stepsDone += 1
@@ -72,8 +70,7 @@ final class EventConsumer: QueueConsumer {
   }
 
   func record(_ outcome: QueueOutcome, of item: Item) throws {
-    relay.extend()
-    try relay.events.settle(
+    try relay.events(by: EventRelay.soon).settle(
       item.event,
       EventStore.Outcome(outcome),
       stepsDone: item.stepsDone,

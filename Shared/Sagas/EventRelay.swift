@@ -13,28 +13,25 @@ import Values
 /// died is claimed by another when the lease is over.
 public final class EventRelay {
   private static let callMilliseconds = 4000
-  private static let databaseMilliseconds = 10_000
+  /// The end of the wait for a statement that begins now.
+  static var soon: Deadline { Deadline(millisecondsFromNow: 10_000) }
 
-  let events: EventStore
+  let events: Timed<EventStore>
   let makeParties: (_ context: Context) -> Parties
   let clock: () -> Instant
-  /// Gives the statements that follow their time.
-  let extend: () -> Void
   let maximumAgeSeconds: Int64
   let log: Log?
 
   init(
-    events: EventStore,
+    events: Timed<EventStore>,
     maximumAgeSeconds: Int = 604_800,
     clock: @escaping () -> Instant,
-    extend: @escaping () -> Void = {},
     log: Log? = nil,
     parties: @escaping (_ context: Context) -> Parties
   ) {
     self.events = events
     self.maximumAgeSeconds = Int64(maximumAgeSeconds)
     self.clock = clock
-    self.extend = extend
     self.log = log
     makeParties = parties
   }
@@ -74,10 +71,14 @@ public final class EventRelay {
       events: resources.events,
       maximumAgeSeconds: try settings[.eventMaximumAgeSeconds],
       clock: { resources.now },
-      extend: { resources.allowDatabase(milliseconds: Self.databaseMilliseconds) },
       log: resources.log,
       parties: {
-        Parties(users: resources.users, tasks: resources.tasks, context: $0, send: call)
+        Parties(
+          users: resources.users(by: Self.soon),
+          tasks: resources.tasks(by: Self.soon),
+          context: $0,
+          send: call
+        )
       }
     )
   }
@@ -97,7 +98,6 @@ public final class EventRelay {
   /// - Returns: how many.
   /// - Throws: `DatabaseError`.
   public func retryDiscarded(_ number: Int64?) throws -> Int {
-    extend()
-    return try events.revive(number, at: clock())
+    try events(by: Self.soon).revive(number, at: clock())
   }
 }

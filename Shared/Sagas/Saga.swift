@@ -99,8 +99,8 @@ struct Parties {
   /// Has the Task service remove a user's tasks.
   ///
   /// - Throws: `CallFailure`; `Unfinished`; `Settings.Invalid`.
-  func deleteTasks(of user: String) throws {
-    let request = DeleteUserTasksRequest.with { $0.userID = user }
+  func deleteTasks(of user: ID) throws {
+    let request = DeleteUserTasksRequest.with { $0.userID = user.text }
     let answer = try call(
       .task,
       "DeleteUserTasks",
@@ -113,9 +113,9 @@ struct Parties {
   /// A user; `nil` for one who was deleted.
   ///
   /// - Throws: `DatabaseError`.
-  func user(_ id: String) throws -> UserMessage? {
+  func user(_ id: ID) throws -> UserMessage? {
     do {
-      return try ID(id).map(users.find)
+      return try users.find(id)
     } catch let problem as Problem where problem.code == .userNotFound {
       return nil
     }
@@ -124,9 +124,9 @@ struct Parties {
   /// A task; `nil` for one that was deleted.
   ///
   /// - Throws: `DatabaseError`.
-  func task(_ id: String) throws -> TaskMessage? {
+  func task(_ id: ID) throws -> TaskMessage? {
     do {
-      return try ID(id).map { try tasks.find($0, owner: nil) }
+      return try tasks.find(id, owner: nil)
     } catch let problem as Problem where problem.code == .taskNotFound {
       return nil
     }
@@ -136,13 +136,13 @@ struct Parties {
   ///
   /// - Throws: `CallFailure`; `Settings.Invalid`.
   func notify(
-    _ user: String,
+    _ user: ID,
     of event: EventStore.Event,
     _ task: TaskMessage,
     _ text: Wording.Text
   ) throws {
     let request = NotifyUserRequest.with {
-      $0.userID = user
+      $0.userID = user.text
       $0.key = event.key
       $0.subject = text.subject
       $0.body = text.body

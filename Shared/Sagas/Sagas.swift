@@ -40,7 +40,7 @@ extension Saga {
     Step(.task) { event, parties in try parties.deleteTasks(of: event.subject) },
     // Pending notifications, browsers and the address, for good.
     Step(.notification) { event, parties in
-      let request = ForgetUserRequest.with { $0.userID = event.subject }
+      let request = ForgetUserRequest.with { $0.userID = event.subject.text }
       let answer = try parties.call(
         .notification,
         "ForgetUser",
@@ -66,7 +66,7 @@ extension Saga {
     // Notify the new owner.
     Step(.notification) { event, parties in
       guard let user = event.userID, let task = try parties.task(event.subject),
-        task.userID == user, task.status.isOpen
+        task.userID == user.text, task.status.isOpen
       else { return }
       try parties.notify(user, of: event, task, Wording.assigned(task))
     } insteadWhenNotFound: { event, parties in

@@ -1,7 +1,6 @@
 import API
 public import Endpoint
 import JSON
-import PostgreSQL
 public import Runtime
 import Telemetry
 import Values
@@ -170,7 +169,6 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     _ decoded: Decoded<F.Request>,
     _ context: Context
   ) throws -> F.Response {
-    resources.database.deadline = context.deadline
     guard decoded.violations.isEmpty else {
       var violations = decoded.violations
       do {
@@ -205,7 +203,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       outcome(&line)
       line.name("duration_ms")
       line.value(milliseconds: duration)
-      line.member("user_id", caller.userID.isEmpty ? nil : caller.userID)
+      line.member("user_id", caller.userID.text.isEmpty ? nil : caller.userID.text)
       guard let problem else { return }
       line.member("error", problem.code.rawValue)
       if let cause = problem.cause {

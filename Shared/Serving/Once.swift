@@ -36,7 +36,7 @@ struct Once {
         message: "--as needs USER_ID:ROLE, a UUID and one of \(Role.names.joined(separator: ", "))"
       )
     }
-    caller = Caller(userID: id.text, role: role)
+    caller = Caller(userID: id, role: role)
   }
 
   /// Makes the call.

@@ -2,168 +2,190 @@ public import API
 public import PostgreSQL
 public import Values
 
-/// How to reach the users, in `notification_db`: a copy of what the User service has last said.
+/// The ways to reach the users, in `notification_db`: a copy of what the User service last said.
 ///
-/// Of a user who is no more a row is kept that says so, and nothing else: whatever was on its way to them then finds it.
+/// Of a user who was deleted a row is kept that says so, and nothing else, for whatever was on its way to them to find.
 public struct ContactStore {
-  /// Where to write to somebody.
+  /// The way to reach a user.
   public struct Contact: Equatable, Sendable {
     /// The e-mail address.
     public let email: String
-    /// Whether the user wants to be told things by any channel.
+    /// Whether any channel of the user is on.
     public let wantsAnything: Bool
-    /// The instant that was asked for, where the user lives: `Friday, 31 January 2030, 17:00 (Europe/Berlin)`.
+    /// The instant that was asked for, in the user's time zone: `Friday, 31 January 2030, 17:00 (Europe/Berlin)`.
     public let localTime: String
-    /// The user's version that this is of; 0 when it was not said.
+    /// The version of the user that this was taken from; 0 when it was not said.
     public let version: Int64
   }
 
-  /// PostgreSQL has the rules of all time zones, summer time included.
-  private static func result(of instant: SQL, in zone: SQL) -> SQL {
-    "email, email_notifications OR push_notifications, to_char(" + instant
-      + "::timestamptz AT TIME ZONE " + zone
-      + ", 'FMDay, FMDD FMMonth YYYY, HH24:MI') || ' (' || " + zone + " || ')', version"
-  }
-
-  private let database: Database
+  private let database: TimedDatabase
 
   /// The contacts of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase) { self.database = database }
 
-  /// Keeps what the User service says, unless something newer is known or the user is no more. What still waits to be
-  /// told by a channel that is off now is given up.
+  private static let insertion: SQL = """
+    INSERT INTO contacts
+      (user_id, email, time_zone, updated_at, email_notifications, push_notifications, version)
+    VALUES (:user_id, :email, :time_zone, :now, :email_notifications, :push_notifications, :version)
+    ON CONFLICT (user_id) DO UPDATE SET
+      email = excluded.email, time_zone = excluded.time_zone, updated_at = excluded.updated_at,
+      email_notifications = excluded.email_notifications, push_notifications = excluded.push_notifications,
+      version = excluded.version
+    WHERE contacts.version <= excluded.version AND contacts.forgotten_at IS NULL
+    """
+
+  private static func arguments(_ contact: SaveContactRequest, at now: Instant) -> Query.Arguments {
+    [
+      "user_id": .text(contact.userID),
+      "email": .text(contact.email),
+      "time_zone": .text(contact.timeZone),
+      "now": .instant(now),
+      "email_notifications": .bool(!contact.hasEmailNotifications || contact.emailNotifications),
+      "push_notifications": .bool(!contact.hasPushNotifications || contact.pushNotifications),
+      "version": .integer(contact.version),
+    ]
+  }
+
+  private static let save = Statement(
+    """
+    WITH saved AS (\(insertion) RETURNING user_id, email_notifications, push_notifications)
+    UPDATE notifications n SET next_attempt_at = NULL, last_error = 'the user has switched this off'
+    FROM saved WHERE n.user_id = saved.user_id AND n.key IS NOT NULL AND n.next_attempt_at IS NOT NULL
+      AND NOT CASE n.type WHEN 'EMAIL' THEN saved.email_notifications ELSE saved.push_notifications END
+    """
+  )
+
+  /// Keeps what the User service says, unless something newer is known or the user was deleted. Notifications that still
+  /// wait for a channel that is off now are discarded.
   ///
   /// - Throws: `DatabaseError`.
   public func save(_ contact: SaveContactRequest, at now: Instant) throws {
-    var query = Self.saveQuery(contact, at: now)
-    query.sql = "WITH saved AS (" + query.sql
-    query.sql += """
-       RETURNING user_id, email_notifications, push_notifications)
-      UPDATE notifications n SET next_attempt_at = NULL, last_error = 'the user has switched this off'
-      FROM saved WHERE n.user_id = saved.user_id AND n.key IS NOT NULL AND n.next_attempt_at IS NOT NULL
-        AND NOT CASE n.type WHEN 'EMAIL' THEN saved.email_notifications ELSE saved.push_notifications END
-      """
-    _ = try database.write(query)
+    _ = try database.write(Query(Self.save, Self.arguments(contact, at: now)))
   }
 
+  /// A statement that has a contact as its result, in the time zone of the user and, for one that the database does not
+  /// know, in UTC.
+  private struct Localized {
+    let inZoneOfUser: Statement
+    let inUTC: Statement
+
+    init(_ statement: (_ contact: SQL) -> SQL) {
+      inZoneOfUser = Statement(statement(Self.contact(in: "time_zone")))
+      inUTC = Statement(statement(Self.contact(in: "'UTC'::text")))
+    }
+
+    /// PostgreSQL has the rules of all time zones, daylight saving included.
+    private static func contact(in zone: SQL) -> SQL {
+      """
+      email, email_notifications OR push_notifications,
+      to_char(:instant::timestamptz AT TIME ZONE \(zone), 'FMDay, FMDD FMMonth YYYY, HH24:MI') || ' (' || \(zone) || ')',
+      version
+      """
+    }
+  }
+
+  private static let saveAndFind = Localized { contact in "\(insertion) RETURNING \(contact)" }
+
   /// Keeps what the User service says as `save(_:at:)` does, and gives what is known then, with an instant in the user's
-  /// time zone; `nil` for a user who is no more.
+  /// time zone; `nil` for a user who was deleted.
   ///
   /// - Throws: `DatabaseError`.
   public func save(_ user: UserMessage, localTimeOf instant: Instant, at now: Instant) throws
     -> Contact?
   {
-    let saved = try inKnownZone { zone in
-      var query = Self.saveQuery(SaveContactRequest(user), at: now)
-      let instant = query.bind(.microseconds(instant.microseconds))
-      query.sql += " RETURNING " + Self.result(of: instant, in: zone)
-      return try database.write(query, map: Contact.init(row:)).first
+    let arguments = Self.arguments(SaveContactRequest(user), at: now)
+      .adding("instant", .instant(instant))
+    let saved = try inKnownZone(Self.saveAndFind) {
+      try database.write(Query($0, arguments), map: Contact.init(row:)).first
     }
     if let saved { return saved }
     guard let id = ID(user.id) else { return nil }
     return try find(id, localTimeOf: instant)
   }
 
-  private static func saveQuery(_ contact: SaveContactRequest, at now: Instant) -> Query {
-    Query(
-      """
-      INSERT INTO contacts
-        (user_id, email, time_zone, updated_at, email_notifications, push_notifications, version)
-      VALUES ($1, $2, $3, $4, $5, $6, $7)
-      ON CONFLICT (user_id) DO UPDATE SET
-        email = excluded.email, time_zone = excluded.time_zone, updated_at = excluded.updated_at,
-        email_notifications = excluded.email_notifications, push_notifications = excluded.push_notifications,
-        version = excluded.version
-      WHERE contacts.version <= excluded.version AND contacts.forgotten_at IS NULL
-      """,
-      .text(contact.userID),
-      .text(contact.email),
-      .text(contact.timeZone),
-      .microseconds(now.microseconds),
-      .bool(!contact.hasEmailNotifications || contact.emailNotifications),
-      .bool(!contact.hasPushNotifications || contact.pushNotifications),
-      .integer(contact.version)
-    )
+  private static let find = Localized { contact in
+    "SELECT \(contact) FROM contacts WHERE user_id = :user AND forgotten_at IS NULL"
   }
 
-  /// What is known of a user; `nil` when nothing is, and when the user is no more.
+  /// Finds a user's contact; `nil` when nothing is known, and when the user was deleted.
   ///
   /// - Throws: `DatabaseError`.
   public func find(_ user: ID, localTimeOf instant: Instant) throws -> Contact? {
-    try inKnownZone { zone in
-      let query = Query(
-        "SELECT " + Self.result(of: "$2", in: zone)
-          + " FROM contacts WHERE user_id = $1 AND forgotten_at IS NULL",
-        .text(user.text),
-        .microseconds(instant.microseconds)
+    try inKnownZone(Self.find) {
+      try database.first(
+        Query($0, ["instant": .instant(instant), "user": .id(user)]),
+        map: Contact.init(row:)
       )
-      return try database.read(query, map: Contact.init(row:)).first
     }
   }
 
-  /// Whether a user is known to be no more.
+  private static let isForgotten = Statement(
+    "SELECT EXISTS (SELECT FROM contacts WHERE user_id = :user AND forgotten_at IS NOT NULL)"
+  )
+
+  /// Whether a user is known to be deleted.
   ///
   /// - Throws: `DatabaseError`.
   public func isForgotten(_ user: ID) throws -> Bool {
-    let query = Query(
-      "SELECT EXISTS (SELECT FROM contacts WHERE user_id = $1 AND forgotten_at IS NOT NULL)",
-      .text(user.text)
-    )
-    return try database.read(query) { try $0.bool(0) }.first ?? false
+    try database.one(Query(Self.isForgotten, ["user": .id(user)])) { try $0.bool(0) }
   }
 
-  /// Forgets a user who is no more, for good: the address, what was still to be sent, and the browsers. What has been
+  private static let forget = Statement(
+    """
+    INSERT INTO contacts (user_id, email, time_zone, updated_at, forgotten_at)
+    VALUES (:user, '', 'UTC', :now, :now)
+    ON CONFLICT (user_id) DO UPDATE SET email = '', time_zone = 'UTC', updated_at = :now,
+      forgotten_at = coalesce(contacts.forgotten_at, :now)
+    """
+  )
+
+  private static let deleteUnsent = Statement(
+    "DELETE FROM notifications WHERE user_id = :user AND NOT sent"
+  )
+
+  private static let deleteSubscriptions = Statement(
+    "DELETE FROM push_subscriptions WHERE user_id = :user"
+  )
+
+  /// Forgets a user who was deleted, for good: the address, what was still to be sent, and the browsers. What has been
   /// sent goes with `NotificationStore.deleteSome(of:limit:)`.
   ///
   /// - Throws: `DatabaseError`.
   public func forget(_ user: ID, at now: Instant) throws {
     try database.transaction { transaction in
-      // Who is taking a subscription of this user; there may be no row to wait for.
-      _ = try transaction.run(
-        Query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", .text(user.text))
-      ) { _ in }
-      // Who is writing down something for this user has locked this row, and is waited for.
-      try transaction.run(
-        Query(
-          """
-          INSERT INTO contacts (user_id, email, time_zone, updated_at, forgotten_at) VALUES ($1, '', 'UTC', $2, $2)
-          ON CONFLICT (user_id) DO UPDATE SET email = '', time_zone = 'UTC', updated_at = $2,
-            forgotten_at = coalesce(contacts.forgotten_at, $2)
-          """,
-          .text(user.text),
-          .microseconds(now.microseconds)
-        )
-      )
-      try transaction.run(
-        Query("DELETE FROM notifications WHERE user_id = $1 AND NOT sent", .text(user.text))
-      )
-      try transaction.run(
-        Query("DELETE FROM push_subscriptions WHERE user_id = $1", .text(user.text))
-      )
+      // Waits for whoever saves a subscription of this user; there may be no row to wait for.
+      try PushSubscriptionStore.lock(user, transaction)
+      // Whoever writes something down for this user has locked this row, and is waited for.
+      try transaction.run(Query(Self.forget, ["user": .id(user), "now": .instant(now)]))
+      try transaction.run(Query(Self.deleteUnsent, ["user": .id(user)]))
+      try transaction.run(Query(Self.deleteSubscriptions, ["user": .id(user)]))
     }
   }
 
-  /// Removes up to `limit` users who were forgotten before an instant, and tells how many there were.
+  private static let purge = Statement(
+    """
+    DELETE FROM contacts WHERE user_id IN (
+      SELECT user_id FROM contacts WHERE forgotten_at < :before ORDER BY forgotten_at LIMIT :limit)
+    """
+  )
+
+  /// Removes up to `limit` users who were forgotten before an instant.
   ///
+  /// - Returns: how many.
   /// - Throws: `DatabaseError`.
   public func purge(forgottenBefore instant: Instant, limit: Int) throws -> Int {
-    let query = Query(
-      """
-      DELETE FROM contacts WHERE user_id IN (
-        SELECT user_id FROM contacts WHERE forgotten_at < $1 ORDER BY forgotten_at LIMIT $2)
-      """,
-      .microseconds(instant.microseconds),
-      .integer(Int64(limit))
+    try database.write(
+      Query(Self.purge, ["before": .instant(instant), "limit": .integer(limit)])
     )
-    return try database.write(query)
   }
 
-  /// A zone that this host's files have and the database's do not (22023) must keep nobody from being reminded: UTC then.
-  private func inKnownZone<T>(_ body: (_ zone: SQL) throws -> T) throws -> T {
+  /// Falls back on UTC for a zone that this host's files have and the database's do not (22023): it must keep nobody from
+  /// being reminded.
+  private func inKnownZone<T>(_ statement: Localized, _ body: (Statement) throws -> T) throws -> T {
     do {
-      return try body("time_zone")
+      return try body(statement.inZoneOfUser)
     } catch DatabaseError.refused(sqlState: "22023", _, _) {
-      return try body("'UTC'::text")
+      return try body(statement.inUTC)
     }
   }
 }
@@ -180,7 +202,7 @@ extension ContactStore.Contact {
 }
 
 extension SaveContactRequest {
-  /// What others keep of a user.
+  /// The part of a user that others keep.
   public init(_ user: UserMessage) {
     self.init()
     userID = user.id

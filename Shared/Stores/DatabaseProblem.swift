@@ -2,7 +2,21 @@ public import Endpoint
 public import PostgreSQL
 
 extension Problem {
-  /// What a client sees of a database error: the one table from SQLSTATE to problem.
+  /// Somebody has the username already.
+  static let usernameTaken = Problem(
+    .usernameTaken,
+    "this username is taken",
+    details: ["username": "is taken"]
+  )
+
+  /// Somebody has the e-mail address already.
+  static let emailTaken = Problem(
+    .emailTaken,
+    "this e-mail address has an account",
+    details: ["email": "is taken"]
+  )
+
+  /// The problem that a client sees instead of a database error: the one table from SQLSTATE to problem.
   /// Source: PostgreSQL manual, appendix A.
   public init(_ error: DatabaseError) {
     switch error {
@@ -11,18 +25,8 @@ extension Problem {
     case .unexpectedValue: self = .internal(cause: error.summary)
     case .refused(let sqlState, _, let constraint):
       switch (sqlState.prefix(2), sqlState, constraint) {
-      case (_, "23505", "users_username_key"):
-        self = Problem(
-          .usernameTaken,
-          "this username is taken",
-          details: ["username": "is taken"]
-        )
-      case (_, "23505", "users_email_key"):
-        self = Problem(
-          .emailTaken,
-          "this e-mail address has an account",
-          details: ["email": "is taken"]
-        )
+      case (_, "23505", "users_username_key"): self = .usernameTaken
+      case (_, "23505", "users_email_key"): self = .emailTaken
       case (_, "57014", _): self = .deadlineExceeded(cause: error.summary)
       // Connection, resources (too many connections, disk full), operator intervention, conflict.
       case ("08", _, _), ("53", _, _), ("57", _, _), (_, "40001", _), (_, "40P01", _),

@@ -5,81 +5,88 @@ import Resilience
 public import Validation
 public import Values
 
-/// Push messages on their way, in `notification_db`: which browsers still are to have one, and which push services work.
+/// Push messages on their way, in `notification_db`: the browsers that are still to get one, and the push services that
+/// work.
 public struct PushStore {
-  /// A browser that is to have a message.
+  /// A browser that is to get a message.
   public struct Recipient: Equatable, Sendable {
     /// The subscription's id.
-    public let id: String
-    /// Where it takes messages.
+    public let id: ID
+    /// The URL that takes its messages.
     public let endpoint: String
     /// Its public key, in base64url.
     public let p256dh: String
     /// The secret that goes with it, in base64url.
     public let auth: String
-    /// Where it is subscribed.
+    /// The push service that it is subscribed at.
     public let service: Service
   }
 
-  /// A push service, and how it is.
+  /// A push service, and its state.
   public struct Service: Hashable, Sendable {
     /// Scheme, host and unusual port.
     public let origin: String
-    /// How often in a row it could not be reached; 0 for one that works.
+    /// The number of failures in a row to reach it; 0 for one that works.
     public let failures: Int
-    /// Before which time nobody asks it; `nil` for one that works.
+    /// The time before which nobody asks it; `nil` for one that works.
     public let retryAt: Instant?
   }
 
-  /// How far a message has come.
+  /// The progress of a message.
   public struct Progress: Equatable, Sendable {
-    /// Whether some browser has it.
+    /// Whether any browser has got it.
     public let hasArrived: Bool
-    /// The browsers that have not, and may yet.
+    /// The browsers that have not got it, and still may.
     public let recipients: [Recipient]
   }
 
   private static let forgottenSeconds: Int64 = 86_400
 
-  private let database: Database
+  private let database: TimedDatabase
 
   /// The push messages of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase) { self.database = database }
 
-  /// Adds a message that the caller is about to try itself, and has until `heldUntil` for.
+  private static let insert = Statement(
+    """
+    WITH contact AS MATERIALIZED (
+      SELECT forgotten_at FROM contacts WHERE user_id = :user_id FOR SHARE),
+    forgotten AS (SELECT FROM contact WHERE forgotten_at IS NOT NULL),
+    made AS (
+      INSERT INTO notifications
+        (id, type, user_id, recipient, subject, body, created_at, attempts, next_attempt_at)
+      SELECT :id, 'PUSH', :user_id, :user_id, :subject, :body, :now, 1, :held_until
+      WHERE NOT EXISTS (SELECT FROM forgotten) AND EXISTS (
+        SELECT FROM push_subscriptions WHERE user_id = :user_id AND (expires_at IS NULL OR expires_at > :now))
+      RETURNING id)
+    SELECT EXISTS (SELECT FROM forgotten), EXISTS (SELECT FROM made)
+    """
+  )
+
+  /// Adds a message that the caller is about to try itself, with a lease until `heldUntil`.
   ///
-  /// - Throws: `Problem` `USER_NOT_FOUND` when the user is no more, `NO_SUBSCRIPTION`; `DatabaseError`.
+  /// - Throws: `Problem` `USER_NOT_FOUND` when the user was deleted, `NO_SUBSCRIPTION`; `DatabaseError`.
   public func insert(_ draft: PushDraft, id: ID, at now: Instant, heldUntil: Instant) throws
     -> NotificationStore.Attempt
   {
     let query = Query(
-      """
-      WITH contact AS MATERIALIZED (
-        SELECT forgotten_at FROM contacts WHERE user_id = $2 FOR SHARE),
-      forgotten AS (SELECT FROM contact WHERE forgotten_at IS NOT NULL),
-      made AS (
-        INSERT INTO notifications
-          (id, type, user_id, recipient, subject, body, created_at, attempts, next_attempt_at)
-        SELECT $1, 'PUSH', $2, $2, $3, $4, $5, 1, $6
-        WHERE NOT EXISTS (SELECT FROM forgotten) AND EXISTS (
-          SELECT FROM push_subscriptions WHERE user_id = $2 AND (expires_at IS NULL OR expires_at > $5))
-        RETURNING id)
-      SELECT EXISTS (SELECT FROM forgotten), EXISTS (SELECT FROM made)
-      """,
-      .text(id.text),
-      .text(draft.userID.text),
-      .text(draft.subject),
-      .text(draft.body),
-      .microseconds(now.microseconds),
-      .microseconds(heldUntil.microseconds)
+      Self.insert,
+      [
+        "user_id": .id(draft.userID),
+        "id": .id(id),
+        "subject": .text(draft.subject),
+        "body": .text(draft.body),
+        "now": .instant(now),
+        "held_until": .instant(heldUntil),
+      ]
     )
     let found = try database.write(query) { (isForgotten: try $0.bool(0), isMade: try $0.bool(1)) }
     if found.first?.isForgotten == true { throw Problem.userNotFound }
     if found.first?.isMade != true { throw Problem.noSubscription }
     return NotificationStore.Attempt(
-      id: id.text,
+      id: id,
       type: .push,
-      userID: draft.userID.text,
+      userID: draft.userID,
       recipient: draft.userID.text,
       subject: draft.subject,
       body: draft.body,
@@ -89,27 +96,27 @@ public struct PushStore {
     )
   }
 
-  /// How far a message has come. Subscriptions that have ended by themselves are left out.
+  private static let progress = Statement(
+    """
+    SELECT n.pushed, s.id, s.endpoint, s.p256dh, s.auth, s.origin, coalesce(o.failures, 0), o.retry_at
+    FROM notifications n
+    LEFT JOIN push_subscriptions s ON s.user_id = n.user_id AND s.id <> ALL (n.pushed_to)
+      AND (s.expires_at IS NULL OR s.expires_at > :now)
+    LEFT JOIN push_services o ON o.origin = s.origin
+    WHERE n.id = :id
+    ORDER BY s.created_at, s.id
+    """
+  )
+
+  /// Finds the progress of a message. Subscriptions that have ended by themselves are left out.
   ///
   /// - Throws: `DatabaseError`.
   public func progress(of attempt: NotificationStore.Attempt, at now: Instant) throws -> Progress {
-    let query = Query(
-      """
-      SELECT n.pushed, s.id, s.endpoint, s.p256dh, s.auth, s.origin, coalesce(o.failures, 0), o.retry_at
-      FROM notifications n
-      LEFT JOIN push_subscriptions s ON s.user_id = n.user_id AND s.id <> ALL (n.pushed_to)
-        AND (s.expires_at IS NULL OR s.expires_at > $2)
-      LEFT JOIN push_services o ON o.origin = s.origin
-      WHERE n.id = $1
-      ORDER BY s.created_at, s.id
-      """,
-      .text(attempt.id),
-      .microseconds(now.microseconds)
-    )
+    let query = Query(Self.progress, ["now": .instant(now), "id": .id(attempt.id)])
     let rows = try database.read(query) { row in
       (
         hasArrived: try row.bool(0),
-        recipient: try row.optionalText(1).map { try Recipient($0, row) }
+        recipient: try row.optionalID(1).map { try Recipient($0, row) }
       )
     }
     return Progress(
@@ -118,7 +125,15 @@ public struct PushStore {
     )
   }
 
-  /// Notes that a browser is done with a message: it has it, or will never take it.
+  private static let recordDone = Statement(
+    """
+    UPDATE notifications SET pushed = pushed OR :has_arrived, pushed_to = CASE
+      WHEN :recipient = ANY (pushed_to) THEN pushed_to ELSE pushed_to || :recipient::varchar END
+    WHERE id = :id
+    """
+  )
+
+  /// Records that a browser is done with a message: it has got it, or will never accept it.
   ///
   /// - Throws: `DatabaseError`.
   public func recordDone(
@@ -127,17 +142,22 @@ public struct PushStore {
     hasArrived: Bool
   ) throws {
     let query = Query(
-      """
-      UPDATE notifications SET pushed = pushed OR $3,
-        pushed_to = CASE WHEN $2 = ANY (pushed_to) THEN pushed_to ELSE pushed_to || $2::varchar END
-      WHERE id = $1
-      """,
-      .text(attempt.id),
-      .text(recipient.id),
-      .bool(hasArrived)
+      Self.recordDone,
+      [
+        "has_arrived": .bool(hasArrived),
+        "recipient": .id(recipient.id),
+        "id": .id(attempt.id),
+      ]
     )
     _ = try database.write(query)
   }
+
+  private static let isStill = Statement(
+    """
+    SELECT EXISTS (SELECT FROM push_subscriptions
+      WHERE id = :id AND user_id = :user AND p256dh = :p256dh AND auth = :auth)
+    """
+  )
 
   /// Whether a browser still is that of the user whom a message is for.
   ///
@@ -145,19 +165,25 @@ public struct PushStore {
   public func isStill(_ recipient: Recipient, of attempt: NotificationStore.Attempt) throws -> Bool
   {
     let query = Query(
-      """
-      SELECT EXISTS (SELECT FROM push_subscriptions
-        WHERE id = $1 AND user_id = $2 AND p256dh = $3 AND auth = $4)
-      """,
-      .text(recipient.id),
-      .optionalText(attempt.userID),
-      .text(recipient.p256dh),
-      .text(recipient.auth)
+      Self.isStill,
+      [
+        "id": .id(recipient.id),
+        "user": .id(attempt.userID),
+        "p256dh": .text(recipient.p256dh),
+        "auth": .text(recipient.auth),
+      ]
     )
-    return try database.read(query) { try $0.bool(0) }.first ?? false
+    return try database.one(query) { try $0.bool(0) }
   }
 
-  /// Has the other messages of the same user that are due wait.
+  private static let postponeOthers = Statement(
+    """
+    UPDATE notifications SET next_attempt_at = :next
+    WHERE user_id = :user AND type = 'PUSH' AND next_attempt_at <= :now AND id <> :id
+    """
+  )
+
+  /// Postpones the other messages of the same user that are due.
   ///
   /// - Throws: `DatabaseError`.
   public func postponeOthers(
@@ -166,71 +192,90 @@ public struct PushStore {
     until next: Instant
   ) throws {
     let query = Query(
-      """
-      UPDATE notifications SET next_attempt_at = $4
-      WHERE user_id = $2 AND type = 'PUSH' AND next_attempt_at <= $3 AND id <> $1
-      """,
-      .text(attempt.id),
-      .optionalText(attempt.userID),
-      .microseconds(now.microseconds),
-      .microseconds(next.microseconds)
+      Self.postponeOthers,
+      [
+        "next": .instant(next),
+        "user": .id(attempt.userID),
+        "now": .instant(now),
+        "id": .id(attempt.id),
+      ]
     )
     _ = try database.write(query)
   }
+
+  private static let remove = Statement(
+    "DELETE FROM push_subscriptions WHERE id = :id AND p256dh = :p256dh AND auth = :auth"
+  )
 
   /// Removes a subscription that has ended, unless the browser has subscribed anew meanwhile.
   ///
   /// - Throws: `DatabaseError`.
   public func remove(_ recipient: Recipient) throws {
     let query = Query(
-      "DELETE FROM push_subscriptions WHERE id = $1 AND p256dh = $2 AND auth = $3",
-      .text(recipient.id),
-      .text(recipient.p256dh),
-      .text(recipient.auth)
+      Self.remove,
+      [
+        "id": .id(recipient.id),
+        "p256dh": .text(recipient.p256dh),
+        "auth": .text(recipient.auth),
+      ]
     )
     _ = try database.write(query)
   }
 
-  /// Whether a push service that could not be reached may be asked again: by one who comes when its time is over, and is
-  /// to record the outcome.
+  private static let claimService = Statement(
+    "UPDATE push_services SET retry_at = :next WHERE origin = :origin AND retry_at <= :now"
+  )
+
+  /// Whether the caller may ask a push service again that could not be reached: the first who comes when the pause is
+  /// over may, and is to record the outcome.
   ///
   /// - Throws: `DatabaseError`.
   public func mayAskAgain(_ service: Service, at now: Instant) throws -> Bool {
     let query = Query(
-      "UPDATE push_services SET retry_at = $3 WHERE origin = $1 AND retry_at <= $2",
-      .text(service.origin),
-      .microseconds(now.microseconds),
-      .microseconds(Self.pause(after: service.failures, from: now).microseconds)
+      Self.claimService,
+      [
+        "next": .instant(Self.pause(after: service.failures, from: now)),
+        "origin": .text(service.origin),
+        "now": .instant(now),
+      ]
     )
     return try database.write(query) > 0
   }
 
-  /// Notes that a push service works.
+  private static let recordReachable = Statement("DELETE FROM push_services WHERE origin = :origin")
+
+  /// Records that a push service works.
   ///
   /// - Throws: `DatabaseError`.
   public func recordReachable(_ service: Service) throws {
-    _ = try database.write(
-      Query("DELETE FROM push_services WHERE origin = $1", .text(service.origin))
-    )
+    _ = try database.write(Query(Self.recordReachable, ["origin": .text(service.origin)]))
   }
 
-  /// Notes that a push service could not be reached; when it may be asked again. Of several who find out at once, one
-  /// counts. Services of which nobody has heard for a day are forgotten.
+  private static let recordUnreachable = Statement(
+    """
+    WITH forgotten AS (DELETE FROM push_services WHERE retry_at < :forgotten AND origin <> :origin)
+    INSERT INTO push_services AS s (origin, failures, retry_at)
+    VALUES (:origin, :failures + 1, :retry_at)
+    ON CONFLICT (origin) DO UPDATE SET failures = excluded.failures, retry_at = excluded.retry_at
+    WHERE s.failures = :failures
+    """
+  )
+
+  /// Records that a push service could not be reached. Of several who find out at once, one counts. Services that nobody
+  /// has heard from for a day are forgotten.
   ///
+  /// - Returns: when it may be asked again.
   /// - Throws: `DatabaseError`.
   public func recordUnreachable(_ service: Service, at now: Instant) throws -> Instant {
     let retryAt = Self.pause(after: service.failures, from: now)
     let query = Query(
-      """
-      WITH forgotten AS (DELETE FROM push_services WHERE retry_at < $4 AND origin <> $1)
-      INSERT INTO push_services AS s (origin, failures, retry_at) VALUES ($1, $2 + 1, $3)
-      ON CONFLICT (origin) DO UPDATE SET failures = excluded.failures, retry_at = excluded.retry_at
-      WHERE s.failures = $2
-      """,
-      .text(service.origin),
-      .integer(Int64(service.failures)),
-      .microseconds(retryAt.microseconds),
-      .microseconds(now.adding(seconds: -Self.forgottenSeconds).microseconds)
+      Self.recordUnreachable,
+      [
+        "forgotten": .instant(now.adding(seconds: -Self.forgottenSeconds)),
+        "origin": .text(service.origin),
+        "failures": .integer(service.failures),
+        "retry_at": .instant(retryAt),
+      ]
     )
     _ = try database.write(query)
     return retryAt
@@ -243,8 +288,8 @@ public struct PushStore {
 }
 
 extension PushStore.Recipient {
-  /// The columns of `progress(of:at:)`, for a row that has somebody.
-  fileprivate init(_ id: String, _ row: Row) throws {
+  /// The columns of `progress(of:at:)`, of a row that has a recipient.
+  fileprivate init(_ id: ID, _ row: Row) throws {
     self.init(
       id: id,
       endpoint: try row.text(2),

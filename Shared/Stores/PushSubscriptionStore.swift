@@ -8,112 +8,120 @@ public import Values
 public struct PushSubscriptionStore {
   private static let columns: SQL = "id, user_id, endpoint, created_at, expires_at"
 
-  private let database: Database
+  private let database: TimedDatabase
 
   /// The subscriptions of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase) { self.database = database }
 
-  /// Takes a subscription. One of the same endpoint becomes this one, whoever's it was; of more than
+  private static let lock = Statement("SELECT pg_advisory_xact_lock(hashtextextended(:user, 0))")
+
+  /// Waits for every other transaction that changes the subscriptions of a user in ways that rows cannot tell.
+  static func lock(_ user: ID, _ transaction: Transaction) throws {
+    _ = try transaction.run(Query(lock, ["user": .id(user)])) { _ in }
+  }
+
+  /// The owner must not be forgotten before the row is written, hence the lock on the contact: whoever forgets them waits,
+  /// and then finds the row.
+  private static let save = Statement(
+    """
+    WITH contact AS MATERIALIZED (
+      SELECT forgotten_at FROM contacts WHERE user_id = :user_id FOR SHARE),
+    saved AS (
+      INSERT INTO push_subscriptions AS s
+        (id, user_id, endpoint, origin, p256dh, auth, created_at, expires_at)
+      SELECT :id, :user_id, :endpoint, :origin, :p256dh, :auth, :now, :expires_at
+      WHERE NOT EXISTS (SELECT FROM contact WHERE forgotten_at IS NOT NULL)
+      ON CONFLICT (endpoint) DO UPDATE SET
+        user_id = excluded.user_id, origin = excluded.origin, p256dh = excluded.p256dh,
+        auth = excluded.auth, expires_at = excluded.expires_at,
+        created_at = CASE WHEN s.user_id = excluded.user_id THEN s.created_at ELSE excluded.created_at END
+      RETURNING \(columns)),
+    crowded_out AS (
+      DELETE FROM push_subscriptions WHERE user_id = :user_id AND id IN (
+        SELECT o.id FROM push_subscriptions o, saved
+        WHERE o.user_id = :user_id AND o.id <> saved.id
+        ORDER BY o.created_at DESC, o.id DESC OFFSET :others))
+    SELECT \(columns) FROM saved
+    """
+  )
+
+  /// Saves a subscription. One of the same endpoint becomes this one, whoever's it was; of more than
   /// `Bounds.ListPushSubscriptionsResponse.subscriptionsCount` the oldest are removed.
   ///
-  /// - Throws: `Problem` `USER_NOT_FOUND` when the owner is no more; `DatabaseError`.
-  public func save(_ draft: PushSubscriptionDraft, owner: String, id: ID, at now: Instant) throws
+  /// - Throws: `Problem` `USER_NOT_FOUND` when the owner was deleted; `DatabaseError`.
+  public func save(_ draft: PushSubscriptionDraft, owner: ID, id: ID, at now: Instant) throws
     -> PushSubscriptionMessage
   {
+    let query = Query(
+      Self.save,
+      [
+        "user_id": .id(owner),
+        "id": .id(id),
+        "endpoint": .text(draft.endpoint),
+        "origin": .text(draft.origin),
+        "p256dh": .text(draft.p256dh),
+        "auth": .text(draft.auth),
+        "now": .instant(now),
+        "expires_at": .instant(draft.expiresAt),
+        "others": .integer(Bounds.ListPushSubscriptionsResponse.subscriptionsCount - 1),
+      ]
+    )
     let saved = try database.transaction { transaction in
       // One at a time for each owner: two at once would not see each other when they count.
-      _ = try transaction.run(
-        Query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", .text(owner))
-      ) { _ in }
-      return try transaction.run(
-        Self.saveQuery(draft, owner: owner, id: id, at: now),
-        map: PushSubscriptionMessage.init(row:)
-      )
+      try Self.lock(owner, transaction)
+      return try transaction.first(query, map: PushSubscriptionMessage.init(row:))
     }
-    guard let saved = saved.first else { throw Problem.userNotFound }
+    guard let saved else { throw Problem.userNotFound }
     return saved
   }
 
-  /// That the owner is not forgotten must stay so until the row is written: who forgets them then finds it.
-  private static func saveQuery(
-    _ draft: PushSubscriptionDraft,
-    owner: String,
-    id: ID,
-    at now: Instant
-  ) -> Query {
-    Query(
-      """
-      WITH contact AS MATERIALIZED (
-        SELECT forgotten_at FROM contacts WHERE user_id = $2 FOR SHARE),
-      saved AS (
-        INSERT INTO push_subscriptions AS s
-          (id, user_id, endpoint, origin, p256dh, auth, created_at, expires_at)
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8
-        WHERE NOT EXISTS (SELECT FROM contact WHERE forgotten_at IS NOT NULL)
-        ON CONFLICT (endpoint) DO UPDATE SET
-          user_id = excluded.user_id, origin = excluded.origin, p256dh = excluded.p256dh,
-          auth = excluded.auth, expires_at = excluded.expires_at,
-          created_at = CASE WHEN s.user_id = excluded.user_id THEN s.created_at ELSE excluded.created_at END
-        RETURNING
-      """ + " " + columns
-        + """
-        ),
-        crowded_out AS (
-          DELETE FROM push_subscriptions WHERE user_id = $2 AND id IN (
-            SELECT o.id FROM push_subscriptions o, saved
-            WHERE o.user_id = $2 AND o.id <> saved.id
-            ORDER BY o.created_at DESC, o.id DESC OFFSET $9))
-        SELECT
-        """ + " " + columns + " FROM saved",
-      .text(id.text),
-      .text(owner),
-      .text(draft.endpoint),
-      .text(draft.origin),
-      .text(draft.p256dh),
-      .text(draft.auth),
-      .microseconds(now.microseconds),
-      .microseconds(draft.expiresAt?.microseconds),
-      .integer(Int64(Bounds.ListPushSubscriptionsResponse.subscriptionsCount - 1))
-    )
-  }
+  private static let list = Statement(
+    """
+    SELECT \(columns) FROM push_subscriptions WHERE user_id = :owner
+    ORDER BY created_at DESC, id DESC LIMIT :limit
+    """
+  )
 
-  /// Somebody's subscriptions, the newest first.
+  /// Lists somebody's subscriptions, the newest first.
   ///
   /// - Throws: `DatabaseError`.
-  public func list(owner: String) throws -> [PushSubscriptionMessage] {
+  public func list(owner: ID) throws -> [PushSubscriptionMessage] {
     let query = Query(
-      "SELECT " + Self.columns
-        + " FROM push_subscriptions WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
-      .text(owner),
-      .integer(Int64(Bounds.ListPushSubscriptionsResponse.subscriptionsCount))
+      Self.list,
+      [
+        "owner": .id(owner),
+        "limit": .integer(Bounds.ListPushSubscriptionsResponse.subscriptionsCount),
+      ]
     )
     return try database.read(query, map: PushSubscriptionMessage.init(row:))
   }
 
-  /// Removes up to `limit` that have ended by themselves before an instant, and tells how many there were.
+  private static let purge = Statement(
+    """
+    DELETE FROM push_subscriptions WHERE expires_at < :before AND id IN (
+      SELECT id FROM push_subscriptions WHERE expires_at < :before ORDER BY expires_at LIMIT :limit)
+    """
+  )
+
+  /// Removes up to `limit` subscriptions that ended by themselves before an instant.
   ///
+  /// - Returns: how many.
   /// - Throws: `DatabaseError`.
   public func purge(expiredBefore instant: Instant, limit: Int) throws -> Int {
-    let query = Query(
-      """
-      DELETE FROM push_subscriptions WHERE expires_at < $1 AND id IN (
-        SELECT id FROM push_subscriptions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)
-      """,
-      .microseconds(instant.microseconds),
-      .integer(Int64(limit))
+    try database.write(
+      Query(Self.purge, ["before": .instant(instant), "limit": .integer(limit)])
     )
-    return try database.write(query)
   }
 
-  /// Ends a subscription, if there is one and it is the owner's.
+  private static let delete = Statement(
+    "DELETE FROM push_subscriptions WHERE id = :id AND user_id = :owner"
+  )
+
+  /// Ends a subscription of the owner.
   ///
   /// - Throws: `Problem` `SUBSCRIPTION_NOT_FOUND`; `DatabaseError`.
-  public func delete(_ id: ID, owner: String) throws {
-    let query = Query(
-      "DELETE FROM push_subscriptions WHERE id = $1 AND user_id = $2",
-      .text(id.text),
-      .text(owner)
-    )
+  public func delete(_ id: ID, owner: ID) throws {
+    let query = Query(Self.delete, ["id": .id(id), "owner": .id(owner)])
     if try database.write(query) == 0 { throw Problem.subscriptionNotFound }
   }
 }

@@ -5,7 +5,7 @@ public import Values
 
 /// The reminders of tasks, in `task_db`: each (task, due date, lead time) is recorded once and for all.
 public struct ReminderStore {
-  /// How many were recorded by a step.
+  /// The numbers of what a step has recorded.
   public struct Recorded: Equatable, Sendable {
     /// Tasks that were looked at.
     public var tasks = 0
@@ -15,17 +15,17 @@ public struct ReminderStore {
     public var skipped = 0
   }
 
-  /// A reminder that whoever was given this is to settle now: to hand it over, or to pass it over.
+  /// A reminder that whoever has this is to settle now: to hand it over, or to pass it over.
   public struct Handover: Equatable, Sendable {
-    /// What the Notification service is told.
+    /// The request to the Notification service.
     public let request: SendTaskReminderRequest
-    /// Why it must not go out any more; `nil` when it must.
+    /// The reason why it must not go out any more; `nil` when it must.
     public let obstacle: String?
     /// Whether that is because the task has changed.
     let isTaskChanged: Bool
   }
 
-  /// What has become of one.
+  /// The outcome of one.
   public enum Outcome: Equatable, Sendable {
     case handedOver
     case skipped(reason: String)
@@ -34,13 +34,13 @@ public struct ReminderStore {
     fileprivate var isSkipped: Bool { if case .skipped = self { true } else { false } }
   }
 
-  private let database: Database
+  private let database: TimedDatabase
 
   /// The reminders of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase) { self.database = database }
 
-  /// Records the reminders of up to `limit` tasks whose time has come: of those that a task is due, the latest is to go
-  /// out, and the others with it are passed over; so is what is later than `maximumAgeSeconds`.
+  /// Records the reminders of up to `limit` tasks whose time has come: of those that are due for a task, the latest is to
+  /// go out, and the others are passed over; so is one that comes more than `maximumAgeSeconds` late.
   ///
   /// - Throws: `DatabaseError`.
   public func record(
@@ -55,7 +55,7 @@ public struct ReminderStore {
     ).first ?? Recorded()
   }
 
-  /// Takes up to `limit` reminders that are to go out, the longest waiting first, and holds them until `heldUntil`: nobody
+  /// Claims up to `limit` reminders that are to go out, the longest waiting first, with a lease until `heldUntil`: nobody
   /// else finds them before.
   ///
   /// - Throws: `DatabaseError`.
@@ -72,7 +72,20 @@ public struct ReminderStore {
     )
   }
 
-  /// Notes what has become of some.
+  private static let settle = Statement(
+    """
+    UPDATE reminders r SET state = o.state::reminder_state, reason = nullif(left(o.reason, 200), ''),
+      next_attempt_at = nullif(o.next, '')::timestamptz, was_task_changed = o.was_task_changed,
+      settled_at = CASE WHEN o.state <> 'PENDING' THEN :now::timestamptz END
+    FROM unnest(:task_ids::varchar[], :due_dates::timestamptz[], :lead_minutes::integer[], :states::text[],
+        :reasons::text[], :next::text[], :were_tasks_changed::boolean[])
+      AS o(task_id, due_date, lead_minutes, state, reason, next, was_task_changed)
+    WHERE r.task_id = o.task_id AND r.due_date = o.due_date AND r.lead_minutes = o.lead_minutes
+      AND r.state = 'PENDING'
+    """
+  )
+
+  /// Records the outcome of some.
   ///
   /// - Throws: `DatabaseError`.
   public func settle(_ outcomes: [(Handover, Outcome)], at now: Instant) throws {
@@ -97,28 +110,22 @@ public struct ReminderStore {
       }
     }
     let query = Query(
-      """
-      UPDATE reminders r SET state = o.state::reminder_state, reason = nullif(left(o.reason, 200), ''),
-        next_attempt_at = nullif(o.next, '')::timestamptz, was_task_changed = o.was_task_changed,
-        settled_at = CASE WHEN o.state <> 'PENDING' THEN $1::timestamptz END
-      FROM unnest($2::varchar[], $3::timestamptz[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::boolean[])
-        AS o(task_id, due_date, lead_minutes, state, reason, next, was_task_changed)
-      WHERE r.task_id = o.task_id AND r.due_date = o.due_date AND r.lead_minutes = o.lead_minutes
-        AND r.state = 'PENDING'
-      """,
-      .microseconds(now.microseconds),
-      .texts(outcomes.map(\.0.request.taskID)),
-      .microsecondsArray(outcomes.map(\.0.request.dueDate.instant.microseconds)),
-      .texts(outcomes.map { String($0.0.request.leadMinutes) }),
-      .texts(states),
-      .texts(reasons),
-      .texts(next),
-      .texts(outcomes.map { $0.0.isTaskChanged && $0.1.isSkipped ? "t" : "f" })
+      Self.settle,
+      [
+        "now": .instant(now),
+        "task_ids": .texts(outcomes.map(\.0.request.taskID)),
+        "due_dates": .instants(outcomes.map(\.0.request.dueDate.instant)),
+        "lead_minutes": .integers(outcomes.map { Int($0.0.request.leadMinutes) }),
+        "states": .texts(states),
+        "reasons": .texts(reasons),
+        "next": .texts(next),
+        "were_tasks_changed": .bools(outcomes.map { $0.0.isTaskChanged && $0.1.isSkipped }),
+      ]
     )
     _ = try database.write(query)
   }
 
-  /// What would go out now, at most `limit`; nothing is changed.
+  /// Finds what would go out now, at most `limit`; nothing is changed.
   ///
   /// - Throws: `DatabaseError`.
   public func preview(
@@ -140,23 +147,65 @@ public struct ReminderStore {
     }
   }
 
-  /// Removes up to `limit` that are settled and were of due dates before an instant, and tells how many there were. No task
-  /// gets a new reminder of a due date that has passed.
+  private static let purge = Statement(
+    """
+    DELETE FROM reminders r USING (
+      SELECT task_id, due_date, lead_minutes FROM reminders
+      WHERE due_date < :before AND settled_at IS NOT NULL
+      ORDER BY due_date LIMIT :limit FOR UPDATE SKIP LOCKED) old
+    WHERE r.task_id = old.task_id AND r.due_date = old.due_date AND r.lead_minutes = old.lead_minutes
+    """
+  )
+
+  /// Removes up to `limit` reminders that are settled and were of due dates before an instant. No task gets a new reminder
+  /// of a due date that has passed.
   ///
+  /// - Returns: how many.
   /// - Throws: `DatabaseError`.
   public func purge(dueBefore instant: Instant, limit: Int) throws -> Int {
-    let query = Query(
-      """
-      DELETE FROM reminders r USING (
-        SELECT task_id, due_date, lead_minutes FROM reminders
-        WHERE due_date < $1 AND settled_at IS NOT NULL ORDER BY due_date LIMIT $2 FOR UPDATE SKIP LOCKED) old
-      WHERE r.task_id = old.task_id AND r.due_date = old.due_date AND r.lead_minutes = old.lead_minutes
-      """,
-      .microseconds(instant.microseconds),
-      .integer(Int64(limit))
+    try database.write(
+      Query(Self.purge, ["before": .instant(instant), "limit": .integer(limit)])
     )
-    return try database.write(query)
   }
+
+  private static let record = Statement(
+    """
+    WITH due AS MATERIALIZED (
+      SELECT id, due_date, coalesce(reminders, :leads::integer[]) AS leads,
+        status IN ('PENDING', 'IN_PROGRESS') AS is_open
+      FROM tasks WHERE next_reminder_at <= :now
+      ORDER BY next_reminder_at LIMIT :limit FOR UPDATE SKIP LOCKED),
+    times AS (
+      SELECT id, due_date, lead, due_date - lead * interval '1 minute' AS at
+      FROM due, unnest(leads) AS lead WHERE is_open),
+    moved AS (
+      UPDATE tasks SET next_reminder_at = next.at
+      FROM due LEFT JOIN (SELECT id, min(at) AS at FROM times WHERE at > :now GROUP BY id) next USING (id)
+      WHERE tasks.id = due.id RETURNING 1),
+    come AS (
+      SELECT id, due_date, lead, lead > min(lead) OVER (PARTITION BY id) AS is_superseded,
+        at < :now::timestamptz - :maximum_age * interval '1 second' AS is_stale
+      FROM times WHERE at <= :now),
+    recorded AS (
+      INSERT INTO reminders
+        (task_id, due_date, lead_minutes, state, reason, created_at, settled_at, next_attempt_at)
+      SELECT id, due_date, lead,
+        CASE WHEN is_superseded OR is_stale THEN 'SKIPPED' ELSE 'PENDING' END::reminder_state,
+        CASE WHEN is_superseded THEN 'a later reminder of the task was due as well'
+             WHEN is_stale THEN 'too late' END,
+        :now, CASE WHEN is_superseded OR is_stale THEN :now::timestamptz END,
+        CASE WHEN NOT (is_superseded OR is_stale) THEN :now::timestamptz END
+      FROM come
+      -- What was dropped because the task changed may come back with the task; all else is settled.
+      ON CONFLICT (task_id, due_date, lead_minutes) DO UPDATE SET
+        state = excluded.state, reason = excluded.reason, settled_at = excluded.settled_at,
+        next_attempt_at = excluded.next_attempt_at
+      WHERE reminders.state = 'SKIPPED' AND reminders.was_task_changed
+      RETURNING state)
+    SELECT (SELECT count(*) FROM moved),
+      count(*) FILTER (WHERE state = 'PENDING'), count(*) FILTER (WHERE state = 'SKIPPED') FROM recorded
+    """
+  )
 
   private static func recordQuery(
     _ leads: LeadTimes,
@@ -165,48 +214,34 @@ public struct ReminderStore {
     _ limit: Int
   ) -> Query {
     Query(
-      """
-      WITH due AS MATERIALIZED (
-        SELECT id, due_date, coalesce(reminders, $3::integer[]) AS leads,
-          status IN ('PENDING', 'IN_PROGRESS') AS is_open
-        FROM tasks WHERE next_reminder_at <= $1
-        ORDER BY next_reminder_at LIMIT $2 FOR UPDATE SKIP LOCKED),
-      times AS (
-        SELECT id, due_date, lead, due_date - lead * interval '1 minute' AS at
-        FROM due, unnest(leads) AS lead WHERE is_open),
-      moved AS (
-        UPDATE tasks SET next_reminder_at = next.at
-        FROM due LEFT JOIN (SELECT id, min(at) AS at FROM times WHERE at > $1 GROUP BY id) next USING (id)
-        WHERE tasks.id = due.id RETURNING 1),
-      come AS (
-        SELECT id, due_date, lead, lead > min(lead) OVER (PARTITION BY id) AS is_superseded,
-          at < $1::timestamptz - $4 * interval '1 second' AS is_stale
-        FROM times WHERE at <= $1),
-      recorded AS (
-        INSERT INTO reminders
-          (task_id, due_date, lead_minutes, state, reason, created_at, settled_at, next_attempt_at)
-        SELECT id, due_date, lead,
-          CASE WHEN is_superseded OR is_stale THEN 'SKIPPED' ELSE 'PENDING' END::reminder_state,
-          CASE WHEN is_superseded THEN 'a later reminder of the task was due as well'
-               WHEN is_stale THEN 'too late' END,
-          $1, CASE WHEN is_superseded OR is_stale THEN $1::timestamptz END,
-          CASE WHEN NOT (is_superseded OR is_stale) THEN $1::timestamptz END
-        FROM come
-        -- What was dropped because the task changed may come back with the task; all else is settled.
-        ON CONFLICT (task_id, due_date, lead_minutes) DO UPDATE SET
-          state = excluded.state, reason = excluded.reason, settled_at = excluded.settled_at,
-          next_attempt_at = excluded.next_attempt_at
-        WHERE reminders.state = 'SKIPPED' AND reminders.was_task_changed
-        RETURNING state)
-      SELECT (SELECT count(*) FROM moved),
-        count(*) FILTER (WHERE state = 'PENDING'), count(*) FILTER (WHERE state = 'SKIPPED') FROM recorded
-      """,
-      .microseconds(now.microseconds),
-      .integer(Int64(limit)),
-      .texts(leads.minutes.map(String.init)),
-      .integer(Int64(maximumAgeSeconds))
+      record,
+      [
+        "leads": .integers(leads.minutes),
+        "now": .instant(now),
+        "limit": .integer(limit),
+        "maximum_age": .integer(maximumAgeSeconds),
+      ]
     )
   }
+
+  private static let take = Statement(
+    """
+    WITH due AS MATERIALIZED (
+      SELECT task_id, due_date, lead_minutes FROM reminders WHERE next_attempt_at <= :now
+      ORDER BY next_attempt_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    UPDATE reminders r SET attempts = attempts + 1, next_attempt_at = :held_until
+    FROM due JOIN tasks t ON t.id = due.task_id
+    WHERE r.task_id = due.task_id AND r.due_date = due.due_date AND r.lead_minutes = due.lead_minutes
+    RETURNING r.task_id, t.user_id, t.title, r.due_date, r.lead_minutes, t.priority,
+      CASE WHEN t.status NOT IN ('PENDING', 'IN_PROGRESS') THEN 'the task is done or cancelled'
+           WHEN t.due_date IS DISTINCT FROM r.due_date THEN 'the due date was changed'
+           WHEN r.lead_minutes <> ALL (coalesce(t.reminders, :leads::integer[])) THEN 'the reminders were changed'
+           WHEN r.due_date - r.lead_minutes * interval '1 minute' < :now::timestamptz - :maximum_age * interval '1 second'
+             THEN 'too late' END,
+      t.status NOT IN ('PENDING', 'IN_PROGRESS') OR t.due_date IS DISTINCT FROM r.due_date
+        OR r.lead_minutes <> ALL (coalesce(t.reminders, :leads::integer[]))
+    """
+  )
 
   private static func takeQuery(
     _ limit: Int,
@@ -216,27 +251,14 @@ public struct ReminderStore {
     _ maximumAgeSeconds: Int
   ) -> Query {
     Query(
-      """
-      WITH due AS MATERIALIZED (
-        SELECT task_id, due_date, lead_minutes FROM reminders WHERE next_attempt_at <= $1
-        ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-      UPDATE reminders r SET attempts = attempts + 1, next_attempt_at = $2
-      FROM due JOIN tasks t ON t.id = due.task_id
-      WHERE r.task_id = due.task_id AND r.due_date = due.due_date AND r.lead_minutes = due.lead_minutes
-      RETURNING r.task_id, t.user_id, t.title, r.due_date, r.lead_minutes, t.priority,
-        CASE WHEN t.status NOT IN ('PENDING', 'IN_PROGRESS') THEN 'the task is done or cancelled'
-             WHEN t.due_date IS DISTINCT FROM r.due_date THEN 'the due date was changed'
-             WHEN r.lead_minutes <> ALL (coalesce(t.reminders, $5::integer[])) THEN 'the reminders were changed'
-             WHEN r.due_date - r.lead_minutes * interval '1 minute' < $1::timestamptz - $4 * interval '1 second'
-               THEN 'too late' END,
-        t.status NOT IN ('PENDING', 'IN_PROGRESS') OR t.due_date IS DISTINCT FROM r.due_date
-          OR r.lead_minutes <> ALL (coalesce(t.reminders, $5::integer[]))
-      """,
-      .microseconds(now.microseconds),
-      .microseconds(heldUntil.microseconds),
-      .integer(Int64(limit)),
-      .integer(Int64(maximumAgeSeconds)),
-      .texts(leads.minutes.map(String.init))
+      take,
+      [
+        "now": .instant(now),
+        "limit": .integer(limit),
+        "held_until": .instant(heldUntil),
+        "leads": .integers(leads.minutes),
+        "maximum_age": .integer(maximumAgeSeconds),
+      ]
     )
   }
 }

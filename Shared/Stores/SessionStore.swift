@@ -7,8 +7,9 @@ public import Values
 
 /// The sessions, in `user_db.refresh_tokens`.
 ///
-/// Refresh, logout and revocation all lock the session's row first, so they happen one after the other.
-public final class SessionStore {
+/// Refresh, logout and revocation all lock the session's row first, so they happen one after the other, and none of
+/// them does anything else while it holds the lock.
+public struct SessionStore {
   private static let columns: SQL =
     """
     s.id, s.user_id, s.generation, s.key_id, s.key_generation, s.older_key_id, s.rotations, s.expires_at,
@@ -17,13 +18,43 @@ public final class SessionStore {
   /// Bound on a user's sessions; beyond it the oldest ends.
   private static let maximumPerUser = 100
 
-  private let database: Database
-  private var outage = Outage()
-  private var ended: Set<String> = []
+  /// What a process remembers from one call to the next.
+  public final class Memory {
+    fileprivate var outage = Outage()
+    fileprivate var ended: Set<ID> = []
+
+    /// An empty memory.
+    public init() {}
+  }
+
   private static let maximumRemembered = 10_000
 
+  private let database: TimedDatabase
+  private let memory: Memory
+
   /// The sessions of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase, memory: Memory) {
+    self.database = database
+    self.memory = memory
+  }
+
+  private static let findUser = Statement(
+    "SELECT \(userColumns) FROM users u WHERE id = :user_id AND password = :password FOR SHARE"
+  )
+
+  private static let makeRoom = Statement(
+    """
+    DELETE FROM refresh_tokens WHERE user_id = :user_id AND (expires_at < :now OR id IN (
+      SELECT id FROM refresh_tokens WHERE user_id = :user_id ORDER BY created_at DESC OFFSET :others))
+    """
+  )
+
+  private static let insert = Statement(
+    """
+    INSERT INTO refresh_tokens (id, user_id, token, key_id, expires_at, created_at, refreshed_at)
+    VALUES (:id, :user_id, :token, :key_id, :expires_at, :now, :now)
+    """
+  )
 
   /// Opens a session for a user whose password still has the hash that was verified. Verifying takes a
   /// while; a password or a role that changed meanwhile has ended the sessions that there were, and this one
@@ -41,59 +72,57 @@ public final class SessionStore {
     at now: Instant
   ) throws -> UserMessage {
     try database.transaction { transaction in
-      let user = try transaction.run(
+      let user = try transaction.first(
         Query(
-          "SELECT " + Self.userColumns + " FROM users u WHERE id = $1 AND password = $2 FOR SHARE",
-          .text(session.userID),
-          .text(passwordHash)
+          Self.findUser,
+          ["user_id": .id(session.userID), "password": .text(passwordHash)]
         )
-      ) { try UserMessage(row: $0) }.first
+      ) { try UserMessage(row: $0) }
       guard let user else { throw Problem.invalidCredentials }
       try transaction.run(
         Query(
-          """
-          DELETE FROM refresh_tokens WHERE user_id = $1 AND (expires_at < $2 OR id IN (
-            SELECT id FROM refresh_tokens WHERE user_id = $1 ORDER BY created_at DESC OFFSET $3))
-          """,
-          .text(session.userID),
-          .microseconds(now.microseconds),
-          .integer(Int64(Self.maximumPerUser - 1))
+          Self.makeRoom,
+          [
+            "user_id": .id(session.userID),
+            "now": .instant(now),
+            "others": .integer(Self.maximumPerUser - 1),
+          ]
         )
       )
       try transaction.run(
         Query(
-          """
-          INSERT INTO refresh_tokens (id, user_id, token, key_id, expires_at, created_at, refreshed_at)
-          VALUES ($1, $2, $3, $4, $5, $6, $6)
-          """,
-          .text(session.id),
-          .text(session.userID),
-          .text(tokenHash),
-          .text(session.keyID),
-          .microseconds(session.expiresAt.microseconds),
-          .microseconds(now.microseconds)
+          Self.insert,
+          [
+            "id": .id(session.id),
+            "user_id": .id(session.userID),
+            "token": .text(tokenHash),
+            "key_id": .text(session.keyID),
+            "expires_at": .instant(session.expiresAt),
+            "now": .instant(now),
+          ]
         )
       )
       return user
     }
   }
 
-  /// What a refresh is to do, besides what the session says.
-  public struct Refresh {
+  /// All that a refresh needs to know, besides the session itself.
+  public struct Refresh: Equatable, Sendable {
     /// The session that the presented token names.
     public let sessionID: ID
     /// The presented token's generation.
     public let generation: Int
     /// The time.
     public let now: Instant
-    /// How long a new token lives, in seconds.
+    /// The life of a new token, in seconds.
     public let lifeSeconds: Int64
-    /// How long a replaced token still gets its successor, in seconds.
+    /// The time in which a replaced token still gets its successor, in seconds.
     public let graceSeconds: Int64
     /// The key for new tokens.
     public let keyID: String
-    /// SHA-256 of the token of a session's generation, 64 hexadecimal digits.
-    public let tokenHash: (_ session: Session, _ generation: Int) throws -> String
+    /// SHA-256 of the presented token's successor, should it get one: the token of the next generation, made with the
+    /// key for new tokens. 64 hexadecimal digits.
+    public let successorHash: String
 
     /// A refresh.
     public init(
@@ -103,7 +132,7 @@ public final class SessionStore {
       lifeSeconds: Int64,
       graceSeconds: Int64,
       keyID: String,
-      tokenHash: @escaping (_ session: Session, _ generation: Int) throws -> String
+      successorHash: String
     ) {
       self.sessionID = sessionID
       self.generation = generation
@@ -111,13 +140,14 @@ public final class SessionStore {
       self.lifeSeconds = lifeSeconds
       self.graceSeconds = graceSeconds
       self.keyID = keyID
-      self.tokenHash = tokenHash
+      self.successorHash = successorHash
     }
   }
 
-  /// Gives the session's user and the generation of the token to hand out: a new one, or the one that was
-  /// handed out before. A re-use ends the session, and that is committed before the error leaves.
+  /// Refreshes a session. A re-use ends it, and that is committed before the error leaves.
   ///
+  /// - Returns: the session, its user, and the generation of the token to hand out: a new one, or the one that was handed
+  ///   out before.
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID`, `REFRESH_TOKEN_EXPIRED`, `REFRESH_TOKEN_REUSED`,
   ///   `SESSION_REVOKED`; `DatabaseError`.
   public func refresh(
@@ -143,7 +173,7 @@ public final class SessionStore {
         )
         try Self.save(
           current,
-          tokenHash: refresh.tokenHash(current, current.generation),
+          tokenHash: refresh.successorHash,
           at: refresh.now,
           transaction
         )
@@ -168,6 +198,13 @@ public final class SessionStore {
     }
   }
 
+  private static let findForLogout = Statement(
+    """
+    SELECT user_id, ended_at IS NULL AND expires_at > :now, generation
+    FROM refresh_tokens WHERE id = :id
+    """
+  )
+
   /// Ends a session, or with `everywhere` every session of its user.
   ///
   /// A session that has ended changes nothing any more, and a token that was replaced long ago ends its own
@@ -176,14 +213,10 @@ public final class SessionStore {
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID` when there is no such session; `DatabaseError`.
   public func logOut(_ sessionID: ID, generation: Int, everywhere: Bool, at now: Instant) throws {
     try database.transaction { transaction in
-      let query = Query(
-        "SELECT user_id, ended_at IS NULL AND expires_at > $2, generation FROM refresh_tokens WHERE id = $1",
-        .text(sessionID.text),
-        .microseconds(now.microseconds)
-      )
-      let found = try transaction.run(query) {
-        (owner: try $0.text(0), lives: try $0.bool(1), generation: Int(try $0.integer(2)))
-      }.first
+      let query = Query(Self.findForLogout, ["now": .instant(now), "id": .id(sessionID)])
+      let found = try transaction.first(query) {
+        (owner: try $0.id(0), lives: try $0.bool(1), generation: Int(try $0.integer(2)))
+      }
       guard let found else { throw Problem(.refreshTokenInvalid, "the refresh token is not valid") }
       guard found.lives else { return }
       if everywhere, generation >= found.generation - 1 {
@@ -194,49 +227,62 @@ public final class SessionStore {
     }
   }
 
+  private static let lockAll = Statement(
+    "SELECT id FROM refresh_tokens WHERE user_id = :user_id ORDER BY id FOR UPDATE"
+  )
+
+  private static let endAll = Statement(
+    """
+    UPDATE refresh_tokens SET ended_at = :now, end_reason = :reason
+    WHERE user_id = :user_id AND ended_at IS NULL {AND id <> :kept}
+    """
+  )
+
   /// Ends every session of a user but one. The rows are locked in one order, so that two who do this at
   /// once wait for each other instead of locking each other out.
   static func endAll(
-    of userID: String,
-    keeping kept: String? = nil,
+    of userID: ID,
+    keeping kept: ID? = nil,
     reason: String,
     at now: Instant,
     _ transaction: Transaction
   ) throws {
-    _ = try transaction.run(
-      Query(
-        "SELECT id FROM refresh_tokens WHERE user_id = $1 ORDER BY id FOR UPDATE",
-        .text(userID)
-      )
-    ) { try $0.text(0) }
+    _ = try transaction.run(Query(lockAll, ["user_id": .id(userID)])) { _ in }
     try transaction.run(
       Query(
-        """
-        UPDATE refresh_tokens SET ended_at = $2, end_reason = $3
-        WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $4
-        """,
-        .text(userID),
-        .microseconds(now.microseconds),
-        .text(reason),
-        .optionalText(kept)
+        endAll,
+        [
+          "now": .instant(now),
+          "reason": .text(reason),
+          "user_id": .id(userID),
+          "kept": kept.map { .id($0) },
+        ]
       )
     )
   }
 
-  /// The user of a session that still lives; `nil` when it has ended.
+  private static let findUserOfLiving = Statement(
+    """
+    SELECT \(userColumns) FROM refresh_tokens s JOIN users u ON u.id = s.user_id
+    WHERE s.id = :id AND s.ended_at IS NULL AND s.expires_at > :now
+    """
+  )
+
+  /// Finds the user of a session that is still alive; `nil` when it has ended.
   ///
   /// - Throws: `DatabaseError`.
-  public func user(of sessionID: String, at now: Instant) throws -> UserMessage? {
-    let query = Query(
-      "SELECT " + Self.userColumns
-        + """
-         FROM refresh_tokens s JOIN users u ON u.id = s.user_id
-        WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2
-        """,
-      .text(sessionID),
-      .microseconds(now.microseconds)
-    )
-    return try database.read(query) { try UserMessage(row: $0) }.first
+  public func user(of sessionID: ID, at now: Instant) throws -> UserMessage? {
+    try Self.user(of: sessionID, at: now, database)
+  }
+
+  private static func user(
+    of sessionID: ID,
+    at now: Instant,
+    _ database: TimedDatabase
+  ) throws -> UserMessage? {
+    try database.first(
+      Query(findUserOfLiving, ["id": .id(sessionID), "now": .instant(now)])
+    ) { try UserMessage(row: $0) }
   }
 
   /// As `user(of:at:)` for a gateway that asks before every request and must never wait: an answer within
@@ -244,42 +290,44 @@ public final class SessionStore {
   ///
   /// - Returns: whether the session lives; `nil` when nobody can tell at the moment.
   /// - Throws: `DatabaseError` when the database refuses the question itself.
-  public func lives(_ sessionID: String, at now: Instant) throws -> Bool? {
+  public func lives(_ sessionID: ID, at now: Instant) throws -> Bool? {
     // A session that has ended never lives again: that can be said without asking.
-    if ended.contains(sessionID) { return false }
-    guard let limit = outage.millisecondsToWait else { return nil }
-    database.deadline = min(database.deadline, Deadline(millisecondsFromNow: limit))
+    if memory.ended.contains(sessionID) { return false }
+    guard let limit = memory.outage.millisecondsToWait else { return nil }
     do {
-      let user = try user(of: sessionID, at: now)
-      outage.ended()
+      let user = try Self.user(of: sessionID, at: now, database.within(milliseconds: limit))
+      memory.outage.ended()
       if user == nil {
-        if ended.count >= Self.maximumRemembered { ended.removeAll() }
-        ended.insert(sessionID)
+        if memory.ended.count >= Self.maximumRemembered { memory.ended.removeAll() }
+        memory.ended.insert(sessionID)
       }
       return user != nil
     } catch let error as DatabaseError {
       switch Problem(error).code {
       case .unavailable, .deadlineExceeded:
-        outage.noticed()
+        memory.outage.noticed()
         return nil
       default: throw error
       }
     }
   }
 
-  /// Removes up to `limit` sessions that ended by themselves before an instant, and tells how many there were.
+  private static let purge = Statement(
+    """
+    DELETE FROM refresh_tokens WHERE id IN (
+      SELECT id FROM refresh_tokens WHERE expires_at < :before
+      ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    """
+  )
+
+  /// Removes up to `limit` sessions that ended by themselves before an instant.
   ///
+  /// - Returns: how many.
   /// - Throws: `DatabaseError`.
   public func purge(expiredBefore instant: Instant, limit: Int) throws -> Int {
-    let query = Query(
-      """
-      DELETE FROM refresh_tokens WHERE id IN (
-        SELECT id FROM refresh_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-      """,
-      .microseconds(instant.microseconds),
-      .integer(Int64(limit))
+    try database.write(
+      Query(Self.purge, ["before": .instant(instant), "limit": .integer(limit)])
     )
-    return try database.write(query)
   }
 
   private static let userColumns: SQL =
@@ -288,18 +336,30 @@ public final class SessionStore {
     u.created_at, u.updated_at, u.version
     """
 
+  private static let lock = Statement(
+    """
+    SELECT \(columns), \(userColumns)
+    FROM refresh_tokens s JOIN users u ON u.id = s.user_id WHERE s.id = :id FOR UPDATE OF s
+    """
+  )
+
   private static func lock(
     _ id: ID,
     _ transaction: Transaction
   ) throws -> (Session, UserMessage)? {
-    let query = Query(
-      "SELECT " + columns + ", " + userColumns
-        + " FROM refresh_tokens s JOIN users u ON u.id = s.user_id WHERE s.id = $1 FOR UPDATE OF s",
-      .text(id.text)
-    )
-    return try transaction.run(query) { (try Session(row: $0), try UserMessage(row: $0, from: 9)) }
-      .first
+    try transaction.first(Query(lock, ["id": .id(id)])) {
+      (try Session(row: $0), try UserMessage(row: $0, from: 9))
+    }
   }
+
+  private static let save = Statement(
+    """
+    UPDATE refresh_tokens SET token = :token, generation = :generation, key_id = :key_id,
+      key_generation = :key_generation, older_key_id = :older_key_id, rotations = :rotations,
+      expires_at = :expires_at, refreshed_at = :now
+    WHERE id = :id
+    """
+  )
 
   private static func save(
     _ session: Session,
@@ -307,25 +367,29 @@ public final class SessionStore {
     at now: Instant,
     _ transaction: Transaction
   ) throws {
-    try transaction.run(
-      Query(
-        """
-        UPDATE refresh_tokens SET token = $2, generation = $3, key_id = $4, key_generation = $5,
-          older_key_id = $6, rotations = $7, expires_at = $8, refreshed_at = $9
-        WHERE id = $1
-        """,
-        .text(session.id),
-        .text(tokenHash),
-        .integer(Int64(session.generation)),
-        .text(session.keyID),
-        .integer(Int64(session.keyGeneration)),
-        .optionalText(session.olderKeyID),
-        .microsecondsArray(session.rotations.map(\.microseconds)),
-        .microseconds(session.expiresAt.microseconds),
-        .microseconds(now.microseconds)
-      )
+    let query = Query(
+      save,
+      [
+        "token": .text(tokenHash),
+        "generation": .integer(session.generation),
+        "key_id": .text(session.keyID),
+        "key_generation": .integer(session.keyGeneration),
+        "older_key_id": .text(session.olderKeyID),
+        "rotations": .instants(session.rotations),
+        "expires_at": .instant(session.expiresAt),
+        "now": .instant(now),
+        "id": .id(session.id),
+      ]
     )
+    try transaction.run(query)
   }
+
+  private static let end = Statement(
+    """
+    UPDATE refresh_tokens SET ended_at = :now, end_reason = :reason
+    WHERE id = :id AND ended_at IS NULL
+    """
+  )
 
   private static func end(
     _ id: ID,
@@ -334,12 +398,7 @@ public final class SessionStore {
     _ transaction: Transaction
   ) throws {
     try transaction.run(
-      Query(
-        "UPDATE refresh_tokens SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL",
-        .text(id.text),
-        .microseconds(now.microseconds),
-        .text(reason)
-      )
+      Query(end, ["now": .instant(now), "reason": .text(reason), "id": .id(id)])
     )
   }
 }
@@ -348,8 +407,8 @@ extension Session {
   /// The columns of `SessionStore.columns`.
   fileprivate init(row: Row) throws {
     self.init(
-      id: try row.text(0),
-      userID: try row.text(1),
+      id: try row.id(0),
+      userID: try row.id(1),
       generation: Int(try row.integer(2)),
       keyID: try row.text(3),
       keyGeneration: Int(try row.integer(4)),

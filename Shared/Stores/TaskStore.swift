@@ -9,48 +9,56 @@ public struct TaskStore {
   private static let columns: SQL =
     "id, title, description, status, priority, user_id, due_date, reminders, created_at, updated_at, version"
 
-  private static let findSQL: SQL = "SELECT " + columns + " FROM tasks WHERE id = $1"
-  private static let listSQL: SQL = "SELECT " + columns + " FROM tasks"
-
-  private let database: Database
+  private let database: TimedDatabase
   /// How long before its due date a task is looked at for its first reminder, in minutes; `nil` for never.
-  private let firstLeadMinutes: Int64?
+  private let firstLeadMinutes: Int?
 
   /// The tasks of a database, and how long before they are due their owners are reminded.
-  public init(database: Database, leads: LeadTimes = .usual) {
+  public init(database: TimedDatabase, leads: LeadTimes = .usual) {
     self.database = database
-    firstLeadMinutes = leads.minutes.first.map(Int64.init)
+    firstLeadMinutes = leads.minutes.first
   }
 
-  /// Adds a task; `assigner` is who adds it for somebody else, of which an event tells.
+  private static let insertion: SQL = """
+    INSERT INTO tasks (id, title, description, status, priority, user_id, due_date,
+      created_at, updated_at, next_reminder_at, reminders)
+    VALUES (:id, :title, :description, :status, :priority, :user_id, :due_date,
+      :now, :now, :next_reminder_at, :reminders)
+    """
+
+  private static let insert = Statement(insertion)
+
+  private static let assign = Statement(
+    """
+    WITH task AS (\(insertion) RETURNING id, user_id)
+    \(EventStore.insertion(.taskAssigned, at: ":now", user: "user_id", actor: ":assigner")) FROM task
+    """
+  )
+
+  /// Adds a task. `assigner` is whoever adds it for somebody else; an event tells of that.
   ///
   /// - Throws: `DatabaseError`.
-  public func insert(_ draft: TaskDraft, id: ID, assigner: String? = nil, at now: Instant) throws
+  public func insert(_ draft: TaskDraft, id: ID, assigner: ID? = nil, at now: Instant) throws
     -> TaskMessage
   {
-    var query = Query(
-      """
-      INSERT INTO tasks (id, title, description, status, priority, user_id, due_date,
-        created_at, updated_at, next_reminder_at, reminders)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)
-      """,
-      .text(id.text),
-      .text(draft.title),
-      .optionalText(draft.description),
-      .text(draft.status.name),
-      .text(draft.priority.name),
-      .text(draft.userID),
-      .microseconds(draft.dueDate?.microseconds),
-      .microseconds(now.microseconds),
-      .microseconds(firstReminder(of: draft, at: now)?.microseconds),
-      draft.reminders.map { .texts($0.map(String.init)) } ?? .null
-    )
-    if let assigner {
-      query.sql = "WITH task AS (" + query.sql + " RETURNING id, user_id) "
-      query.sql += EventStore.insertion(.taskAssigned, at: "$8", user: "user_id", actor: "$11")
-      query.sql += " FROM task"
-      _ = query.bind(.text(assigner))
-    }
+    let arguments: Query.Arguments = [
+      "id": .id(id),
+      "title": .text(draft.title),
+      "description": .text(draft.description),
+      "status": .text(draft.status.name),
+      "priority": .text(draft.priority.name),
+      "user_id": .id(draft.userID),
+      "due_date": .instant(draft.dueDate),
+      "now": .instant(now),
+      "next_reminder_at": .instant(firstReminder(of: draft, at: now)),
+      "reminders": draft.reminders.map { .integers($0) } ?? .null,
+    ]
+    let query =
+      if let assigner {
+        Query(Self.assign, arguments.adding("assigner", .id(assigner)))
+      } else {
+        Query(Self.insert, arguments)
+      }
     _ = try database.write(query)
     return TaskMessage(draft, id: id, at: now)
   }
@@ -58,47 +66,81 @@ public struct TaskStore {
   /// When a new task is to be looked at for reminders. Nobody is reminded of what was due before it was written down.
   private func firstReminder(of draft: TaskDraft, at now: Instant) -> Instant? {
     guard let dueDate = draft.dueDate, dueDate > now, draft.status.isOpen,
-      let minutes = draft.reminders.map({ $0.first.map(Int64.init) }) ?? firstLeadMinutes
+      let minutes = draft.reminders.map(\.first) ?? firstLeadMinutes
     else { return nil }
-    return dueDate.adding(seconds: -60 * minutes)
+    return dueDate.adding(seconds: -60 * Int64(minutes))
   }
 
-  /// One task, if there is one and it is the owner's (anybody's when `owner` is `nil`).
+  private static let find = Statement("SELECT \(columns) FROM tasks WHERE id = :id")
+
+  /// Finds a task that is the owner's (anybody's when `owner` is `nil`).
   ///
   /// - Throws: `Problem` `TASK_NOT_FOUND`; `DatabaseError`.
-  public func find(_ id: ID, owner: String?) throws -> TaskMessage {
-    let rows = try database.read(
-      Query(Self.findSQL, .text(id.text)),
+  public func find(_ id: ID, owner: ID?) throws -> TaskMessage {
+    let task = try database.first(
+      Query(Self.find, ["id": .id(id)]),
       map: TaskMessage.init(row:)
     )
-    guard let task = rows.first, owner == nil || task.userID == owner else {
-      throw Problem.taskNotFound
-    }
+    guard let task, owner == nil || task.userID == owner?.text else { throw Problem.taskNotFound }
     return task
   }
 
-  /// Changes a task in one statement: every condition stands in it, so nothing can come between. `assigner` is who
-  /// hands it to somebody else, of which an event tells.
+  /// The next reminder is found as for a new task; the reminders know what has gone out already. `:first_lead` is given
+  /// when it has to be found anew.
+  private static let changes: SQL = """
+    SET version = version + 1, updated_at = :now
+      {, title = :title}
+      {, description = :description}
+      {, status = :status::task_status}
+      {, priority = :priority}
+      {, due_date = :due_date::timestamptz}
+      {, reminders = :reminders::integer[]}
+      {, user_id = :user_id}
+      {, next_reminder_at = CASE
+        WHEN {:due_date::timestamptz ?? due_date} > :now
+          AND {:status::task_status ?? status} IN ('PENDING', 'IN_PROGRESS')
+        THEN {:due_date::timestamptz ?? due_date} - interval '1 minute' * CASE
+          WHEN {:reminders::integer[] ?? reminders} IS NULL THEN :first_lead::integer
+          ELSE (SELECT max(minutes) FROM unnest({:reminders::integer[] ?? reminders}) AS minutes) END
+        END}
+    """
+
+  private static let conditions: SQL = """
+    {AND user_id = :owner}
+    {AND version = :expected_version}
+    {AND status = ANY (:sources::task_status[])}
+    """
+
+  private static let update = Statement(
+    "UPDATE tasks \(changes) WHERE id = :id \(conditions) RETURNING \(columns)"
+  )
+
+  /// Whose it was is read under the lock that the change needs anyway.
+  private static let handOn = Statement(
+    """
+    WITH before AS (
+      SELECT id AS task_id, user_id AS owner FROM tasks WHERE id = :id FOR UPDATE),
+    task AS (
+      UPDATE tasks \(changes) FROM before WHERE id = task_id \(conditions) RETURNING \(columns)),
+    event AS (
+      \(EventStore.insertion(.taskAssigned, at: ":now", user: "user_id", actor: ":assigner"))
+      FROM task, before WHERE user_id <> owner)
+    SELECT \(columns) FROM task
+    """
+  )
+
+  /// Changes a task in one statement: every condition is part of it, so nothing can come between. `assigner` is whoever
+  /// hands it to somebody else; an event tells of that.
   ///
   /// - Throws: `Problem` `TASK_NOT_FOUND`, `VERSION_MISMATCH`, `INVALID_TRANSITION`; `DatabaseError`.
   public func update(
     _ id: ID,
     with changes: TaskChanges,
-    owner: String?,
-    assigner: String? = nil,
+    owner: ID?,
+    assigner: ID? = nil,
     at now: Instant
   ) throws -> TaskMessage {
-    let isHandedOn = assigner != nil && changes.userID != nil
-    var query = updateQuery(id, changes, owner, now, isHandedOn: isHandedOn)
-    if let assigner, isHandedOn {
-      let actor = query.bind(.text(assigner))
-      // Whose it was is read under the lock that the change needs anyway.
-      query.sql =
-        "WITH before AS (SELECT id AS task_id, user_id AS owner FROM tasks WHERE id = $1 FOR UPDATE), task AS ("
-        + query.sql + "), event AS ("
-        + EventStore.insertion(.taskAssigned, at: "$2", user: "user_id", actor: actor)
-        + " FROM task, before WHERE user_id <> owner) SELECT " + Self.columns + " FROM task"
-    }
+    let query = updateQuery(id, changes, owner, assigner, now)
     for _ in 0..<3 {
       if let task = try database.write(query, map: TaskMessage.init(row:)).first { return task }
       // Nothing matched: find out why.
@@ -121,116 +163,101 @@ public struct TaskStore {
   private func updateQuery(
     _ id: ID,
     _ changes: TaskChanges,
-    _ owner: String?,
-    _ now: Instant,
-    isHandedOn: Bool
+    _ owner: ID?,
+    _ assigner: ID?,
+    _ now: Instant
   ) -> Query {
-    var query = Query(
-      "UPDATE tasks SET version = version + 1, updated_at = $2",
-      .text(id.text),
-      .microseconds(now.microseconds)
-    )
-    if let title = changes.title { query.sql += ", title = " + query.bind(.text(title)) }
-    if let description = changes.description {
-      query.sql += ", description = " + query.bind(.optionalText(description))
-    }
-    var (dueDate, status): (SQL, SQL) = ("due_date", "status")
-    if let new = changes.status {
-      status = query.bind(.text(new.name)) + "::task_status"
-      query.sql += ", status = " + status
-    }
-    if let priority = changes.priority {
-      query.sql += ", priority = " + query.bind(.text(priority.name))
-    }
-    if let new = changes.dueDate {
-      dueDate = query.bind(.microseconds(new?.microseconds)) + "::timestamptz"
-      query.sql += ", due_date = " + dueDate
-    }
-    var reminders: SQL = "reminders"
-    if let new = changes.reminders {
-      reminders = query.bind(new.map { .texts($0.map(String.init)) } ?? .null) + "::integer[]"
-      query.sql += ", reminders = " + reminders
-    }
-    if changes.status != nil || changes.dueDate != nil || changes.reminders != nil {
-      // As for a new task. What has gone out already is known to the reminders.
-      let usual = query.bind(firstLeadMinutes.map(SQLValue.integer) ?? .null)
-      query.sql += ", next_reminder_at = CASE WHEN " + dueDate + " > $2 AND " + status
-      query.sql += " IN ('PENDING', 'IN_PROGRESS') THEN " + dueDate + " - CASE WHEN " + reminders
-      query.sql += " IS NULL THEN " + usual + "::integer ELSE (SELECT max(minutes) FROM unnest("
-      query.sql += reminders + ") AS minutes) END * interval '1 minute' END"
-    }
-    if let userID = changes.userID { query.sql += ", user_id = " + query.bind(.text(userID)) }
-    query.sql += isHandedOn ? " FROM before WHERE id = task_id" : " WHERE id = $1"
-    if let owner { query.sql += " AND user_id = " + query.bind(.text(owner)) }
-    if let version = changes.expectedVersion {
-      query.sql += " AND version = " + query.bind(.integer(version))
-    }
-    if let status = changes.status {
-      let sources = query.bind(.texts(status.reachableFrom.map(\.name)))
-      query.sql += " AND status = ANY (" + sources + "::task_status[])"
-    }
-    query.sql += " RETURNING " + Self.columns
-    return query
+    let movesReminder = changes.status != nil || changes.dueDate != nil || changes.reminders != nil
+    let firstLead: SQLValue = firstLeadMinutes.map { .integer($0) } ?? .null
+    let arguments: Query.Arguments = [
+      "now": .instant(now),
+      "title": changes.title.map { .text($0) },
+      "description": changes.description.map { .text($0) },
+      "status": changes.status.map { .text($0.name) },
+      "priority": changes.priority.map { .text($0.name) },
+      "due_date": changes.dueDate.map { .instant($0) },
+      "reminders": changes.reminders.map { $0.map { .integers($0) } ?? .null },
+      "user_id": changes.userID.map { .id($0) },
+      "first_lead": movesReminder ? firstLead : nil,
+      "id": .id(id),
+      "owner": owner.map { .id($0) },
+      "expected_version": changes.expectedVersion.map { .integer($0) },
+      "sources": changes.status.map { .texts($0.reachableFrom.map(\.name)) },
+    ]
+    guard let assigner, changes.userID != nil else { return Query(Self.update, arguments) }
+    return Query(Self.handOn, arguments.adding("assigner", .id(assigner)))
   }
+
+  private static let delete = Statement(
+    "DELETE FROM tasks WHERE id = :id {AND user_id = :owner} {AND version = :expected_version}"
+  )
 
   /// Removes a task.
   ///
   /// - Throws: `Problem` `TASK_NOT_FOUND`, `VERSION_MISMATCH`; `DatabaseError`.
-  public func delete(_ id: ID, expectedVersion: Int64?, owner: String?) throws {
-    var query = Query("DELETE FROM tasks WHERE id = $1", .text(id.text))
-    if let owner { query.sql += " AND user_id = " + query.bind(.text(owner)) }
-    if let expectedVersion {
-      query.sql += " AND version = " + query.bind(.integer(expectedVersion))
-    }
+  public func delete(_ id: ID, expectedVersion: Int64?, owner: ID?) throws {
+    let query = Query(
+      Self.delete,
+      [
+        "id": .id(id),
+        "owner": owner.map { .id($0) },
+        "expected_version": expectedVersion.map { .integer($0) },
+      ]
+    )
     guard try database.write(query) == 0 else { return }
     throw Problem.changed("task", since: try find(id, owner: owner).version)
   }
 
-  /// Removes up to `limit` tasks of a user, and tells whether there are more.
+  private static let deleteSome = Statement(
+    """
+    DELETE FROM tasks WHERE id IN (
+      SELECT id FROM tasks WHERE user_id = :user ORDER BY created_at, id LIMIT :limit FOR UPDATE)
+    """
+  )
+
+  private static let hasAny = Statement(
+    "SELECT EXISTS (SELECT FROM tasks WHERE user_id = :user)"
+  )
+
+  /// Removes up to `limit` tasks of a user.
   ///
+  /// - Returns: whether there are more.
   /// - Throws: `DatabaseError`.
   public func deleteSome(of user: ID, limit: Int) throws -> Bool {
-    let query = Query(
-      """
-      DELETE FROM tasks WHERE id IN (
-        SELECT id FROM tasks WHERE user_id = $1 ORDER BY created_at, id LIMIT $2 FOR UPDATE)
-      """,
-      .text(user.text),
-      .integer(Int64(limit))
-    )
+    let query = Query(Self.deleteSome, ["user": .id(user), "limit": .integer(limit)])
     if try database.write(query) == limit { return true }
-    // Fewer were found when somebody else removes them at the same time.
-    let rest = Query("SELECT EXISTS (SELECT FROM tasks WHERE user_id = $1)", .text(user.text))
-    return try database.read(rest) { try $0.bool(0) }.first ?? false
+    // Fewer are found when somebody else removes them at the same time.
+    return try database.one(Query(Self.hasAny, ["user": .id(user)])) { try $0.bool(0) }
   }
 
+  private static let cancelAssignment = Statement(
+    """
+    WITH task AS (
+      UPDATE tasks
+      SET status = 'CANCELLED', version = version + 1, updated_at = :now, next_reminder_at = NULL
+      WHERE id = :id AND user_id = :user AND status IN ('PENDING', 'IN_PROGRESS')
+      RETURNING id, user_id)
+    \(EventStore.insertion(.assignmentFailed, at: ":now", user: "user_id", actor: ":assigner")) FROM task
+    """
+  )
+
   /// Cancels a task that was assigned to a user who does not exist, as long as it is that user's and not done. An event
-  /// tells who has assigned it.
+  /// names who assigned it.
   ///
   /// - Throws: `DatabaseError`.
-  public func cancelAssignment(of id: String, to user: String, by assigner: String, at now: Instant)
-    throws
-  {
-    var query = Query(
-      """
-      WITH task AS (
-        UPDATE tasks SET status = 'CANCELLED', version = version + 1, updated_at = $2, next_reminder_at = NULL
-        WHERE id = $1 AND user_id = $3 AND status IN ('PENDING', 'IN_PROGRESS') RETURNING id, user_id)
-      """,
-      .text(id),
-      .microseconds(now.microseconds),
-      .text(user),
-      .text(assigner)
+  public func cancelAssignment(of id: ID, to user: ID, by assigner: ID, at now: Instant) throws {
+    let query = Query(
+      Self.cancelAssignment,
+      [
+        "now": .instant(now), "id": .id(id), "user": .id(user), "assigner": .id(assigner),
+      ]
     )
-    query.sql +=
-      " " + EventStore.insertion(.assignmentFailed, at: "$2", user: "user_id", actor: "$4")
-    query.sql += " FROM task"
     _ = try database.write(query)
   }
 
-  /// One page of tasks.
+  /// Lists a page of tasks.
   ///
-  /// - Throws: `DatabaseError`, or what the seal of the page token throws.
+  /// - Throws: `DatabaseError`, or what the MAC of the page token throws.
   public func page(_ listing: TaskListing, pages: PageTokens) throws -> ListTasksResponse {
     var tasks = try database.read(Self.listQuery(listing), map: TaskMessage.init(row:))
     var response = ListTasksResponse()
@@ -241,57 +268,67 @@ public struct TaskStore {
     return response
   }
 
-  /// The statement of a list. One row more than the page has tells whether another page follows.
-  public static func listQuery(_ listing: TaskListing) -> Query {
-    var query = Query(listSQL)
-    var conditions: [SQL] = []
-    if let owner = listing.owner { conditions.append("user_id = " + query.bind(.text(owner))) }
-    if let cursor = listing.page.after {
-      let comparison: SQL = listing.isDescending ? ", id) < (" : ", id) > ("
-      let key = query.bind(.text(cursor.key))
-      let id = query.bind(.text(cursor.id))
-      conditions.append("(" + listing.key.sql + comparison + key + ", " + id + ")")
-    }
-    if !listing.statuses.isEmpty {
-      let statuses = query.bind(.texts(listing.statuses.map(\.name)))
-      conditions.append("status = ANY (" + statuses + "::task_status[])")
-    }
-    if !listing.priorities.isEmpty {
-      let priorities = query.bind(.texts(listing.priorities.map(\.name)))
-      conditions.append("priority = ANY (" + priorities + "::task_priority[])")
-    }
-    if let dueBefore = listing.dueBefore {
-      conditions.append(
-        TaskListing.Key.dueDate.sql + " < " + query.bind(.microseconds(dueBefore.microseconds))
-      )
-    }
-    if let dueAfter = listing.dueAfter {
-      conditions.append(
-        TaskListing.Key.dueDate.sql + " >= " + query.bind(.microseconds(dueAfter.microseconds))
-      )
-      conditions.append("due_date IS NOT NULL")
-    }
-    if let words = listing.words {
-      let text: SQL = "to_tsvector('simple'::regconfig, title || ' ' || coalesce(description, ''))"
-      conditions.append(text + " @@ plainto_tsquery('simple', " + query.bind(.text(words)) + ")")
-    }
-    if !conditions.isEmpty { query.sql += " WHERE " + conditions.joined(separator: " AND ") }
-    let direction: SQL = listing.isDescending ? " DESC" : ""
-    query.sql += " ORDER BY " + listing.key.sql + direction + ", id" + direction
-    query.sql += " LIMIT " + query.bind(.integer(Int64(listing.page.size + 1)))
-    return query
-  }
-}
+  /// The statements of the list in one order, both ways.
+  private struct Lists {
+    let ascending: Statement
+    let descending: Statement
 
-extension TaskListing.Key {
-  /// The expression that the indexes have.
-  fileprivate var sql: SQL {
-    switch self {
-    case .createdAt: "created_at"
-    case .updatedAt: "updated_at"
-    case .dueDate: "coalesce(due_date, 'infinity'::timestamptz)"
-    case .priority: "priority"
+    /// `key` is the expression that the indexes have.
+    init(by key: SQL) {
+      ascending = Self.list(key, "ASC", comparison: ">")
+      descending = Self.list(key, "DESC", comparison: "<")
     }
+
+    private static func list(_ key: SQL, _ direction: SQL, comparison: SQL) -> Statement {
+      Statement(
+        """
+        SELECT \(columns) FROM tasks
+        WHERE true
+          {AND user_id = :owner}
+          {AND (\(key), id) \(comparison) (:after_key, :after_id)}
+          {AND status = ANY (:statuses::task_status[])}
+          {AND priority = ANY (:priorities::task_priority[])}
+          {AND \(dueDate) < :due_before}
+          {AND \(dueDate) >= :due_after AND due_date IS NOT NULL}
+          {AND to_tsvector('simple'::regconfig, title || ' ' || coalesce(description, ''))
+            @@ plainto_tsquery('simple', :search_terms)}
+        ORDER BY \(key) \(direction), id \(direction)
+        LIMIT :limit
+        """
+      )
+    }
+  }
+
+  private static let dueDate: SQL = "coalesce(due_date, 'infinity'::timestamptz)"
+  private static let byCreation = Lists(by: "created_at")
+  private static let byChange = Lists(by: "updated_at")
+  private static let byDueDate = Lists(by: dueDate)
+  private static let byPriority = Lists(by: "priority")
+
+  /// The statement of a list. One row more than the page has tells whether another page follows.
+  static func listQuery(_ listing: TaskListing) -> Query {
+    let lists =
+      switch listing.key {
+      case .createdAt: byCreation
+      case .updatedAt: byChange
+      case .dueDate: byDueDate
+      case .priority: byPriority
+      }
+    let (statuses, priorities) = (listing.statuses, listing.priorities)
+    return Query(
+      listing.isDescending ? lists.descending : lists.ascending,
+      [
+        "owner": listing.owner.map { .id($0) },
+        "after_key": listing.page.after.map { .text($0.key) },
+        "after_id": listing.page.after.map { .text($0.id) },
+        "statuses": statuses.isEmpty ? nil : .texts(statuses.map(\.name)),
+        "priorities": priorities.isEmpty ? nil : .texts(priorities.map(\.name)),
+        "due_before": listing.dueBefore.map { .instant($0) },
+        "due_after": listing.dueAfter.map { .instant($0) },
+        "search_terms": listing.words.map { .text($0) },
+        "limit": .integer(listing.page.size + 1),
+      ]
+    )
   }
 }
 
@@ -312,7 +349,7 @@ extension TaskMessage {
     version = try row.integer(10)
   }
 
-  /// What a draft becomes.
+  /// The task that a draft becomes.
   fileprivate init(_ draft: TaskDraft, id: ID, at now: Instant) {
     self.init()
     self.id = id.text
@@ -320,7 +357,7 @@ extension TaskMessage {
     if let description = draft.description { description_p = description }
     status = draft.status
     priority = draft.priority
-    userID = draft.userID
+    userID = draft.userID.text
     if let dueDate = draft.dueDate { self.dueDate = Timestamp(dueDate) }
     if let minutes = draft.reminders { reminders.minutes = minutes.map(Int32.init) }
     createdAt = Timestamp(now)

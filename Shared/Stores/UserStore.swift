@@ -6,39 +6,49 @@ public import Values
 
 /// The users, in `user_db`.
 public struct UserStore {
-  static let columns: SQL =
-    """
-    id, username, email, full_name, role, time_zone, email_notifications, push_notifications, created_at, updated_at, version
+  private static let columns: SQL = """
+    id, username, email, full_name, role, time_zone, email_notifications, push_notifications, created_at, updated_at,
+    version
     """
 
-  private let database: Database
+  private let database: TimedDatabase
 
   /// The users of a database.
-  public init(database: Database) { self.database = database }
+  public init(database: TimedDatabase) { self.database = database }
 
-  /// Whether the name or the address of a draft is taken, before its password costs a hash. Two that come
-  /// at once are kept apart by the indexes.
+  private static let findTaken = Statement(
+    """
+    SELECT lower(username) = lower(:username) FROM users WHERE lower(username) = lower(:username)
+    UNION ALL SELECT false FROM users WHERE lower(email) = lower(:email)
+    """
+  )
+
+  /// Checks that neither the name nor the address of a draft is taken, before its password costs a hash. Two requests
+  /// that come at once are kept apart by the indexes.
   ///
   /// - Throws: `Problem` `USERNAME_TAKEN`, `EMAIL_TAKEN`; `DatabaseError`.
   public func checkFree(_ draft: UserDraft) throws {
     let query = Query(
-      """
-      SELECT lower(username) = lower($1) FROM users WHERE lower(username) = lower($1)
-      UNION ALL SELECT false FROM users WHERE lower(email) = lower($2)
-      """,
-      .text(draft.username),
-      .text(draft.email)
+      Self.findTaken,
+      ["username": .text(draft.username), "email": .text(draft.email)]
     )
-    let taken = try database.read(query) { try $0.bool(0) }
-    guard let isUsername = taken.first else { return }
-    throw Problem(
-      DatabaseError.refused(
-        sqlState: "23505",
-        message: "",
-        constraint: isUsername ? "users_username_key" : "users_email_key"
-      )
-    )
+    let isUsername = try database.first(query) { try $0.bool(0) }
+    guard let isUsername else { return }
+    throw isUsername ? Problem.usernameTaken : Problem.emailTaken
   }
+
+  private static let insert = Statement(
+    """
+    WITH saved AS (
+      INSERT INTO users (id, username, email, password, full_name, role, time_zone, created_at, updated_at,
+        email_notifications, push_notifications)
+      VALUES (:id, :username, :email, :password, :full_name, :role, :time_zone, :now, :now,
+        :email_notifications, :push_notifications)
+      RETURNING \(columns)),
+    event AS (\(EventStore.insertion(.userSaved, at: ":now")) FROM saved)
+    SELECT \(columns) FROM saved
+    """
+  )
 
   /// Adds a user.
   ///
@@ -50,100 +60,123 @@ public struct UserStore {
     at now: Instant
   ) throws -> UserMessage {
     let query = Query(
-      """
-      WITH saved AS (
-        INSERT INTO users (id, username, email, password, full_name, role, time_zone, created_at, updated_at,
-          email_notifications, push_notifications)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10) RETURNING
-      """ + " " + Self.columns + "), event AS ("
-        + EventStore.insertion(.userSaved, at: "$8") + " FROM saved) SELECT " + Self.columns
-        + " FROM saved",
-      .text(id.text),
-      .text(draft.username),
-      .text(draft.email),
-      .text(passwordHash),
-      .optionalText(draft.fullName),
-      .text(draft.role.name),
-      .text(draft.timeZone),
-      .microseconds(now.microseconds),
-      .bool(draft.emailNotifications),
-      .bool(draft.pushNotifications)
+      Self.insert,
+      [
+        "id": .id(id),
+        "username": .text(draft.username),
+        "email": .text(draft.email),
+        "password": .text(passwordHash),
+        "full_name": .text(draft.fullName),
+        "role": .text(draft.role.name),
+        "time_zone": .text(draft.timeZone),
+        "now": .instant(now),
+        "email_notifications": .bool(draft.emailNotifications),
+        "push_notifications": .bool(draft.pushNotifications),
+      ]
     )
     let rows = try database.write(query) { try UserMessage(row: $0) }
     return try rows.first ?? find(id)
   }
 
-  /// One user.
+  private static let find = Statement("SELECT \(columns) FROM users WHERE id = :id")
+
+  /// Finds a user.
   ///
   /// - Throws: `Problem` `USER_NOT_FOUND`; `DatabaseError`.
   public func find(_ id: ID) throws -> UserMessage {
-    let rows = try database.read(
-      Query("SELECT " + Self.columns + " FROM users WHERE id = $1", .text(id.text))
-    ) { try UserMessage(row: $0) }
-    guard let user = rows.first else { throw Problem.userNotFound }
+    let user = try database.first(Query(Self.find, ["id": .id(id)])) { try UserMessage(row: $0) }
+    guard let user else { throw Problem.userNotFound }
     return user
   }
 
-  /// Who signs in, with the hash to hold the password against; `nil` when there is nobody of that name.
+  private static let findCredentials = Statement(
+    """
+    SELECT \(columns), password FROM users
+    WHERE {lower(username) = lower(:username) ?? lower(email) = lower(:email)}
+    """
+  )
+
+  /// Finds the user who signs in by a name, with the hash to hold the password against; `nil` when nobody has the name.
   ///
   /// - Throws: `DatabaseError`.
   public func credentials(of name: Credentials.Name) throws -> (
     user: UserMessage, passwordHash: String
   )? {
-    let query =
+    let arguments: Query.Arguments =
       switch name {
-      case .username(let username):
-        Query(
-          "SELECT " + Self.columns + ", password FROM users WHERE lower(username) = lower($1)",
-          .text(username)
-        )
-      case .email(let email):
-        Query(
-          "SELECT " + Self.columns + ", password FROM users WHERE lower(email) = lower($1)",
-          .text(email)
-        )
+      case .username(let username): ["username": .text(username)]
+      case .email(let email): ["email": .text(email)]
       }
-    return try database.read(query) { (try UserMessage(row: $0), try $0.text(11)) }.first
+    return try database.first(Query(Self.findCredentials, arguments)) {
+      (try UserMessage(row: $0), try $0.text(11))
+    }
   }
 
-  /// The hash of a user's password.
+  private static let findPasswordHash = Statement("SELECT password FROM users WHERE id = :id")
+
+  /// Finds the hash of a user's password.
   ///
   /// - Throws: `Problem` `USER_NOT_FOUND`; `DatabaseError`.
   public func passwordHash(of id: ID) throws -> String {
-    let query = Query("SELECT password FROM users WHERE id = $1", .text(id.text))
-    guard let hash = try database.read(query, map: { try $0.text(0) }).first else {
-      throw Problem.userNotFound
-    }
+    let hash = try database.first(Query(Self.findPasswordHash, ["id": .id(id)])) { try $0.text(0) }
+    guard let hash else { throw Problem.userNotFound }
     return hash
   }
 
-  /// Puts a hash of higher cost in the place of the one just verified, and tells whether that was still
-  /// there.
+  private static let replaceHash = Statement(
+    "UPDATE users SET password = :new WHERE id = :id AND password = :old"
+  )
+
+  /// Replaces the hash that was just verified by one of higher cost.
   ///
+  /// - Returns: whether the old one was still there.
   /// - Throws: `DatabaseError`.
-  public func replaceHash(of id: String, from old: String, to new: String) throws -> Bool {
-    try database.write(
-      Query(
-        "UPDATE users SET password = $3 WHERE id = $1 AND password = $2",
-        .text(id),
-        .text(old),
-        .text(new)
-      )
-    ) > 0
+  public func replaceHash(of id: ID, from old: String, to new: String) throws -> Bool {
+    let query = Query(
+      Self.replaceHash,
+      ["new": .text(new), "id": .id(id), "old": .text(old)]
+    )
+    return try database.write(query) > 0
   }
 
-  /// Changes a user. A new password ends every session but `sessionID`; a new role ends all of them,
-  /// because their access tokens name the old one.
+  private static let change: SQL = """
+    UPDATE users SET version = version + 1, updated_at = :now
+      {, username = :username}
+      {, email = :email}
+      {, full_name = :full_name}
+      {, time_zone = :time_zone}
+      {, email_notifications = :email_notifications}
+      {, push_notifications = :push_notifications}
+      {, role = :role}
+      {, password = :password}
+    WHERE id = :id
+      {AND version = :expected_version}
+      {AND password = :verified_hash}
+    RETURNING \(columns)
+    """
+
+  private static let update = Statement(change)
+
+  private static let updateAndTell = Statement(
+    """
+    WITH saved AS (\(change)),
+    event AS (\(EventStore.insertion(.userSaved, at: ":now")) FROM saved)
+    SELECT \(columns) FROM saved
+    """
+  )
+
+  /// Changes a user. A new password ends every session but `sessionID`; a new role ends all of them, because their
+  /// access tokens name the old one.
   ///
-  /// `verifiedHash` is the hash that the current password was held against; when it is no longer
-  ///   the user's, nothing happens.
+  /// `verifiedHash` is the hash that the current password was held against; when it is no longer the user's, nothing
+  ///   happens.
   /// - Throws: `Problem` `USER_NOT_FOUND`, `VERSION_MISMATCH`, `INVALID_CREDENTIALS`; `DatabaseError`.
   public func update(
     _ id: ID,
     with changes: UserChanges,
     passwordHash: String?,
     verifiedHash: String?,
-    keeping sessionID: String?,
+    keeping sessionID: ID?,
     at now: Instant
   ) throws -> UserMessage {
     let query = Self.updateQuery(id, changes, passwordHash, verifiedHash, now)
@@ -152,10 +185,10 @@ public struct UserStore {
         passwordHash == nil && changes.role == nil
         ? try database.write(query, map: { try UserMessage(row: $0) }).first
         : try database.transaction { transaction in
-          let user = try transaction.run(query) { try UserMessage(row: $0) }.first
+          let user = try transaction.first(query) { try UserMessage(row: $0) }
           if user != nil {
             try SessionStore.endAll(
-              of: id.text,
+              of: id,
               keeping: changes.role == nil ? sessionID : nil,
               reason: changes.role == nil ? "PASSWORD_CHANGE" : "ROLE_CHANGE",
               at: now,
@@ -185,89 +218,85 @@ public struct UserStore {
     _ verifiedHash: String?,
     _ now: Instant
   ) -> Query {
-    var query = Query(
-      "UPDATE users SET version = version + 1, updated_at = $2",
-      .text(id.text),
-      .microseconds(now.microseconds)
+    Query(
+      changes.concernsOthers ? updateAndTell : update,
+      [
+        "now": .instant(now),
+        "username": changes.username.map { .text($0) },
+        "email": changes.email.map { .text($0) },
+        "full_name": changes.fullName.map { .text($0) },
+        "time_zone": changes.timeZone.map { .text($0) },
+        "email_notifications": changes.emailNotifications.map { .bool($0) },
+        "push_notifications": changes.pushNotifications.map { .bool($0) },
+        "role": changes.role.map { .text($0.name) },
+        "password": passwordHash.map { .text($0) },
+        "id": .id(id),
+        "expected_version": changes.expectedVersion.map { .integer($0) },
+        "verified_hash": verifiedHash.map { .text($0) },
+      ]
     )
-    if let username = changes.username {
-      query.sql += ", username = " + query.bind(.text(username))
-    }
-    if let email = changes.email { query.sql += ", email = " + query.bind(.text(email)) }
-    if let fullName = changes.fullName {
-      query.sql += ", full_name = " + query.bind(.optionalText(fullName))
-    }
-    if let timeZone = changes.timeZone {
-      query.sql += ", time_zone = " + query.bind(.text(timeZone))
-    }
-    if let isOn = changes.emailNotifications {
-      query.sql += ", email_notifications = " + query.bind(.bool(isOn))
-    }
-    if let isOn = changes.pushNotifications {
-      query.sql += ", push_notifications = " + query.bind(.bool(isOn))
-    }
-    if let role = changes.role { query.sql += ", role = " + query.bind(.text(role.name)) }
-    if let passwordHash { query.sql += ", password = " + query.bind(.text(passwordHash)) }
-    query.sql += " WHERE id = $1"
-    if let version = changes.expectedVersion {
-      query.sql += " AND version = " + query.bind(.integer(version))
-    }
-    if let verifiedHash { query.sql += " AND password = " + query.bind(.text(verifiedHash)) }
-    query.sql += " RETURNING " + columns
-    if changes.concernsOthers {
-      query.sql =
-        "WITH saved AS (" + query.sql + "), event AS ("
-        + EventStore.insertion(.userSaved, at: "$2") + " FROM saved) SELECT " + columns
-        + " FROM saved"
-    }
-    return query
   }
+
+  private static let switchMailOff = Statement(
+    """
+    WITH saved AS (
+      UPDATE users SET email_notifications = false, version = version + 1, updated_at = :now
+      WHERE id = :id AND email_notifications RETURNING id)
+    \(EventStore.insertion(.userSaved, at: ":now")) FROM saved
+    """
+  )
 
   /// Switches a user's mail off, if there is such a user and it is on.
   ///
   /// - Throws: `DatabaseError`.
   public func switchMailOff(_ id: ID, at now: Instant) throws {
-    var query = Query(
-      """
-      WITH saved AS (
-        UPDATE users SET email_notifications = false, version = version + 1, updated_at = $2
-        WHERE id = $1 AND email_notifications RETURNING id)
-      """,
-      .text(id.text),
-      .microseconds(now.microseconds)
-    )
-    query.sql += " " + EventStore.insertion(.userSaved, at: "$2") + " FROM saved"
-    _ = try database.write(query)
+    _ = try database.write(Query(Self.switchMailOff, ["now": .instant(now), "id": .id(id)]))
   }
+
+  private static let delete = Statement(
+    """
+    WITH deleted AS (
+      DELETE FROM users WHERE id = :id {AND version = :expected_version} RETURNING id)
+    \(EventStore.insertion(.userDeleted, at: ":now")) FROM deleted
+    """
+  )
 
   /// Removes a user; the sessions go with it, and an event has all else removed.
   ///
   /// - Throws: `Problem` `USER_NOT_FOUND`, `VERSION_MISMATCH`; `DatabaseError`.
   public func delete(_ id: ID, expectedVersion: Int64?, at now: Instant) throws {
-    var query = Query(
-      "WITH gone AS (DELETE FROM users WHERE id = $1",
-      .text(id.text),
-      .microseconds(now.microseconds)
+    let query = Query(
+      Self.delete,
+      [
+        "id": .id(id),
+        "expected_version": expectedVersion.map { .integer($0) },
+        "now": .instant(now),
+      ]
     )
-    if let expectedVersion {
-      query.sql += " AND version = " + query.bind(.integer(expectedVersion))
-    }
-    query.sql += " RETURNING id) " + EventStore.insertion(.userDeleted, at: "$2") + " FROM gone"
     guard try database.write(query) == 0 else { return }
     throw Problem.changed("user", since: try find(id).version)
   }
 
-  /// One page of users, the newest first.
+  private static let list = Statement(
+    """
+    SELECT \(columns) FROM users
+    {WHERE (created_at, id) < (:after_key, :after_id)}
+    ORDER BY created_at DESC, id DESC LIMIT :limit
+    """
+  )
+
+  /// Lists a page of users, the newest first.
   ///
-  /// - Throws: `DatabaseError`, or what the seal of the page token throws.
+  /// - Throws: `DatabaseError`, or what the MAC of the page token throws.
   public func page(_ listing: UserListing, pages: PageTokens) throws -> ListUsersResponse {
-    var query = Query("SELECT " + Self.columns + " FROM users")
-    if let cursor = listing.page.after {
-      let key = query.bind(.text(cursor.key))
-      query.sql += " WHERE (created_at, id) < (" + key + ", " + query.bind(.text(cursor.id)) + ")"
-    }
-    query.sql += " ORDER BY created_at DESC, id DESC LIMIT "
-    query.sql += query.bind(.integer(Int64(listing.page.size + 1)))
+    let query = Query(
+      Self.list,
+      [
+        "after_key": listing.page.after.map { .text($0.key) },
+        "after_id": listing.page.after.map { .text($0.id) },
+        "limit": .integer(listing.page.size + 1),
+      ]
+    )
     var users = try database.read(query) { try UserMessage(row: $0) }
     var response = ListUsersResponse()
     response.nextPageToken = try users.cut(to: listing.page) {
@@ -279,7 +308,7 @@ public struct UserStore {
 }
 
 extension UserMessage {
-  /// The columns of `UserStore.columns`, from `first` on.
+  /// The columns of `UserStore.columns`, beginning with column `first`.
   init(row: Row, from first: Int32 = 0) throws {
     self.init()
     id = try row.text(first)

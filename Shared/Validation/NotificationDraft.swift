@@ -32,7 +32,7 @@ public struct NotificationDraft: Sendable {
   /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
   public init(_ request: NotifyUserRequest) throws {
     var violations = Violations()
-    userID = ID(stored: violations.userID(request.userID))
+    userID = violations.userID(request.userID)
     key = violations.line(request.key, "key", Bounds.NotifyUserRequest.key)
     content = .text(
       subject: violations.line(request.subject, "subject", Bounds.Notification.subject),

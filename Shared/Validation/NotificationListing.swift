@@ -1,11 +1,11 @@
 public import API
 public import Endpoint
-import Values
+public import Values
 
 /// A valid question for notifications, the newest first.
 public struct NotificationListing: Sendable {
   /// The user whose notifications are listed; `nil` for everybody's.
-  public let owner: String?
+  public let owner: ID?
   /// The part of the list.
   public let page: Page
 
@@ -29,7 +29,9 @@ public struct NotificationListing: Sendable {
     return try pages.token(after: cursor, filters: Self.filters(owner))
   }
 
-  private static func filters(_ owner: String?) -> String { "notifications\n\(owner ?? "*")" }
+  private static func filters(_ owner: ID?) -> String {
+    "notifications\n\(owner?.text ?? "*")"
+  }
 }
 
 extension NotificationMessage {

@@ -16,7 +16,7 @@ public struct PushDraft: Sendable {
   /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
   public init(_ request: SendPushNotificationRequest) throws {
     var violations = Violations()
-    userID = ID(stored: violations.userID(request.userID))
+    userID = violations.userID(request.userID)
     subject = violations.line(request.subject, "subject", Bounds.Notification.subject)
     body = violations.text(request.body, "body", Bounds.SendPushNotificationRequest.body)
     try violations.check()

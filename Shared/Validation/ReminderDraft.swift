@@ -22,8 +22,8 @@ public struct ReminderDraft: Sendable {
   /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
   public init(_ request: SendTaskReminderRequest) throws {
     var violations = Violations()
-    taskID = ID(stored: violations.userID(request.taskID, "task_id"))
-    userID = ID(stored: violations.userID(request.userID))
+    taskID = violations.userID(request.taskID, "task_id")
+    userID = violations.userID(request.userID)
     title = violations.text(request.title, "title", Bounds.Task.title)
     if !request.hasDueDate { violations.add("due_date", "is required") }
     dueDate =

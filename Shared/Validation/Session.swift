@@ -3,9 +3,9 @@ public import Values
 /// A sign-in: the family of refresh tokens that follow each other, numbered by generation from 0.
 public struct Session: Equatable, Sendable {
   /// The `sid` of its access tokens.
-  public var id: String
+  public var id: ID
   /// Who is signed in.
-  public var userID: String
+  public var userID: ID
   /// The newest token's generation.
   public var generation: Int
   /// The key that the newest token was made with.
@@ -23,8 +23,8 @@ public struct Session: Equatable, Sendable {
 
   /// A session.
   public init(
-    id: String,
-    userID: String,
+    id: ID,
+    userID: ID,
     generation: Int = 0,
     keyID: String,
     keyGeneration: Int = 0,

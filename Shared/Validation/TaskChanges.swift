@@ -17,7 +17,7 @@ public struct TaskChanges: Sendable {
   /// How many minutes before that its owner is reminded, the longest first, or as everybody is.
   public let reminders: [Int]??
   /// Whose task it becomes.
-  public let userID: String?
+  public let userID: ID?
   /// The version that the caller has seen.
   public let expectedVersion: Int64?
 

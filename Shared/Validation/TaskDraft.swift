@@ -13,7 +13,7 @@ public struct TaskDraft: Sendable {
   /// How much it matters.
   public let priority: TaskPriority
   /// Whose task it is.
-  public let userID: String
+  public let userID: ID
   /// When it should be done.
   public let dueDate: Instant?
   /// How many minutes before that its owner is reminded, the longest first; `nil`: as everybody is.
@@ -63,12 +63,12 @@ extension Violations {
     return Set(value.minutes.map(Int.init)).sorted(by: >)
   }
 
-  /// The id of a user, in lower case.
-  mutating func userID(_ value: String, _ field: String = "user_id") -> String {
+  /// The id of a user.
+  mutating func userID(_ value: String, _ field: String = "user_id") -> ID {
     guard let id = ID(value) else {
       add(field, "is not a UUID")
-      return value
+      return ID(stored: value)
     }
-    return id.text
+    return id
   }
 }

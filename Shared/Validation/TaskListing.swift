@@ -13,7 +13,7 @@ public struct TaskListing: Sendable {
   }
 
   /// The user whose tasks are listed; `nil` for everybody's.
-  public let owner: String?
+  public let owner: ID?
   /// The statuses to list; empty for all.
   public let statuses: [TaskStatus]
   /// The priorities to list; empty for all.
@@ -57,12 +57,12 @@ public struct TaskListing: Sendable {
     guard let user = ID(request.userID), caller.isUser(user) || caller.seesEverything else {
       throw Problem.userNotFound
     }
-    try self.init(request, owner: user.text, violations: Violations(), pages: pages)
+    try self.init(request, owner: user, violations: Violations(), pages: pages)
   }
 
   private init(
     _ request: ListUserTasksRequest,
-    owner: String?,
+    owner: ID?,
     violations: Violations,
     pages: PageTokens
   ) throws {
@@ -102,7 +102,7 @@ public struct TaskListing: Sendable {
   /// Everything but the page, in one form only: a page token is bound to it.
   private var filters: String {
     [
-      "tasks", owner ?? "*",
+      "tasks", owner?.text ?? "*",
       statuses.map(\.name).joined(separator: ","), priorities.map(\.name).joined(separator: ","),
       dueBefore?.rfc3339 ?? "", dueAfter?.rfc3339 ?? "",
       key.rawValue, isDescending ? "desc" : "asc", words ?? "",

@@ -14,8 +14,9 @@ public struct UnsubscribeTokens {
   /// The token of a user.
   ///
   /// - Throws: what the seals throw.
-  public func token(of user: String) throws -> String {
-    Base64URL.encode(try seals.seal(Self.purpose + Array(user.utf8)) + Array(user.utf8))
+  public func token(of user: ID) throws -> String {
+    let user = Array(user.text.utf8)
+    return Base64URL.encode(try seals.seal(Self.purpose + user) + user)
   }
 
   /// Whose token it is.

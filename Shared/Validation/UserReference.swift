@@ -12,7 +12,7 @@ public struct UserReference: Sendable {
   /// - Throws: `Problem` `INVALID_ARGUMENT`.
   public init(_ userID: String) throws {
     var violations = Violations()
-    id = ID(stored: violations.userID(userID))
+    id = violations.userID(userID)
     try violations.check()
   }
 }

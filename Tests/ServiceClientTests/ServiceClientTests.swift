@@ -36,7 +36,8 @@ struct `A service client` {
     trace: Trace(
       requestID: "r-7",
       parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    )
+    ),
+    deadline: .never
   )
 
   private func client(

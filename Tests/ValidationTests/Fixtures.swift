@@ -7,10 +7,22 @@ import Values
 /// 2023-11-14T22:13:20Z.
 let now = Instant(seconds: 1_700_000_000)
 
-let ann = Caller(userID: "0190b6f0-0000-7000-8000-00000000000a", role: .user, sessionID: "s")
-let bob = Caller(userID: "0190b6f0-0000-7000-8000-00000000000b", role: .user, sessionID: "s")
-let admin = Caller(userID: "0190b6f0-0000-7000-8000-0000000000ad", role: .admin, sessionID: "s")
-let service = Caller(userID: "0190b6f0-0000-7000-8000-0000000000ce", role: .service)
+let ann = Caller(
+  userID: ID(stored: "0190b6f0-0000-7000-8000-00000000000a"),
+  role: .user,
+  sessionID: ID(stored: "s")
+)
+let bob = Caller(
+  userID: ID(stored: "0190b6f0-0000-7000-8000-00000000000b"),
+  role: .user,
+  sessionID: ID(stored: "s")
+)
+let admin = Caller(
+  userID: ID(stored: "0190b6f0-0000-7000-8000-0000000000ad"),
+  role: .admin,
+  sessionID: ID(stored: "s")
+)
+let service = Caller(userID: ID(stored: "0190b6f0-0000-7000-8000-0000000000ce"), role: .service)
 
 /// A text of `count` characters that takes `count` times the bytes of `character`.
 func text(_ count: Int, of character: String = "x") -> String {

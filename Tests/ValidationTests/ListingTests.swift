@@ -128,9 +128,11 @@ struct `A list of tasks` {
 
   @Test func `has another's for admins and services alone`() throws {
     for caller in [admin, service, bob] {
-      #expect(try listing(by: caller) { $0.userID = bob.userID.uppercased() }.owner == bob.userID)
+      #expect(
+        try listing(by: caller) { $0.userID = bob.userID.text.uppercased() }.owner == bob.userID
+      )
     }
-    #expect(try code { _ = try listing { $0.userID = bob.userID } } == .permissionDenied)
+    #expect(try code { _ = try listing { $0.userID = bob.userID.text } } == .permissionDenied)
     #expect(try violations { _ = try listing { $0.userID = "bob" } }.keys.sorted() == ["user_id"])
   }
 
@@ -300,7 +302,8 @@ struct `A list of tasks` {
     #expect(try code { _ = try listing(by: bob) { $0.pageToken = token } } == .invalidPageToken)
     #expect(try code { _ = try listing(by: admin) { $0.pageToken = token } } == .invalidPageToken)
     #expect(
-      try listing(by: admin) { ($0.userID, $0.pageToken) = (ann.userID, token) }.page.after != nil
+      try listing(by: admin) { ($0.userID, $0.pageToken) = (ann.userID.text, token) }.page.after
+        != nil
     )
   }
 }
@@ -317,14 +320,14 @@ struct `A list of one user's tasks` {
 
   @Test func `is for that user, admins and services`() throws {
     for caller in [ann, admin, service] {
-      #expect(try listing(of: ann.userID, by: caller).owner == ann.userID)
-      #expect(try listing(of: ann.userID.uppercased(), by: caller).owner == ann.userID)
+      #expect(try listing(of: ann.userID.text, by: caller).owner == ann.userID)
+      #expect(try listing(of: ann.userID.text.uppercased(), by: caller).owner == ann.userID)
     }
   }
 
   @Test func `does not tell others whether there is such a user`() throws {
-    #expect(try code { _ = try listing(of: ann.userID, by: bob) } == .userNotFound)
-    #expect(try code { _ = try listing(of: ann.userID, by: .unknown) } == .userNotFound)
+    #expect(try code { _ = try listing(of: ann.userID.text, by: bob) } == .userNotFound)
+    #expect(try code { _ = try listing(of: ann.userID.text, by: .unknown) } == .userNotFound)
     #expect(try code { _ = try listing(of: "", by: .unknown) } == .userNotFound)
     for caller in [ann, admin] {
       #expect(try code { _ = try listing(of: "ann", by: caller) } == .userNotFound)
@@ -335,9 +338,9 @@ struct `A list of one user's tasks` {
     let last = TaskMessage { ($0.id, $0.createdAt) = (cursor.id, Timestamp(now)) }
     let own = try TaskListing(ListTasksRequest(), caller: ann, pages: pages())
     let token = try own.pageToken(after: last, pages: pages())
-    #expect(try listing(of: ann.userID, by: ann, token: token).page.after?.id == last.id)
+    #expect(try listing(of: ann.userID.text, by: ann, token: token).page.after?.id == last.id)
     #expect(
-      try code { _ = try listing(of: bob.userID, by: bob, token: token) } == .invalidPageToken
+      try code { _ = try listing(of: bob.userID.text, by: bob, token: token) } == .invalidPageToken
     )
   }
 }

@@ -7,7 +7,7 @@ import Values
 struct `A push message` {
   private func draft(_ change: (inout SendPushNotificationRequest) -> Void) throws -> PushDraft {
     var request = SendPushNotificationRequest {
-      $0.userID = ann.userID.uppercased()
+      $0.userID = ann.userID.text.uppercased()
       $0.subject = "The report"
       $0.body = "It is\nready."
     }
@@ -17,7 +17,7 @@ struct `A push message` {
 
   @Test func `is taken as it is, and may have no text`() throws {
     let draft = try draft { _ in }
-    #expect(draft.userID.text == ann.userID)
+    #expect(draft.userID == ann.userID)
     #expect(draft.subject == "The report")
     #expect(draft.body == "It is\nready.")
     #expect(try self.draft { $0.body = "" }.body.isEmpty)

@@ -38,7 +38,7 @@ struct `How far away a due date is` {
 struct `A reminder` {
   private let request = SendTaskReminderRequest {
     $0.taskID = "0190B6F0-0000-7000-8000-00000000000F"
-    $0.userID = ann.userID
+    $0.userID = ann.userID.text
     $0.title = "Call\r\nBcc: all@example.com"
     $0.dueDate = Timestamp(now)
     $0.leadMinutes = 60

@@ -9,7 +9,7 @@ struct `A session` {
 
   private func session() -> Session {
     Session(
-      id: "s",
+      id: ID(stored: "s"),
       userID: ann.userID,
       keyID: "k1",
       expiresAt: now.adding(seconds: Self.lifeSeconds)

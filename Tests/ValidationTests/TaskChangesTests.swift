@@ -39,7 +39,7 @@ struct `Changes to a task` {
       $0.status = .completed
       $0.priority = .low
       $0.dueDate = Timestamp(now)
-      $0.userID = ann.userID
+      $0.userID = ann.userID.text
       $0.expectedVersion = 3
     }
     #expect(changes.title == "New")
@@ -103,11 +103,12 @@ struct `Changes to a task` {
   }
 
   @Test func `hand the task to another only when an admin makes them`() throws {
-    #expect(try changes(by: admin) { $0.userID = bob.userID }.userID == bob.userID)
-    #expect(try changes(by: ann) { $0.userID = ann.userID.uppercased() }.userID == ann.userID)
+    #expect(try changes(by: admin) { $0.userID = bob.userID.text }.userID == bob.userID)
+    #expect(try changes(by: ann) { $0.userID = ann.userID.text.uppercased() }.userID == ann.userID)
     for caller in [ann, service] {
       #expect(
-        try code { _ = try changes(by: caller) { $0.userID = bob.userID } } == .permissionDenied
+        try code { _ = try changes(by: caller) { $0.userID = bob.userID.text } }
+          == .permissionDenied
       )
     }
   }

@@ -28,7 +28,7 @@ struct `A new task` {
         $0.description_p = "All of them"
         $0.status = .inProgress
         $0.priority = .urgent
-        $0.userID = ann.userID.uppercased()
+        $0.userID = ann.userID.text.uppercased()
         $0.dueDate = Timestamp(now)
       },
       caller: ann
@@ -123,7 +123,7 @@ struct `A new task` {
   }
 
   @Test func `for somebody else needs an admin or a service`() throws {
-    let request = request { $0.userID = bob.userID }
+    let request = request { $0.userID = bob.userID.text }
     #expect(try code { _ = try TaskDraft(request, caller: ann) } == .permissionDenied)
     #expect(try TaskDraft(request, caller: bob).userID == bob.userID)
     #expect(try TaskDraft(request, caller: admin).userID == bob.userID)

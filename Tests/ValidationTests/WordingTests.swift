@@ -17,7 +17,7 @@ struct `What users are told` {
     -> NotificationDraft
   {
     var request = NotifyUserRequest {
-      $0.userID = ann.userID
+      $0.userID = ann.userID.text
       $0.key = "k"
       $0.subject = "Hello"
       $0.body = "World"
@@ -29,8 +29,8 @@ struct `What users are told` {
   @Test func `of a reminder`() throws {
     let draft = try ReminderDraft(
       SendTaskReminderRequest {
-        $0.taskID = ann.userID
-        $0.userID = ann.userID
+        $0.taskID = ann.userID.text
+        $0.userID = ann.userID.text
         $0.title = "Paint"
         $0.dueDate = Timestamp(now)
         $0.leadMinutes = 60

@@ -15,7 +15,7 @@ import Values
 struct CheckSession: Function {
   static let contract = FunctionContract.checkSession
 
-  let sessions: SessionStore
+  let sessions: Timed<SessionStore>
   let tokens: SessionTokens
 
   func respond(to request: SessionQuestion, in context: Context) throws
@@ -23,8 +23,10 @@ struct CheckSession: Function {
   {
     do {
       let claims = try tokens.claims(of: request.token, at: context.now)
-      guard let sessionID = claims.sessionID else { return ValidateTokenResponse(claims) }
-      let lives = try sessions.lives(sessionID, at: context.now) ?? true
+      guard let sessionID = claims.sessionID.map(ID.init(stored:)) else {
+        return ValidateTokenResponse(claims)
+      }
+      let lives = try sessions(by: context.deadline).lives(sessionID, at: context.now) ?? true
       return lives ? ValidateTokenResponse(claims) : .refused(.sessionRevoked)
     } catch let problem as Problem
       where problem.code == .tokenInvalid || problem.code == .tokenExpired

@@ -16,8 +16,8 @@ import Values
 struct Login: Function {
   static let contract = FunctionContract.login
 
-  let users: UserStore
-  let sessions: SessionStore
+  let users: Timed<UserStore>
+  let sessions: Timed<SessionStore>
   let tokens: SessionTokens
   let passwords: Bcrypt
 
@@ -26,23 +26,40 @@ struct Login: Function {
   }
 
   func respond(to credentials: Credentials, in context: Context) throws -> TokenResponse {
-    let known = try users.credentials(of: credentials.name)
+    let known = try users(by: context.deadline).credentials(of: credentials.name)
     guard passwords.verify(credentials.password, hash: known?.passwordHash), let known else {
       throw Problem.invalidCredentials
     }
-    let hash = try upToDate(known.passwordHash, of: known.user.id, password: credentials.password)
+    let hash = try upToDate(
+      known.passwordHash,
+      of: ID(stored: known.user.id),
+      password: credentials.password,
+      in: context
+    )
     let (session, tokenHash) = try tokens.newSession(for: known.user, at: context.now)
-    let user = try sessions.open(session, tokenHash: tokenHash, passwordHash: hash, at: context.now)
+    let user = try sessions(by: context.deadline).open(
+      session,
+      tokenHash: tokenHash,
+      passwordHash: hash,
+      at: context.now
+    )
     return try tokens.pair(of: session, generation: 0, user: user, at: context.now)
   }
 
   /// The hash, replaced by one of the current cost. Of two sign-ins that replace it at once, the second uses the first
   /// one's.
-  private func upToDate(_ hash: String, of userID: String, password: String) throws -> String {
+  private func upToDate(
+    _ hash: String,
+    of userID: ID,
+    password: String,
+    in context: Context
+  ) throws -> String {
     guard passwords.isOutdated(hash) else { return hash }
     let newHash = try passwords.hash(password)
-    if try users.replaceHash(of: userID, from: hash, to: newHash) { return newHash }
-    let current = try users.passwordHash(of: ID(stored: userID))
+    if try users(by: context.deadline).replaceHash(of: userID, from: hash, to: newHash) {
+      return newHash
+    }
+    let current = try users(by: context.deadline).passwordHash(of: userID)
     guard passwords.verify(password, hash: current) else { throw Problem.invalidCredentials }
     return current
   }

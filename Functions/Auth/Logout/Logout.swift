@@ -14,12 +14,12 @@ import Tokens
 struct Logout: Function {
   static let contract = FunctionContract.logout
 
-  let sessions: SessionStore
+  let sessions: Timed<SessionStore>
   let tokens: SessionTokens
 
   func respond(to request: LogoutRequest, in context: Context) throws -> Empty {
     let token = try tokens.read(refreshToken: request.refreshToken, at: context.now)
-    try sessions.logOut(
+    try sessions(by: context.deadline).logOut(
       token.sessionID,
       generation: token.generation,
       everywhere: request.everywhere,

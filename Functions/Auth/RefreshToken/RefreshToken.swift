@@ -14,12 +14,12 @@ import Tokens
 struct RefreshToken: Function {
   static let contract = FunctionContract.refreshToken
 
-  let sessions: SessionStore
+  let sessions: Timed<SessionStore>
   let tokens: SessionTokens
 
   func respond(to request: RefreshTokenRequest, in context: Context) throws -> TokenResponse {
     let refresh = try tokens.refresh(request.refreshToken, at: context.now)
-    let (session, generation, user) = try sessions.refresh(refresh)
+    let (session, generation, user) = try sessions(by: context.deadline).refresh(refresh)
     return try tokens.pair(of: session, generation: generation, user: user, at: context.now)
   }
 

@@ -13,7 +13,7 @@ import Values
 struct ValidateToken: Function {
   static let contract = FunctionContract.validateToken
 
-  let sessions: SessionStore
+  let sessions: Timed<SessionStore>
   let tokens: SessionTokens
 
   func respond(to request: ValidateTokenRequest, in context: Context) throws
@@ -22,8 +22,9 @@ struct ValidateToken: Function {
     do {
       let claims = try tokens.claims(of: request.token, at: context.now)
       var response = ValidateTokenResponse(claims)
-      guard let sessionID = claims.sessionID else { return response }
-      guard let user = try sessions.user(of: sessionID, at: context.now) else {
+      guard let sessionID = claims.sessionID.map(ID.init(stored:)) else { return response }
+      guard let user = try sessions(by: context.deadline).user(of: sessionID, at: context.now)
+      else {
         return .refused(.sessionRevoked)
       }
       response.username = user.username

@@ -20,10 +20,7 @@ struct DispatchReminders {
       let dispatcher = try ReminderDispatcher(job.resources)
       switch job.arguments {
       case []:
-        let report = try dispatcher.run(
-          isOver: { Job.isOver(job.deadline) },
-          extend: job.allowDatabase
-        )
+        let report = try dispatcher.run(isOver: { Job.isOver(job.deadline) })
         return (
           [
             "tasks": report.tasks, "handed_over": report.handedOver, "skipped": report.skipped,

@@ -19,7 +19,7 @@ struct PurgeExpired {
         throw Settings.Invalid(message: "unknown argument \(job.arguments[0]); try --help")
       }
       let purge = try Purge(job.resources)
-      return (try purge.run(isOver: { Job.isOver(job.deadline) }, extend: job.allowDatabase), nil)
+      return (try purge.run(isOver: { Job.isOver(job.deadline) }), nil)
     }
   }
 }

@@ -13,11 +13,11 @@ import Values
 struct DeletePushSubscription: Function {
   static let contract = FunctionContract.deletePushSubscription
 
-  let subscriptions: PushSubscriptionStore
+  let subscriptions: Timed<PushSubscriptionStore>
 
   func respond(to request: DeletePushSubscriptionRequest, in context: Context) throws -> Empty {
     guard let id = ID(request.id) else { throw Problem.subscriptionNotFound }
-    try subscriptions.delete(id, owner: context.caller.userID)
+    try subscriptions(by: context.deadline).delete(id, owner: context.caller.userID)
     return .nothing
   }
 

@@ -16,18 +16,18 @@ struct ForgetUser: Function {
 
   private static let deletedAtOnce = 1000
 
-  let contacts: ContactStore
-  let notifications: NotificationStore
+  let contacts: Timed<ContactStore>
+  let notifications: Timed<NotificationStore>
 
   func input(from request: ForgetUserRequest, in context: Context) throws -> ID {
     try UserReference(request.userID).id
   }
 
   func respond(to user: ID, in context: Context) throws -> ForgetUserResponse {
-    try contacts.forget(user, at: context.now)
+    try contacts(by: context.deadline).forget(user, at: context.now)
     var response = ForgetUserResponse()
     response.more = try context.repeating {
-      try notifications.deleteSome(of: user, limit: Self.deletedAtOnce)
+      try notifications(by: context.deadline).deleteSome(of: user, limit: Self.deletedAtOnce)
     }
     return response
   }

@@ -15,15 +15,18 @@ import Values
 struct GetNotification: Function {
   static let contract = FunctionContract.getNotification
 
-  let notifications: NotificationStore
+  let notifications: Timed<NotificationStore>
 
   func respond(to request: GetNotificationRequest, in context: Context) throws
     -> NotificationMessage
   {
     guard let id = ID(request.id) else { throw Problem.notificationNotFound }
     let caller = context.caller
-    return try notifications.find(id, owner: caller.seesEverything ? nil : caller.userID)
-      .shown(to: caller)
+    return try notifications(by: context.deadline).find(
+      id,
+      owner: caller.seesEverything ? nil : caller.userID
+    )
+    .shown(to: caller)
   }
 
   static func main() { Serving.run { GetNotification(notifications: $0.notifications) } }

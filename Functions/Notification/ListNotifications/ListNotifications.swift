@@ -13,7 +13,7 @@ import Validation
 struct ListNotifications: Function {
   static let contract = FunctionContract.listNotifications
 
-  let notifications: NotificationStore
+  let notifications: Timed<NotificationStore>
   let pages: PageTokens
 
   func input(from request: ListNotificationsRequest, in context: Context) throws
@@ -25,7 +25,7 @@ struct ListNotifications: Function {
   func respond(to listing: NotificationListing, in context: Context) throws
     -> ListNotificationsResponse
   {
-    var page = try notifications.page(listing, pages: pages)
+    var page = try notifications(by: context.deadline).page(listing, pages: pages)
     page.notifications = page.notifications.map { $0.shown(to: context.caller) }
     return page
   }

@@ -12,12 +12,12 @@ import Stores
 struct ListPushSubscriptions: Function {
   static let contract = FunctionContract.listPushSubscriptions
 
-  let subscriptions: PushSubscriptionStore
+  let subscriptions: Timed<PushSubscriptionStore>
 
   func respond(to request: ListPushSubscriptionsRequest, in context: Context) throws
     -> ListPushSubscriptionsResponse
   {
-    let own = try subscriptions.list(owner: context.caller.userID)
+    let own = try subscriptions(by: context.deadline).list(owner: context.caller.userID)
     return .with { $0.subscriptions = own }
   }
 

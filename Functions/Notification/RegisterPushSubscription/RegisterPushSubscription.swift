@@ -16,7 +16,7 @@ import WebPush
 struct RegisterPushSubscription: Function {
   static let contract = FunctionContract.registerPushSubscription
 
-  let subscriptions: PushSubscriptionStore
+  let subscriptions: Timed<PushSubscriptionStore>
   let allowsPrivate: Bool
 
   func input(from request: RegisterPushSubscriptionRequest, in context: Context) throws
@@ -35,7 +35,12 @@ struct RegisterPushSubscription: Function {
     -> PushSubscriptionMessage
   {
     let owner = context.caller.userID
-    return try subscriptions.save(draft, owner: owner, id: context.newID(), at: context.now)
+    return try subscriptions(by: context.deadline).save(
+      draft,
+      owner: owner,
+      id: context.newID(),
+      at: context.now
+    )
   }
 
   static func main() {

@@ -13,7 +13,7 @@ import Validation
 struct SaveContact: Function {
   static let contract = FunctionContract.saveContact
 
-  let contacts: ContactStore
+  let contacts: Timed<ContactStore>
 
   func input(from request: SaveContactRequest, in context: Context) throws -> SaveContactRequest {
     try request.check()
@@ -21,7 +21,7 @@ struct SaveContact: Function {
   }
 
   func respond(to contact: SaveContactRequest, in context: Context) throws -> Empty {
-    try contacts.save(contact, at: context.now)
+    try contacts(by: context.deadline).save(contact, at: context.now)
     return .nothing
   }
 

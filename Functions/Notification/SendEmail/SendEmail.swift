@@ -14,7 +14,7 @@ import Validation
 struct SendEmail: Function {
   static let contract = FunctionContract.sendEmail
 
-  let notifications: NotificationStore
+  let notifications: Timed<NotificationStore>
   let outbox: NotificationOutbox
 
   func input(from request: SendEmailRequest, in context: Context) throws -> EmailDraft {
@@ -23,14 +23,14 @@ struct SendEmail: Function {
 
   func respond(to draft: EmailDraft, in context: Context) throws -> NotificationMessage {
     let id = context.newID()
-    let attempt = try notifications.insert(
+    let attempt = try notifications(by: context.deadline).insert(
       draft,
       id: id,
       at: context.now,
       heldUntil: outbox.leaseEnd(from: context.now)
     )
     try outbox.tryAtOnce(attempt, in: context)
-    return try notifications.find(id, owner: nil)
+    return try notifications(by: context.deadline).find(id, owner: nil)
   }
 
   static func main() {

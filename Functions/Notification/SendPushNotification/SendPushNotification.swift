@@ -16,8 +16,8 @@ import Validation
 struct SendPushNotification: Function {
   static let contract = FunctionContract.sendPushNotification
 
-  let pushes: PushStore
-  let notifications: NotificationStore
+  let pushes: Timed<PushStore>
+  let notifications: Timed<NotificationStore>
   let outbox: NotificationOutbox
 
   func input(from request: SendPushNotificationRequest, in context: Context) throws -> PushDraft {
@@ -26,14 +26,14 @@ struct SendPushNotification: Function {
 
   func respond(to draft: PushDraft, in context: Context) throws -> NotificationMessage {
     let id = context.newID()
-    let attempt = try pushes.insert(
+    let attempt = try pushes(by: context.deadline).insert(
       draft,
       id: id,
       at: context.now,
       heldUntil: outbox.leaseEnd(from: context.now)
     )
     try outbox.tryAtOnce(attempt, in: context)
-    return try notifications.find(id, owner: nil)
+    return try notifications(by: context.deadline).find(id, owner: nil)
   }
 
   static func main() {

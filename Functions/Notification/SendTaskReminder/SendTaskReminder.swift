@@ -18,8 +18,7 @@ struct SendTaskReminder: Function {
 
   let notifier: UserNotifier
 
-  func input(from request: SendTaskReminderRequest, in context: Context) throws
-    -> NotificationDraft
+  func input(from request: SendTaskReminderRequest, in context: Context) throws -> NotificationDraft
   {
     try ReminderDraft(request).notification
   }

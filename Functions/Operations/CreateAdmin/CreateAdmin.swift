@@ -9,6 +9,9 @@ import Values
 /// `create-admin NAME EMAIL`: adds a user with the role ADMIN; the password comes from standard input.
 @main
 struct CreateAdmin {
+  /// The end of the wait for a statement.
+  private static var soon: Deadline { Deadline(millisecondsFromNow: 10_000) }
+
   static func main() {
     do {
       let arguments = CommandLine.arguments
@@ -23,14 +26,15 @@ struct CreateAdmin {
       request.email = arguments[2]
       request.password = password
       let draft = try UserDraft(request, role: .admin)
-      try resources.users.checkFree(draft)
+      try resources.users(by: Self.soon).checkFree(draft)
       let hash = try Bcrypt(cost: resources.settings[.bcryptCost]).hash(draft.password)
-      let context = Context(now: resources.now, caller: .unknown)
-      let user = try resources.users.insert(
+      let now = resources.now
+      var random = SystemRandomNumberGenerator()
+      let user = try resources.users(by: Self.soon).insert(
         draft,
         passwordHash: hash,
-        id: context.newID(),
-        at: context.now
+        id: ID(at: now, random: &random),
+        at: now
       )
       print("\(user.username) is an admin, id \(user.id)")
     } catch {

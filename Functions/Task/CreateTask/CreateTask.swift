@@ -16,7 +16,7 @@ import Values
 struct CreateTask: Function {
   static let contract = FunctionContract.createTask
 
-  let tasks: TaskStore
+  let tasks: Timed<TaskStore>
   let users: UserDirectory
 
   func input(from request: CreateTaskRequest, in context: Context) throws -> TaskDraft {
@@ -25,10 +25,10 @@ struct CreateTask: Function {
 
   func respond(to draft: TaskDraft, in context: Context) throws -> TaskMessage {
     let isForAnother = draft.userID != context.caller.userID
-    if isForAnother, users.answer(about: ID(stored: draft.userID), in: context) == .unknown {
+    if isForAnother, users.answer(about: draft.userID, in: context) == .unknown {
       throw Problem.userNotFound
     }
-    return try tasks.insert(
+    return try tasks(by: context.deadline).insert(
       draft,
       id: context.newID(),
       assigner: isForAnother ? context.caller.userID : nil,

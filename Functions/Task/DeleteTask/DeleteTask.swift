@@ -13,11 +13,11 @@ import Values
 struct DeleteTask: Function {
   static let contract = FunctionContract.deleteTask
 
-  let tasks: TaskStore
+  let tasks: Timed<TaskStore>
 
   func respond(to request: DeleteTaskRequest, in context: Context) throws -> Empty {
     guard let id = ID(request.id) else { throw Problem.taskNotFound }
-    try tasks.delete(
+    try tasks(by: context.deadline).delete(
       id,
       expectedVersion: request.hasExpectedVersion ? request.expectedVersion : nil,
       owner: context.caller.role == .admin ? nil : context.caller.userID

@@ -15,7 +15,7 @@ struct DeleteUserTasks: Function {
 
   private static let deletedAtOnce = 500
 
-  let tasks: TaskStore
+  let tasks: Timed<TaskStore>
 
   func input(from request: DeleteUserTasksRequest, in context: Context) throws -> ID {
     try UserReference(request.userID).id
@@ -24,7 +24,7 @@ struct DeleteUserTasks: Function {
   func respond(to user: ID, in context: Context) throws -> DeleteUserTasksResponse {
     var response = DeleteUserTasksResponse()
     response.more = try context.repeating {
-      try tasks.deleteSome(of: user, limit: Self.deletedAtOnce)
+      try tasks(by: context.deadline).deleteSome(of: user, limit: Self.deletedAtOnce)
     }
     return response
   }

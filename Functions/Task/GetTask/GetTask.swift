@@ -12,11 +12,14 @@ import Values
 struct GetTask: Function {
   static let contract = FunctionContract.getTask
 
-  let tasks: TaskStore
+  let tasks: Timed<TaskStore>
 
   func respond(to request: GetTaskRequest, in context: Context) throws -> TaskMessage {
     guard let id = ID(request.id) else { throw Problem.taskNotFound }
-    return try tasks.find(id, owner: context.caller.seesEverything ? nil : context.caller.userID)
+    return try tasks(by: context.deadline).find(
+      id,
+      owner: context.caller.seesEverything ? nil : context.caller.userID
+    )
   }
 
   static func main() { Serving.run { GetTask(tasks: $0.tasks) } }

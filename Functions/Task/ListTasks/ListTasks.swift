@@ -14,7 +14,7 @@ import Validation
 struct ListTasks: Function {
   static let contract = FunctionContract.listTasks
 
-  let tasks: TaskStore
+  let tasks: Timed<TaskStore>
   let pages: PageTokens
 
   func input(from request: ListTasksRequest, in context: Context) throws -> TaskListing {
@@ -22,7 +22,7 @@ struct ListTasks: Function {
   }
 
   func respond(to listing: TaskListing, in context: Context) throws -> ListTasksResponse {
-    try tasks.page(listing, pages: pages)
+    try tasks(by: context.deadline).page(listing, pages: pages)
   }
 
   static func main() { Serving.run { ListTasks(tasks: $0.tasks, pages: $0.pages) } }

@@ -16,7 +16,7 @@ import Values
 struct ListUserTasks: Function {
   static let contract = FunctionContract.listUserTasks
 
-  let tasks: TaskStore
+  let tasks: Timed<TaskStore>
   let users: UserDirectory
   let pages: PageTokens
 
@@ -25,13 +25,12 @@ struct ListUserTasks: Function {
   }
 
   func respond(to listing: TaskListing, in context: Context) throws -> ListTasksResponse {
-    let user = ID(stored: listing.owner ?? "")
-    if context.caller.role == .admin, !context.caller.isUser(user),
+    if context.caller.role == .admin, let user = listing.owner, !context.caller.isUser(user),
       users.answer(about: user, in: context) == .unknown
     {
       throw Problem.userNotFound
     }
-    return try tasks.page(listing, pages: pages)
+    return try tasks(by: context.deadline).page(listing, pages: pages)
   }
 
   static func main() {

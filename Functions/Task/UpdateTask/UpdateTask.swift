@@ -17,7 +17,7 @@ import Values
 struct UpdateTask: Function {
   static let contract = FunctionContract.updateTask
 
-  let tasks: TaskStore
+  let tasks: Timed<TaskStore>
   let users: UserDirectory
 
   func input(from request: UpdateTaskRequest, in context: Context) throws -> (ID, TaskChanges) {
@@ -29,14 +29,20 @@ struct UpdateTask: Function {
   func respond(to input: (ID, TaskChanges), in context: Context) throws -> TaskMessage {
     let (id, changes) = input
     let owner = context.caller.role == .admin ? nil : context.caller.userID
-    var assigner: String?
+    var assigner: ID?
     if let user = changes.userID, user != context.caller.userID {
       assigner = context.caller.userID
-      if users.answer(about: ID(stored: user), in: context) == .unknown {
+      if users.answer(about: user, in: context) == .unknown {
         throw Problem.userNotFound
       }
     }
-    return try tasks.update(id, with: changes, owner: owner, assigner: assigner, at: context.now)
+    return try tasks(by: context.deadline).update(
+      id,
+      with: changes,
+      owner: owner,
+      assigner: assigner,
+      at: context.now
+    )
   }
 
   static func main() {

@@ -15,7 +15,7 @@ import Values
 struct CreateUser: Function {
   static let contract = FunctionContract.createUser
 
-  let users: UserStore
+  let users: Timed<UserStore>
   let passwords: Bcrypt
   let signUpIsOpen: Bool
 
@@ -29,9 +29,14 @@ struct CreateUser: Function {
   }
 
   func respond(to draft: UserDraft, in context: Context) throws -> UserMessage {
-    try users.checkFree(draft)
+    try users(by: context.deadline).checkFree(draft)
     let hash = try passwords.hash(draft.password)
-    return try users.insert(draft, passwordHash: hash, id: context.newID(), at: context.now)
+    return try users(by: context.deadline).insert(
+      draft,
+      passwordHash: hash,
+      id: context.newID(),
+      at: context.now
+    )
   }
 
   static func main() {

@@ -14,13 +14,13 @@ import Values
 struct DeleteUser: Function {
   static let contract = FunctionContract.deleteUser
 
-  let users: UserStore
+  let users: Timed<UserStore>
 
   func respond(to request: DeleteUserRequest, in context: Context) throws -> Empty {
     guard let id = ID(request.id), context.caller.isUser(id) || context.caller.role == .admin else {
       throw Problem.userNotFound
     }
-    try users.delete(
+    try users(by: context.deadline).delete(
       id,
       expectedVersion: request.hasExpectedVersion ? request.expectedVersion : nil,
       at: context.now

@@ -12,13 +12,13 @@ import Values
 struct GetUser: Function {
   static let contract = FunctionContract.getUser
 
-  let users: UserStore
+  let users: Timed<UserStore>
 
   func respond(to request: GetUserRequest, in context: Context) throws -> UserMessage {
     guard let id = ID(request.id), context.caller.isUser(id) || context.caller.seesEverything else {
       throw Problem.userNotFound
     }
-    return try users.find(id)
+    return try users(by: context.deadline).find(id)
   }
 
   static func main() { Serving.run { GetUser(users: $0.users) } }

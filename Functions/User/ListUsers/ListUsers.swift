@@ -12,7 +12,7 @@ import Validation
 struct ListUsers: Function {
   static let contract = FunctionContract.listUsers
 
-  let users: UserStore
+  let users: Timed<UserStore>
   let pages: PageTokens
 
   func input(from request: ListUsersRequest, in context: Context) throws -> UserListing {
@@ -20,7 +20,7 @@ struct ListUsers: Function {
   }
 
   func respond(to listing: UserListing, in context: Context) throws -> ListUsersResponse {
-    try users.page(listing, pages: pages)
+    try users(by: context.deadline).page(listing, pages: pages)
   }
 
   static func main() { Serving.run { ListUsers(users: $0.users, pages: $0.pages) } }

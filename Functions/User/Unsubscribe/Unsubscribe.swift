@@ -14,11 +14,14 @@ import Validation
 struct Unsubscribe: Function {
   static let contract = FunctionContract.unsubscribe
 
-  let users: UserStore
+  let users: Timed<UserStore>
   let tokens: UnsubscribeTokens
 
   func respond(to request: UnsubscribeRequest, in context: Context) throws -> Empty {
-    try users.switchMailOff(try tokens.user(of: request.token), at: context.now)
+    try users(by: context.deadline).switchMailOff(
+      try tokens.user(of: request.token),
+      at: context.now
+    )
     return .nothing
   }
 

@@ -16,7 +16,7 @@ import Values
 struct UpdateUser: Function {
   static let contract = FunctionContract.updateUser
 
-  let users: UserStore
+  let users: Timed<UserStore>
   let passwords: Bcrypt
 
   func input(from request: UpdateUserRequest, in context: Context) throws -> (ID, UserChanges) {
@@ -29,8 +29,8 @@ struct UpdateUser: Function {
 
   func respond(to input: (ID, UserChanges), in context: Context) throws -> UserMessage {
     let (id, changes) = input
-    let (newHash, verifiedHash) = try hashes(for: changes, of: id)
-    return try users.update(
+    let (newHash, verifiedHash) = try hashes(for: changes, of: id, in: context)
+    return try users(by: context.deadline).update(
       id,
       with: changes,
       passwordHash: newHash,
@@ -40,12 +40,12 @@ struct UpdateUser: Function {
     )
   }
 
-  private func hashes(for changes: UserChanges, of id: ID) throws -> (
+  private func hashes(for changes: UserChanges, of id: ID, in context: Context) throws -> (
     new: String?, verified: String?
   ) {
     guard let password = changes.password else { return (nil, nil) }
     guard let current = changes.currentPassword else { return (try passwords.hash(password), nil) }
-    let verified = try users.passwordHash(of: id)
+    let verified = try users(by: context.deadline).passwordHash(of: id)
     guard passwords.verify(current, hash: verified) else { throw Problem.wrongCurrentPassword }
     return (try passwords.hash(password), verified)
   }

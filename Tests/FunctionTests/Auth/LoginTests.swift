@@ -26,14 +26,14 @@ struct LoginTests {
     )
   }
 
-  func hash() throws -> String { try fixture.userService.users.passwordHash(of: ada.id) }
+  func hash() throws -> String { try fixture.userService.users(by: .soon).passwordHash(of: ada.id) }
 
   @Test func `a password is exchanged for a pair of tokens`() throws {
     let tokens = try fixture.signIn(ada)
 
     #expect(tokens.tokenType == "Bearer")
     #expect(tokens.expiresIn == 86_400)
-    #expect(try tokens.user == fixture.userService.users.find(ada.id))
+    #expect(try tokens.user == fixture.userService.users(by: .soon).find(ada.id))
     let claims = try fixture.authService.tokens.claims(
       of: tokens.accessToken,
       at: fixture.clock.now

@@ -102,6 +102,8 @@ struct SessionTests {
     let second = try refresh(first.refreshToken)
     #expect(first.refreshToken.hasPrefix("k1."))
     #expect(second.refreshToken.hasPrefix("k2."))
+    let row = try #require(fixture.sessionRows(of: ada).first)
+    #expect(row.contains(sha256Hexadecimal(second.refreshToken)))
     #expect(try refresh(first.refreshToken).refreshToken == second.refreshToken)
     #expect(try fixture.validateToken(.with { $0.token = first.accessToken }).valid)
     let third = try refresh(second.refreshToken)

@@ -23,20 +23,15 @@ struct PurgeTests {
 
   func purge(_ resources: Resources) throws {
     let purge = try Purge(resources)
-    _ = try purge.run(
-      isOver: { false },
-      extend: { resources.allowDatabase(milliseconds: 4000) }
-    )
+    _ = try purge.run(isOver: { false })
   }
 
   func count(_ resources: Resources, _ sql: SQL) throws -> Int {
-    resources.allowDatabase(milliseconds: 4000)
-    return Int(try resources.database.read(Query(sql)) { try $0.integer(0) }.first ?? -1)
+    Int(try resources.database.read(Query(sql)) { try $0.integer(0) }.first ?? -1)
   }
 
   func write(_ resources: Resources, _ sql: SQL, _ instant: Instant) throws {
-    resources.allowDatabase(milliseconds: 4000)
-    _ = try resources.database.write(Query(sql, .microseconds(instant.microseconds)))
+    _ = try resources.database.write(Query(sql, .instant(instant)))
   }
 
   @Test func `sessions go a week after they have expired`() throws {

@@ -58,9 +58,7 @@ struct ReminderDispatcherTests {
 
   @discardableResult
   func run(maximumAgeSeconds: Int = 21_600) throws -> ReminderDispatcher.Report {
-    let database = fixture.taskService
-    return try dispatcher(maximumAgeSeconds: maximumAgeSeconds)
-      .run(isOver: { false }, extend: { database.allowDatabase(milliseconds: 5000) })
+    try dispatcher(maximumAgeSeconds: maximumAgeSeconds).run(isOver: { false })
   }
 
   /// The ledger of a task: lead minutes, state and reason.
@@ -342,7 +340,7 @@ struct ReminderDispatcherTests {
 
   @Test func `a look ahead changes nothing`() throws {
     let task = try task(dueIn: 1200)
-    let found = try fixture.taskService.reminders.preview(
+    let found = try fixture.taskService.reminders(by: .soon).preview(
       .usual,
       at: now,
       maximumAgeSeconds: 21_600,
@@ -361,15 +359,13 @@ struct ReminderDispatcherTests {
       let database = Database(url: url)
       let receiver = Receiver()
       _ = try ReminderDispatcher(
-        reminders: ReminderStore(database: database),
+        reminders: Timed { ReminderStore(database: database.by($0)) },
         leads: .usual,
         maximumAgeSeconds: 21_600,
         holdSeconds: 60,
         clock: { now }
       ) { request, _ in receiver.requests.append(request) }
-      .run(isOver: { false }) {
-        database.deadline = Deadline(millisecondsFromNow: 10_000)
-      }
+      .run(isOver: { false })
       return receiver.requests.map(\.taskID)
     }.flatMap { try $0.get() }
     #expect(handedOver.count == 300)

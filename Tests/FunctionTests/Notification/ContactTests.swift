@@ -30,8 +30,7 @@ struct ContactTests {
   }
 
   func contact() throws -> ContactStore.Contact? {
-    fixture.notificationService.allowDatabase(milliseconds: 4000)
-    return try fixture.notificationService.contacts.find(ada, localTimeOf: Instant(seconds: 0))
+    try fixture.notificationService.contacts(by: .soon).find(ada, localTimeOf: Instant(seconds: 0))
   }
 
   @Test func `what is newer replaces what is older, never the other way round`() throws {
@@ -93,8 +92,7 @@ struct ContactTests {
       as: service
     ).notifications
     func waits() throws -> Bool {
-      fixture.notificationService.allowDatabase(milliseconds: 4000)
-      let store = fixture.notificationService.notifications
+      let store = fixture.notificationService.notifications(by: .soon)
       return try store.find(ID(stored: told[0].id), owner: nil).hasNextAttemptAt
     }
     try save {
@@ -133,8 +131,7 @@ struct ContactTests {
 
     let bob = fixture.id()
     try fixture.forgetUser(.with { $0.userID = bob.text }, as: service)
-    fixture.notificationService.allowDatabase(milliseconds: 4000)
-    #expect(try fixture.notificationService.contacts.isForgotten(bob))
+    #expect(try fixture.notificationService.contacts(by: .soon).isForgotten(bob))
   }
 
   @Test func `neither is for users, not even for admins`() throws {

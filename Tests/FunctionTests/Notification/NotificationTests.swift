@@ -12,14 +12,14 @@ import Values
 
 struct NotificationTests {
   let fixture: Fixture
-  let store: NotificationStore
   let admin: Person
 
   init() throws {
     fixture = try Fixture(notifications: ScratchDatabase(migrations: "notification_db"))
-    store = fixture.notificationService.notifications
     admin = try fixture.stranger(.admin)
   }
+
+  var store: NotificationStore { fixture.notificationService.notifications(by: .soon) }
 
   /// A reminder to somebody.
   func reminder(to person: Person) throws -> NotificationMessage {
@@ -39,7 +39,7 @@ struct NotificationTests {
       $0.title = "Paint"
       $0.dueDate = Timestamp(fixture.clock.now.adding(seconds: 3600))
     }
-    let service = Caller(userID: "", role: .service)
+    let service = Caller(userID: ID(stored: ""), role: .service)
     return try #require(try fixture.sendTaskReminder(request, as: service).notifications.first)
   }
 
@@ -104,7 +104,7 @@ struct NotificationTests {
     let one = try reminder(to: fixture.stranger())
     let now = fixture.clock.now
     let taken = try store.take(10, .email, at: now, heldUntil: now.adding(seconds: 60))
-    #expect(taken.map(\.id) == [one.id])
+    #expect(taken.map(\.id.text) == [one.id])
     #expect(taken.first?.number == 1)
     #expect(try store.take(10, .email, at: now.adding(seconds: 59), heldUntil: now).isEmpty)
     let again = try store.take(
@@ -133,9 +133,10 @@ struct NotificationTests {
     )
     let now = fixture.clock.now
     let taken = try onThreads(6) { _ in
-      let store = NotificationStore(database: Database(url: url))
-      var mine: [String] = []
+      let database = Database(url: url)
+      var mine: [ID] = []
       while true {
+        let store = NotificationStore(database: database.by(.soon))
         let some = try store.take(7, .email, at: now, heldUntil: now.adding(seconds: 60))
         if some.isEmpty { return mine }
         mine += some.map(\.id)

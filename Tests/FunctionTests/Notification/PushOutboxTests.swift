@@ -56,15 +56,14 @@ struct PushOutboxTests {
         """,
         .text(id),
         .text(person.id.text),
-        .microseconds(dueDate?.microseconds),
-        .microseconds(fixture.clock.now.microseconds)
+        .instant(dueDate),
+        .instant(fixture.clock.now)
       )
     )
     return id
   }
 
   func change(_ query: Query) throws {
-    fixture.notificationService.allowDatabase(milliseconds: 4000)
     _ = try fixture.notificationService.database.write(query)
   }
 
@@ -82,8 +81,7 @@ struct PushOutboxTests {
   }
 
   func read(_ id: String) throws -> NotificationMessage {
-    fixture.notificationService.allowDatabase(milliseconds: 4000)
-    return try fixture.notificationService.notifications.find(ID(stored: id), owner: nil)
+    try fixture.notificationService.notifications(by: .soon).find(ID(stored: id), owner: nil)
   }
 
   func report(sent: Int = 0, postponed: Int = 0, dead: Int = 0) -> QueueReport {
@@ -169,7 +167,7 @@ struct PushOutboxTests {
         Query(
           "UPDATE notifications SET next_attempt_at = $2 WHERE id = $1",
           .text(id),
-          .microseconds(clock.now.adding(seconds: 2).microseconds)
+          .instant(clock.now.adding(seconds: 2))
         )
       )
     }
@@ -305,14 +303,12 @@ struct PushOutboxTests {
   }
 
   func services(known origin: String) throws -> Int64? {
-    fixture.notificationService.allowDatabase(milliseconds: 4000)
     let query = Query("SELECT count(*) FROM push_services WHERE origin = $1", .text(origin))
     return try fixture.notificationService.database.read(query) { try $0.integer(0) }.first
   }
 
   @Test func `of many who find out at once that a push service is away, one counts`() throws {
-    let pushes = fixture.notificationService.pushes
-    fixture.notificationService.allowDatabase(milliseconds: 4000)
+    let pushes = fixture.notificationService.pushes(by: .soon)
     let now = fixture.clock.now
     let service = PushStore.Service(origin: "https://a.example", failures: 0, retryAt: nil)
     for _ in 0..<4 { _ = try pushes.recordUnreachable(service, at: now) }

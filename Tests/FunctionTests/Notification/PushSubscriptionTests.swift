@@ -53,7 +53,6 @@ extension Fixture {
 
   /// Marks somebody as one who is no more.
   func forget(_ person: Person) throws {
-    notificationService.allowDatabase(milliseconds: 4000)
     _ = try notificationService.database.write(
       Query(
         """
@@ -61,7 +60,7 @@ extension Fixture {
         VALUES ($1, '', 'UTC', $2, $2)
         """,
         .text(person.id.text),
-        .microseconds(clock.now.microseconds)
+        .instant(clock.now)
       )
     )
   }
@@ -172,7 +171,6 @@ struct PushSubscriptionTests {
   }
 
   func keys(_ id: String?) throws -> [String] {
-    fixture.notificationService.allowDatabase(milliseconds: 4000)
     let query = Query("SELECT auth FROM push_subscriptions WHERE id = $1", .text(id ?? ""))
     return try fixture.notificationService.database.read(query) { try $0.text(0) }
   }
@@ -229,10 +227,9 @@ struct PushSubscriptionTests {
   @Test func `who is being forgotten is waited for`() throws {
     try fixture.forget(ada)
     let owner = try Postgres.database(.notification)
-    owner.deadline = Deadline(millisecondsFromNow: 4000)
     let (keys, endpoint, ada) = (fixture.keys, endpoint, ada)
     func mark(_ time: SQL, in transaction: Transaction) throws {
-      let sql = "UPDATE contacts SET forgotten_at = " + time + " WHERE user_id = $1"
+      let sql: SQL = "UPDATE contacts SET forgotten_at = \(time) WHERE user_id = $1"
       #expect(try transaction.run(Query(sql, .text(ada.id.text))) == 1)
     }
     try owner.transaction { try mark("NULL", in: $0) }

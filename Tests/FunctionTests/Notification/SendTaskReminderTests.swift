@@ -54,7 +54,6 @@ struct SendTaskReminderTests {
 
   /// A browser of Ada's.
   func subscribe() throws {
-    fixture.notificationService.allowDatabase(milliseconds: 4000)
     let id = fixture.id().text
     _ = try fixture.notificationService.database.write(
       Query(

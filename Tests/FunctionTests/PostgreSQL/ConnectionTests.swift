@@ -44,7 +44,7 @@ struct ConnectionTests {
   }
 
   func count(_ table: SQL) throws -> Int64 {
-    try other.read(Query("SELECT count(*) FROM " + table)) { try $0.integer(0) }[0]
+    try other.read(Query("SELECT count(*) FROM \(table)")) { try $0.integer(0) }[0]
   }
 
   /// How many times a statement with `nextval('tries')` was begun; rolling back does not undo it.
@@ -149,23 +149,21 @@ struct ConnectionTests {
 
   @Test func `the deadline ends a statement, and the next one has a new connection`() throws {
     let before = try backend()
-    database.deadline = Deadline(millisecondsFromNow: 100)
+    let hurried = database.by(Deadline(millisecondsFromNow: 100))
     let (error, seconds) = timed {
       #expect(throws: DatabaseError.self) {
-        try database.read(Query("SELECT 1 FROM pg_sleep(3)")) { try $0.integer(0) }
+        try hurried.read(Query("SELECT 1 FROM pg_sleep(3)")) { try $0.integer(0) }
       }
     }
 
     #expect(isDeadlineExceeded(error))
     #expect((0.1...0.6).contains(seconds))
-    database.deadline = Deadline(millisecondsFromNow: 4000)
     #expect(try backend() != before)
   }
 
   @Test func `the deadline ends a transaction, and nothing of it stays`() throws {
     let error = #expect(throws: DatabaseError.self) {
-      database.deadline = Deadline(millisecondsFromNow: 200)
-      try database.transaction { transaction in
+      try database.by(Deadline(millisecondsFromNow: 200)).transaction { transaction in
         try transaction.run(Query("INSERT INTO log VALUES (1)"))
         try transaction.run(Query("SELECT pg_sleep(1)"))
       }
@@ -173,17 +171,14 @@ struct ConnectionTests {
 
     // The server keeps the same deadline: whoever is first.
     #expect(error.map { Problem($0).code } == .deadlineExceeded)
-    database.deadline = Deadline(millisecondsFromNow: 4000)
     // Waits for the lock of the transaction, if it is still open.
     _ = try database.transaction { try $0.run(Query("LOCK TABLE log")) }
     #expect(try count("log") == 0)
   }
 
   @Test func `a deadline that has passed ends a request before it begins`() throws {
-    database.deadline = Deadline(millisecondsFromNow: 0)
-
     let error = #expect(throws: DatabaseError.self) {
-      try database.write(Query("INSERT INTO log VALUES (1)"))
+      try database.by(Deadline(millisecondsFromNow: 0)).write(Query("INSERT INTO log VALUES (1)"))
     }
     #expect(isDeadlineExceeded(error))
     #expect(try count("log") == 0)
@@ -192,8 +187,7 @@ struct ConnectionTests {
   @Test func `the deadline ends a wait for a server that says nothing`() throws {
     let server = SilentServer()
     defer { withExtendedLifetime(server) {} }
-    let silent = Database(url: server.url)
-    silent.deadline = Deadline(millisecondsFromNow: 150)
+    let silent = Database(url: server.url).by(Deadline(millisecondsFromNow: 150))
 
     let (error, seconds) = timed {
       #expect(throws: DatabaseError.self) {
@@ -209,8 +203,7 @@ struct ConnectionTests {
       .superuser,
       in: scratch,
       options: Database.Options(statementTimeoutMilliseconds: 200)
-    )
-    impatient.deadline = Deadline(millisecondsFromNow: 3000)
+    ).by(Deadline(millisecondsFromNow: 3000))
 
     let error = #expect(throws: DatabaseError.self) {
       try impatient.read(Query("SELECT 1 FROM pg_sleep(2)")) { try $0.integer(0) }

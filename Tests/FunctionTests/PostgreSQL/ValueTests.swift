@@ -22,7 +22,7 @@ struct ValueTests {
 
   @Test func `text comes back as it went in`() throws {
     for text in Self.awkward {
-      let query = Query("SELECT $1::text, $2::varchar", .text(text), .optionalText(text))
+      let query = Query("SELECT $1::text, $2::varchar", .text(text), .text(text))
       let rows = try database.read(query) { (try $0.text(0), try $0.optionalText(1)) }
       #expect(same(rows[0].0, text), "\(text.debugDescription)")
       #expect(same(rows[0].1 ?? "nothing", text), "\(text.debugDescription)")
@@ -50,7 +50,7 @@ struct ValueTests {
       try database.read(Query("SELECT unnest($1::text[])", .texts([]))) { try $0.text(0) }.isEmpty
     )
     #expect(
-      try database.read(Query("SELECT $1::timestamptz[]", .microsecondsArray([]))) {
+      try database.read(Query("SELECT $1::timestamptz[]", .instants([]))) {
         try $0.instants(0)
       } == [[]]
     )
@@ -72,8 +72,8 @@ struct ValueTests {
     let query = Query(
       "SELECT $1::text, $2::text, $3::timestamptz",
       .null,
-      .optionalText(nil),
-      .microseconds(nil)
+      .text(nil),
+      .instant(nil)
     )
     let rows = try database.read(query) {
       (try $0.optionalText(0), try $0.optionalText(1), try $0.optionalInstant(2))
@@ -123,7 +123,7 @@ struct ValueTests {
     let instant = try Instant(rfc3339: text)
     let query = Query(
       "SELECT $1::timestamptz, (extract(epoch FROM $1::timestamptz) * 1000000)::bigint",
-      .microseconds(instant.microseconds)
+      .instant(instant)
     )
     let rows = try database.read(query) { (try $0.instant(0), try $0.integer(1)) }
 
@@ -133,7 +133,7 @@ struct ValueTests {
 
   @Test func `an array of instants comes back as it went in`() throws {
     let given = try Self.instants.map { try Instant(rfc3339: $0) }
-    let query = Query("SELECT $1::timestamptz[]", .microsecondsArray(given.map(\.microseconds)))
+    let query = Query("SELECT $1::timestamptz[]", .instants(given))
 
     #expect(try database.read(query) { try $0.instants(0) } == [given])
   }

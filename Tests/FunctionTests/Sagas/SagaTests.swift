@@ -76,9 +76,13 @@ struct SagaTests {
       events: resources.events,
       maximumAgeSeconds: maximumAgeSeconds,
       clock: { fixture.clock.now },
-      extend: { resources.allowDatabase(milliseconds: 4000) },
       parties: {
-        Parties(users: resources.users, tasks: resources.tasks, context: $0, send: call)
+        Parties(
+          users: resources.users(by: .soon),
+          tasks: resources.tasks(by: .soon),
+          context: $0,
+          send: call
+        )
       }
     )
   }
@@ -99,8 +103,7 @@ struct SagaTests {
   // MARK: What is in the databases
 
   func texts(_ resources: Resources, _ sql: SQL, _ value: String) throws -> [String] {
-    resources.allowDatabase(milliseconds: 4000)
-    return try resources.database.read(Query(sql, .text(value))) { try $0.text(0) }
+    try resources.database.read(Query(sql, .text(value))) { try $0.text(0) }
   }
 
   func contact(_ user: ID) throws -> String? {
@@ -290,14 +293,13 @@ struct SagaTests {
   @Test func `what is told of one user stays in order, and holds up nobody else`() throws {
     let (ada, bob) = (try fixture.user(), try fixture.user())
     try fixture.deleteUser(.with { $0.id = ada.id.text }, as: ada.caller)
-    let events = fixture.userService.events
+    let events = fixture.userService.events(by: .soon)
     let now = fixture.clock.now
-    fixture.userService.allowDatabase(milliseconds: 4000)
     let held = now.adding(seconds: 60)
     // Everything that is there: of Ada only that she signed up.
     let first = try events.take(100, at: now, heldUntil: held)
-    #expect(first.filter { $0.subject == ada.id.text }.map(\.kind) == [.userSaved])
-    #expect(first.contains { $0.subject == bob.id.text })
+    #expect(first.filter { $0.subject == ada.id }.map(\.kind) == [.userSaved])
+    #expect(first.contains { $0.subject == bob.id })
     #expect(try events.take(100, at: now, heldUntil: held) == [])
     for event in first { try events.settle(event, .relayed, stepsDone: 1, at: now) }
     #expect(try events.take(100, at: now, heldUntil: held).map(\.kind) == [.userDeleted])
@@ -305,14 +307,13 @@ struct SagaTests {
 
   @Test func `what a relay that was killed had in its hands is done by another one later`() throws {
     let ada = try fixture.user()
-    fixture.userService.allowDatabase(milliseconds: 4000)
     let now = fixture.clock.now
-    let taken = try fixture.userService.events.take(
+    let taken = try fixture.userService.events(by: .soon).take(
       100,
       at: now,
       heldUntil: now.adding(seconds: 60)
     )
-    #expect(taken.contains { $0.subject == ada.id.text })
+    #expect(taken.contains { $0.subject == ada.id })
     run()
     #expect(try contact(ada.id) == nil)
     fixture.clock.advance(seconds: 61)
@@ -320,7 +321,7 @@ struct SagaTests {
     #expect(try contact(ada.id) != nil)
     // The dead one comes back after all: nothing is undone.
     for event in taken {
-      try fixture.userService.events.settle(
+      try fixture.userService.events(by: .soon).settle(
         event,
         .dead(reason: "late"),
         stepsDone: 0,
@@ -496,8 +497,7 @@ struct SagaTests {
     run()
     fixture.clock.advance(seconds: 3600)
     let bob = try fixture.user()
-    fixture.userService.allowDatabase(milliseconds: 4000)
-    let removed = try fixture.userService.events.purge(
+    let removed = try fixture.userService.events(by: .soon).purge(
       relayedBefore: fixture.clock.now.adding(seconds: -10),
       limit: 10
     )

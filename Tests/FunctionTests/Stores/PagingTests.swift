@@ -56,7 +56,7 @@ struct PagingTests {
       default: "array_position(ARRAY['URGENT', 'HIGH', 'MEDIUM', 'LOW'], priority::text), id DESC"
       }
     return try fixture.taskService.database.read(
-      Query("SELECT id FROM tasks WHERE " + condition + " ORDER BY " + sql)
+      Query("SELECT id FROM tasks WHERE \(condition) ORDER BY \(sql)")
     ) { try $0.text(0) }
   }
 

@@ -46,8 +46,7 @@ struct PlanTests {
       .superuser,
       in: scratch,
       options: Database.Options(statementTimeoutMilliseconds: 600_000)
-    )
-    owner.deadline = Deadline(millisecondsFromNow: 600_000)
+    ).by(Deadline(millisecondsFromNow: 600_000))
     let insert = Query(
       """
       INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at)
@@ -69,7 +68,7 @@ struct PlanTests {
   /// 4 orders, 2 directions, one's own and all, the first page and a later one; without filters, with
   /// each one and with all of them.
   private func variants() throws -> [Variant] {
-    let owner = "00000000-0000-7000-8000-000000000042"
+    let owner = ID(stored: "00000000-0000-7000-8000-000000000042")
     let user = Caller(userID: owner, role: .user)
     let admin = Caller(userID: owner, role: .admin)
     let soon = Timestamp(try Instant(rfc3339: "2026-06-01T00:00:00Z"))
@@ -140,12 +139,14 @@ struct PlanTests {
   private func plan(of query: Query, _ scratch: ScratchDatabase) throws -> String {
     let database = try Postgres.database(.task, in: scratch)
     for _ in 0..<6 { _ = try database.read(query) { try $0.text(0) } }
+    let (variant, values) = try query.resolved()
+    let rendering = try variant.statement.rendering(given: variant.given)
     let names = try database.read(
-      Query("SELECT name FROM pg_prepared_statements WHERE statement = $1", .text(query.sql.text))
+      Query("SELECT name FROM pg_prepared_statements WHERE statement = $1", .text(rendering.text))
     ) { try $0.text(0) }
     let name = try #require(names.first)
-    let values = query.values.map(\.literal).joined(separator: ", ")
-    let explain = Query(SQL(unsafeSQL: "EXPLAIN EXECUTE \(name) (\(values))"))
+    let literals = rendering.order.map { values[$0].literal }.joined(separator: ", ")
+    let explain = Query(SQL(unsafeSQL: "EXPLAIN EXECUTE \(name) (\(literals))"))
     return try database.read(explain) { try $0.text(0) }.joined(separator: "\n")
   }
 }
@@ -154,9 +155,9 @@ extension SQLValue {
   /// The value as SQL text, good for what this test binds.
   fileprivate var literal: String {
     switch self {
-    case .text(let text), .optionalText(.some(let text)): "'\(text)'"
+    case .text(.some(let text)): "'\(text)'"
     case .integer(let number): "\(number)"
-    case .microseconds(.some(let microseconds)): "'\(Instant(microseconds: microseconds).rfc3339)'"
+    case .instant(.some(let instant)): "'\(instant.rfc3339)'"
     case .texts(let texts): "'{\(texts.joined(separator: ","))}'"
     default: preconditionFailure("no list binds \(self)")
     }

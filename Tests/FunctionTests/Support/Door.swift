@@ -23,8 +23,7 @@ struct Door<F: Function> where F.Request: RequestMessage, F.Response: ResponseMe
   /// Calls the function with a message.
   @discardableResult
   func callAsFunction(_ request: F.Request, as caller: Caller = .unknown) throws -> F.Response {
-    resources.database.deadline = Deadline(millisecondsFromNow: 4000)
-    let context = Context(now: resources.now, caller: caller)
+    let context = Context(now: resources.now, caller: caller, deadline: .soon)
     return try function.respond(to: function.input(from: request, in: context), in: context)
   }
 

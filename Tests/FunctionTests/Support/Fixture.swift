@@ -120,7 +120,7 @@ final class Fixture {
     """
 
   /// A new id.
-  func id() -> ID { Context(now: clock.now, caller: .unknown).newID() }
+  func id() -> ID { Context(now: clock.now, caller: .unknown, deadline: .soon).newID() }
 
   /// bcrypt at the cost of the settings.
   var passwords: Bcrypt { get throws { try Bcrypt(cost: authService.settings[.bcryptCost]) } }
@@ -354,7 +354,7 @@ extension Fixture {
       $0.email = "\(name)@example.com"
       $0.password = password
     }
-    _ = try userService.users.insert(
+    _ = try userService.users(by: .soon).insert(
       UserDraft(request, role: role),
       passwordHash: try passwords.hash(password),
       id: id,
@@ -370,14 +370,14 @@ extension Fixture {
     password: String = "",
     role: Role
   ) throws -> Person {
-    let sessionID = role == .service ? nil : self.id().text
+    let sessionID = role == .service ? nil : self.id()
     return Person(
       id: id,
       username: username,
       email: email,
       password: password,
-      caller: Caller(userID: id.text, role: role, sessionID: sessionID),
-      token: try token(userID: id.text, role: role.name, sessionID: sessionID)
+      caller: Caller(userID: id, role: role, sessionID: sessionID),
+      token: try token(userID: id.text, role: role.name, sessionID: sessionID?.text)
     )
   }
 
@@ -434,8 +434,7 @@ extension Fixture {
   }
 
   private func texts(_ resources: Resources, _ sql: SQL, _ value: String) throws -> [String] {
-    resources.database.deadline = Deadline(millisecondsFromNow: 4000)
-    return try resources.database.read(Query(sql, .text(value))) { try $0.text(0) }
+    try resources.database.read(Query(sql, .text(value))) { try $0.text(0) }
   }
 }
 

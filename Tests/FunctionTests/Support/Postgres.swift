@@ -1,7 +1,8 @@
 import Foundation
 import Migrations
-import PostgreSQL
 import Values
+
+@testable import PostgreSQL
 
 /// The PostgreSQL that the tests run on; `scripts/test function` starts it.
 enum Postgres {
@@ -48,6 +49,40 @@ enum Postgres {
   }
 }
 
+extension Deadline {
+  /// Late enough for what a test does, and soon enough to end it.
+  static var soon: Deadline { Deadline(millisecondsFromNow: 5000) }
+}
+
+/// Statements without a deadline of their own, as tests mostly run them.
+extension Database {
+  func read<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
+    try by(.soon).read(query, map: map)
+  }
+
+  func write<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
+    try by(.soon).write(query, map: map)
+  }
+
+  func write(_ query: Query) throws -> Int { try by(.soon).write(query) }
+
+  func transaction<T>(_ body: (Transaction) throws -> T) throws -> T {
+    try by(.soon).transaction(body)
+  }
+
+  func runScript(_ sql: SQL) throws { try by(.soon).runScript(sql) }
+}
+
+extension Query {
+  /// A statement that a test writes down where it needs it, with `$1`, `$2` … for its values.
+  init(_ sql: SQL, _ values: SQLValue...) {
+    let names: [StaticString] = ["v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9"]
+    precondition(values.count <= names.count)
+    let named = sql.text.replacing(/\$([1-9])\b/) { ":v\($0.1)" }
+    self.init(Statement(SQL(unsafeSQL: named)), Array(zip(names, values)))
+  }
+}
+
 /// A database of one test's own, gone with it.
 final class ScratchDatabase: Sendable {
   let name: String
@@ -56,8 +91,9 @@ final class ScratchDatabase: Sendable {
   init(migrations: String? = nil) throws {
     name = "test_" + UUID().uuidString.lowercased().filter { $0 != "-" }
     let postgres = try Postgres.database(.superuser)
-    postgres.deadline = Deadline(millisecondsFromNow: 20_000)
-    try postgres.runScript(SQL(unsafeSQL: "CREATE DATABASE \(name) TEMPLATE template0"))
+    try postgres.by(Deadline(millisecondsFromNow: 20_000)).runScript(
+      SQL(unsafeSQL: "CREATE DATABASE \(name) TEMPLATE template0")
+    )
     if let migrations {
       _ = try Migrator(database: Postgres.database(.superuser, in: self))
         .migrate(directory: Repository.path("Shared/Migrations/\(migrations)"))
@@ -66,8 +102,9 @@ final class ScratchDatabase: Sendable {
 
   deinit {
     guard let postgres = try? Postgres.database(.superuser) else { return }
-    postgres.deadline = Deadline(millisecondsFromNow: 20_000)
-    try? postgres.runScript(SQL(unsafeSQL: "DROP DATABASE IF EXISTS \(name) WITH (FORCE)"))
+    try? postgres.by(Deadline(millisecondsFromNow: 20_000)).runScript(
+      SQL(unsafeSQL: "DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
+    )
   }
 }
 

@@ -20,7 +20,6 @@ struct DeleteUserTasksTests {
   }
 
   func addTasks(_ count: Int64, of person: Person) throws {
-    fixture.taskService.allowDatabase(milliseconds: 4000)
     _ = try fixture.taskService.database.write(
       Query(
         """
@@ -34,8 +33,7 @@ struct DeleteUserTasksTests {
   }
 
   func count(of person: Person) throws -> Int64? {
-    fixture.taskService.allowDatabase(milliseconds: 4000)
-    return try fixture.taskService.database.read(
+    try fixture.taskService.database.read(
       Query("SELECT count(*) FROM tasks WHERE user_id = $1", .text(person.id.text))
     ) { try $0.integer(0) }.first
   }
@@ -51,7 +49,6 @@ struct DeleteUserTasksTests {
 
   @Test func `what there is no time for is left for the next call`() throws {
     try addTasks(1300, of: ada)
-    fixture.taskService.allowDatabase(milliseconds: 4000)
     let context = Context(
       now: fixture.clock.now,
       caller: service,

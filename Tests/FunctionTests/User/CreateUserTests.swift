@@ -31,7 +31,7 @@ struct CreateUserTests {
   }
 
   var isTaken: Bool {
-    get throws { try fixture.authService.users.credentials(of: .username(name)) != nil }
+    get throws { try fixture.authService.users(by: .soon).credentials(of: .username(name)) != nil }
   }
 
   @Test func `a new user gets an id, the defaults and the time`() throws {
@@ -46,13 +46,13 @@ struct CreateUserTests {
     #expect(user.createdAt.instant == fixture.clock.now)
     #expect(user.updatedAt == user.createdAt)
     #expect(user.version == 1)
-    #expect(try fixture.userService.users.find(ID(stored: user.id)) == user)
+    #expect(try fixture.userService.users(by: .soon).find(ID(stored: user.id)) == user)
   }
 
   @Test func `the password is kept as a bcrypt hash only`() throws {
     let user = try fixture.createUser(request())
 
-    let hash = try fixture.userService.users.passwordHash(of: ID(stored: user.id))
+    let hash = try fixture.userService.users(by: .soon).passwordHash(of: ID(stored: user.id))
     #expect(hash.hasPrefix("$2b$04$"))
     #expect(try fixture.passwords.verify("correct horse battery", hash: hash))
     #expect(try fixture.row(ofUser: ID(stored: user.id))?.contains("horse") == false)
@@ -90,9 +90,10 @@ struct CreateUserTests {
     )
     #expect(problem?.code == .usernameTaken)
     #expect(problem?.details == ["username": "is taken"])
-    #expect(try fixture.userService.users.find(ID(stored: first.id)) == first)
+    #expect(try fixture.userService.users(by: .soon).find(ID(stored: first.id)) == first)
     #expect(
-      try fixture.authService.users.credentials(of: .email("other-\(name)@example.com")) == nil
+      try fixture.authService.users(by: .soon).credentials(of: .email("other-\(name)@example.com"))
+        == nil
     )
   }
 
@@ -108,7 +109,7 @@ struct CreateUserTests {
     #expect(answer.status == 409)
     #expect(answer.code == .emailTaken)
     #expect(answer.details == ["email": "is taken"])
-    #expect(try fixture.authService.users.credentials(of: .username("b\(name)")) == nil)
+    #expect(try fixture.authService.users(by: .soon).credentials(of: .username("b\(name)")) == nil)
   }
 
   @Test func `of many who want one name at once one gets it`() throws {

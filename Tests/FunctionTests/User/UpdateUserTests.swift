@@ -42,13 +42,13 @@ struct UpdateUserTests {
   }
 
   @Test func `PATCH changes what is given and nothing else`() throws {
-    let before = try fixture.userService.users.find(ada.id)
+    let before = try fixture.userService.users(by: .soon).find(ada.id)
     fixture.clock.advance(seconds: 60)
 
     let answer = try patch(#"{"full_name": "Ada Lovelace"}"#)
     #expect(answer.status == 200)
     #expect(answer.headers["ETag"] == "\"2\"")
-    let after = try fixture.userService.users.find(ada.id)
+    let after = try fixture.userService.users(by: .soon).find(ada.id)
     var expected = before
     expected.fullName = "Ada Lovelace"
     expected.updatedAt = Timestamp(fixture.clock.now)
@@ -180,7 +180,7 @@ struct UpdateUserTests {
 
     #expect(outcomes.count { $0 == .some(nil) } == 1)
     #expect(outcomes.count { $0 == .versionMismatch } == 5)
-    #expect(try fixture.userService.users.find(ada.id).version == 2)
+    #expect(try fixture.userService.users(by: .soon).find(ada.id).version == 2)
   }
 
   // MARK: Passwords
@@ -241,7 +241,7 @@ struct UpdateUserTests {
     let before = try fixture.row(ofUser: ada.id)
 
     #expect(throws: Problem(.invalidCredentials, "the password was changed at the same time")) {
-      try fixture.userService.users.update(
+      try fixture.userService.users(by: .soon).update(
         ada.id,
         with: changes,
         passwordHash: verified,
