@@ -8,7 +8,7 @@ struct Parameters {
   private var offsets: [Int?] = []
 
   /// The values of a statement whose `$1`, `$2` … are those at the indices `order`.
-  init(_ values: [SQLValue], order: [Int]) {
+  init(_ values: Query.Values, order: [Int]) {
     bytes.reserveCapacity(64 * order.count)
     offsets.reserveCapacity(order.count)
     for index in order { append(values[index]) }

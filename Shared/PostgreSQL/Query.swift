@@ -1,7 +1,9 @@
 /// A statement with the values for one call.
 public struct Query: Sendable {
   /// A parameter's value; `nil` leaves out the optional parts that name it, which `SQLValue.null` does not.
-  typealias Argument = (name: StaticString, value: SQLValue?)
+  ///
+  /// Without labels, so that the elements of a literal are taken over as they are.
+  typealias Argument = (StaticString, SQLValue?)
 
   /// Values by the names of the parameters, fastest in the order in which these first occur.
   public struct Arguments: ExpressibleByDictionaryLiteral, Sendable {
@@ -33,11 +35,29 @@ public struct Query: Sendable {
     self.arguments = arguments
   }
 
-  /// The variant of the statement that the values make, and the values by the index of their parameter.
+  /// The variant of the statement that the values make, and where the value of each parameter is.
   ///
   /// - Throws: `DatabaseError` `unexpectedValue` for a name that the statement does not have.
-  func resolved() throws -> (variant: Statement.Variant, values: [SQLValue]) {
-    let (values, given) = try statement.assign(arguments)
-    return (Statement.Variant(statement: statement, given: given), values)
+  func resolved() throws -> (variant: Statement.Variant, values: Values) {
+    let (places, given) = try statement.places(of: arguments)
+    return (
+      Statement.Variant(statement: statement, given: given),
+      Values(arguments: arguments, places: places)
+    )
+  }
+
+  /// The values by the index of their parameter.
+  struct Values {
+    fileprivate let arguments: [Argument]
+    fileprivate let places: [Int]
+
+    /// The value of a parameter; `null` where none is given.
+    subscript(index: Int) -> SQLValue {
+      let place = places[index]
+      return place < 0 ? .null : arguments[place].1 ?? .null
+    }
+
+    /// How many parameters there are.
+    var count: Int { places.count }
   }
 }

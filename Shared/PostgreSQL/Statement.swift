@@ -64,21 +64,21 @@ public final class Statement: Sendable {
     precondition(names.count <= UInt64.bitWidth, "too many parameters in: \(sql.text)")
   }
 
-  /// The values in the order of `names`, `null` where there is none, and a bit for each that is given.
+  /// The place of each parameter's value among the arguments, -1 where there is none, and a bit for each that is given.
   ///
   /// - Throws: `DatabaseError` `unexpectedValue` for a name that the statement does not have.
-  func assign(_ arguments: [Query.Argument]) throws -> (values: [SQLValue], given: UInt64) {
-    var values = [SQLValue](repeating: .null, count: names.count)
+  func places(of arguments: [Query.Argument]) throws -> (places: [Int], given: UInt64) {
+    var places = [Int](repeating: -1, count: names.count)
     var given: UInt64 = 0
     var next = 0
-    for (name, value) in arguments {
-      let index = try index(of: name, from: next)
+    for place in arguments.indices {
+      let index = try index(of: arguments[place].0, from: next)
       next = index + 1
-      guard let value else { continue }
-      values[index] = value
+      guard arguments[place].1 != nil else { continue }
+      places[index] = place
       given |= 1 << UInt64(index)
     }
-    return (values, given)
+    return (places, given)
   }
 
   /// Finds a parameter. Most calls name them in the order of the statement, so the search begins at `start`.
