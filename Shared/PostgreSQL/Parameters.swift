@@ -22,7 +22,10 @@ struct Parameters {
     case .text(.some(let text)): append(text.utf8)
     case .integer(let number): append(String(number).utf8)
     case .bool(let flag): append(flag ? "t".utf8 : "f".utf8)
-    case .instant(.some(let instant)): append(instant.rfc3339.utf8)
+    case .instant(.some(let instant)):
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Instant.maximumLength) { buffer in
+        append(UnsafeMutableBufferPointer(rebasing: buffer[..<instant.write(to: buffer)]))
+      }
     case .texts(let texts): append(Self.array(texts).utf8)
     case .integers(let numbers): append(Self.array(numbers.map(String.init)).utf8)
     case .bools(let flags): append(Self.array(flags.map { $0 ? "t" : "f" }).utf8)

@@ -67,6 +67,8 @@ public enum RESTDecoder {
 
   /// `application/json`, in UTF-8 if it says so. Source: RFC 9110 §8.3.1.
   private static func isJSON(_ contentType: String) -> Bool {
+    // As nearly all clients write it.
+    if contentType == "application/json" { return true }
     let parts = contentType.lowercased().split(separator: ";").map {
       $0.filter { $0 != " " && $0 != "\t" && $0 != "\"" }
     }
