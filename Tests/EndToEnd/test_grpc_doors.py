@@ -135,7 +135,8 @@ def forgotten(scene):
     """The id of the fresh account with a browser, known to the Notification service as one that is no more."""
     subscribed(scene)
     scene.system.sql("notification_db", "insert into contacts (user_id, email, time_zone, updated_at, forgotten_at) "
-                     "values (:'id', '', 'UTC', now(), now())", id=scene.fresh.id)
+                     "values (:'id', '', 'UTC', now(), now()) on conflict (user_id) do update set "
+                     "forgotten_at = excluded.forgotten_at", id=scene.fresh.id)
     return scene.fresh.id
 
 

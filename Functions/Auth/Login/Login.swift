@@ -26,40 +26,28 @@ struct Login: Function {
   }
 
   func respond(to credentials: Credentials, in context: Context) throws -> TokenResponse {
-    let known = try users(by: context.deadline).credentials(of: credentials.name)
+    let users = users(by: context.deadline)
+    let known = try users.credentials(of: credentials.name)
     guard passwords.verify(credentials.password, hash: known?.passwordHash), let known else {
       throw Problem.invalidCredentials
     }
-    let hash = try upToDate(
-      known.passwordHash,
-      of: ID(stored: known.user.id),
-      password: credentials.password,
-      in: context
-    )
+    let id = ID(stored: known.user.id)
+    let hash = try upToDate(known.passwordHash, of: id, credentials.password, users)
     let (session, tokenHash) = try tokens.newSession(for: known.user, at: context.now)
-    let user = try sessions(by: context.deadline).open(
-      session,
-      tokenHash: tokenHash,
-      passwordHash: hash,
-      at: context.now
-    )
+    let user = try sessions(by: context.deadline)
+      .open(session, tokenHash: tokenHash, passwordHash: hash, at: context.now)
     return try tokens.pair(of: session, generation: 0, user: user, at: context.now)
   }
 
   /// The hash, replaced by one of the current cost. Of two sign-ins that replace it at once, the second uses the first
   /// one's.
-  private func upToDate(
-    _ hash: String,
-    of userID: ID,
-    password: String,
-    in context: Context
-  ) throws -> String {
+  private func upToDate(_ hash: String, of id: ID, _ password: String, _ users: UserStore) throws
+    -> String
+  {
     guard passwords.isOutdated(hash) else { return hash }
     let newHash = try passwords.hash(password)
-    if try users(by: context.deadline).replaceHash(of: userID, from: hash, to: newHash) {
-      return newHash
-    }
-    let current = try users(by: context.deadline).passwordHash(of: userID)
+    if try users.replaceHash(of: id, from: hash, to: newHash) { return newHash }
+    let current = try users.passwordHash(of: id)
     guard passwords.verify(password, hash: current) else { throw Problem.invalidCredentials }
     return current
   }
