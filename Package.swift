@@ -277,9 +277,10 @@ let package = Package(
         "API", "Contract", "Descriptors", "Endpoint", "Generation", "JSON", "Values", "Wire",
       ]
     ),
+    .testTarget(name: "ContractTests", dependencies: ["Contract", "Descriptors", protobuf]),
     .testTarget(
-      name: "ContractTests",
-      dependencies: ["Contract", "Descriptors", "Generation", "JSON", "OpenAPI"]
+      name: "GenerationTests",
+      dependencies: ["Contract", "Descriptors", "Generation", "JSON", "OpenAPI", protobuf]
     ),
     .testTarget(
       name: "ServiceClientTests",

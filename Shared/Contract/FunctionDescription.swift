@@ -1,5 +1,5 @@
-/// What the contract says of one function: everything that the gateway, the API's description and an operator need to
-/// know of it. An executable prints its own as one line of JSON (`--describe`).
+/// One function as the contract describes it: everything that the gateway, the API's description and an operator need to
+/// know. An executable prints its own as one line of JSON (`--describe`).
 public struct FunctionDescription: Codable, Equatable, Sendable {
   /// The executable, its socket, pool and log: `create-task`.
   public var function: String
@@ -21,17 +21,17 @@ public struct FunctionDescription: Codable, Equatable, Sendable {
   public var streams: Bool
   /// Whether only the gateway itself reaches it.
   public var isInternal: Bool
-  /// Who may call, by the names of `contract.v1.Caller`.
+  /// The callers that it is open to, by the names of `contract.v1.Caller`.
   public var callers: [String]
   /// The services whose tokens count as SERVICE.
   public var services: [String]
-  /// Whom it serves, in the words of a table.
+  /// The people whom it serves, in the words of a table.
   public var who: String
   /// The path, with `{id}`, of what it makes; `nil` when it makes nothing.
   public var creates: String?
-  /// Whether a body has fields of the request; else it may be anything, and nobody reads it.
+  /// Whether the body has fields of the request; otherwise it may be anything, and is not read.
   public var readsBody: Bool
-  /// Everything that it may refuse a request with.
+  /// All codes that it may refuse a request with.
   public var problems: [Answer]
   /// Its own rate limit.
   public var limit: RateLimit?
@@ -53,13 +53,13 @@ public struct Answer: Codable, Equatable, Sendable {
   public var http: Int
   /// The number of the gRPC status.
   public var grpc: Int
-  /// What a person reads, unless the function has something more precise to say.
+  /// The text that a person reads, unless the function has something more precise to say.
   public var message: String
-  /// When it is given: one sentence without a full stop.
+  /// The occasion on which it is given: one sentence without a full stop.
   public var meaning: String
 }
 
-/// How many requests a function takes.
+/// A bound on the requests that a function takes in a second.
 public struct RateLimit: Codable, Equatable, Sendable {
   /// Its name; functions of one name share it.
   public var name: String
@@ -118,12 +118,12 @@ public struct MessageDescription: Codable, Equatable, Sendable {
 
 /// A field of a message.
 public struct FieldDescription: Codable, Equatable, Sendable {
-  /// What a field holds.
+  /// The kind of value that a field holds.
   public enum Kind: String, Codable, Sendable {
     case string, bool, int32, int64, timestamp, fieldMask, enumeration, message, map, other
   }
 
-  /// What replacing a resource (PUT) makes of a field.
+  /// The effect on a field of replacing its resource (PUT).
   public enum Replacement: String, Codable, Sendable {
     /// It takes its default when it is not given.
     case reset
@@ -145,17 +145,17 @@ public struct FieldDescription: Codable, Equatable, Sendable {
 
   /// The name, in JSON too.
   public var name: String
-  /// What the comment says.
+  /// The comment above it.
   public var comment: String
-  /// What it holds.
+  /// The kind of its value.
   public var kind: Kind
   /// The full name of the message or enumeration; empty for other kinds.
   public var typeName: String
   /// The names of the enumeration, or the texts that there can be.
   public var values: [String]
-  /// Whether there are any number of it.
+  /// Whether it is a list.
   public var isRepeated: Bool
-  /// Whether not set is told from the default.
+  /// Whether an unset field differs from one with the default value.
   public var hasPresence: Bool
   /// Whether it must be there; in an answer, whether it is never null.
   public var isRequired: Bool
@@ -167,7 +167,7 @@ public struct FieldDescription: Codable, Equatable, Sendable {
   public var bytes: Bounds?
   /// Bounds of a number.
   public var range: Bounds?
-  /// Most elements of a list; 0 for no bound.
+  /// The most elements of a list; 0 for no bound.
   public var maxItems: Int
   /// A regular expression that the text matches.
   public var pattern: String?
@@ -175,11 +175,11 @@ public struct FieldDescription: Codable, Equatable, Sendable {
   public var format: String?
   /// The value of a field that is not given.
   public var defaultValue: String?
-  /// What it may look like.
+  /// An example of its value.
   public var example: String?
   /// Whether examples of requests leave it out.
   public var isRare: Bool
-  /// What PUT makes of it.
+  /// The effect of PUT on it.
   public var replacement: Replacement
   /// The HTTP header that has the value by REST.
   public var header: String?
@@ -187,7 +187,7 @@ public struct FieldDescription: Codable, Equatable, Sendable {
   public var onlyIf: String?
 }
 
-// What a field leaves open is not written: most fields leave most open.
+// Only what a field says is written: most fields leave most of this open.
 extension FieldDescription {
   private enum CodingKeys: String, CodingKey {
     case name, comment, kind, typeName, values, isRepeated, hasPresence, isRequired, isNeverNull,

@@ -6,7 +6,7 @@ public struct Registry: Equatable, Sendable {
   public var gatewayAnswers: [Answer]
   /// Every code, in the contract's order.
   public var answers: [Answer]
-  /// What the comment above a gRPC service says, by the heading of its endpoints.
+  /// The comments above the gRPC services, by the heading of their endpoints.
   public var titles: [Title]
 
   /// A group of endpoints.
@@ -32,13 +32,16 @@ public struct Registry: Equatable, Sendable {
 
   /// The same with other functions, in the order of this one where it knows them: how installed executables, which
   /// describe themselves, become a registry.
-  public func with(_ described: [FunctionDescription]) -> Registry {
+  ///
+  /// - Throws: `ContractError` when they do not go together.
+  public func with(_ described: [FunctionDescription]) throws -> Registry {
     var registry = self
     let order = functions.map(\.function)
     func place(_ name: String) -> Int { order.firstIndex(of: name) ?? order.count }
     registry.functions = described.sorted {
       (place($0.function), $0.function) < (place($1.function), $1.function)
     }
+    try registry.check()
     return registry
   }
 

@@ -2,7 +2,7 @@ import Foundation
 public import SwiftProtobuf
 public import SwiftProtobufPluginLibrary
 
-/// Why the contract, or what an executable says of itself, cannot be used.
+/// A reason why the contract, or a function's description of itself, cannot be used.
 public struct ContractError: Error, CustomStringConvertible {
   /// One sentence that names the place.
   public let description: String
@@ -30,9 +30,19 @@ public struct RegistryReader {
 
   /// Decodes a descriptor set, the options of the contract included.
   ///
-  /// - Throws: swift-protobuf's error for bytes that are none.
+  /// - Throws: `ContractError` when a file comes before one that it imports; swift-protobuf's error for bytes that are
+  ///   none.
   public init(descriptorSet bytes: [UInt8]) throws {
-    descriptors = DescriptorSet(proto: try Self.decode(descriptorSet: bytes))
+    let set = try Self.decode(descriptorSet: bytes)
+    // swift-protobuf would end the process.
+    var known: Set<String> = []
+    for file in set.file {
+      if let missing = file.dependency.first(where: { !known.contains($0) }) {
+        throw ContractError("\(file.name) imports \(missing), which does not come before it")
+      }
+      known.insert(file.name)
+    }
+    descriptors = DescriptorSet(proto: set)
   }
 
   /// Decodes a descriptor set with the options of the contract.
@@ -78,16 +88,14 @@ public struct RegistryReader {
         functions.append(try function(standard: endpoint, answers))
       }
     }
-    let names = functions.map(\.function)
-    if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
-      throw ContractError("two methods are answered by the function \(twice)")
-    }
-    return Registry(
+    let registry = Registry(
       functions: functions,
       gatewayAnswers: try gatewayCodes().map { try answer($0, answers) },
       answers: answers,
       titles: titles
     )
+    try registry.check()
+    return registry
   }
 
   private func comment(_ service: ServiceDescriptor) -> String {
@@ -126,9 +134,6 @@ extension RegistryReader {
     function.rpc = serviceOptions.internal ? nil : place
     function.streams = method.clientStreaming || method.serverStreaming
     function.isInternal = route.path.hasPrefix("/internal/")
-    guard !function.summary.isEmpty else {
-      throw ContractError("\(place) has no comment above it")
-    }
     return try checked(function, endpoint, place, answers)
   }
 
@@ -219,8 +224,11 @@ extension RegistryReader {
       throw ContractError("\(place): there is no code \(unknown)")
     }
     function.problems = answers.filter { codes.contains($0.code) }
+    guard !function.summary.isEmpty else {
+      throw ContractError("\(place) has no comment above it, or no summary")
+    }
     guard !function.callers.isEmpty else {
-      throw ContractError("\(place) says of nobody that they may call")
+      throw ContractError("\(place) does not say who may call it (callers)")
     }
     guard !function.smoke.json.isEmpty else { throw ContractError("\(place) has no smoke request") }
     if function.callers == ["SERVICE"], function.services.isEmpty {
@@ -229,10 +237,13 @@ extension RegistryReader {
     if let limit = function.limit, limit.perSecond == 0 || limit.burst == 0 {
       throw ContractError("\(place): a limit needs per_second and burst")
     }
+    if function.callers == ["ANYONE"], function.limit?.countsCallers == true {
+      throw ContractError("\(place): a limit by CALLER, but tokens are not looked at")
+    }
     for name in Self.pathNames(function.path) {
       guard let field = function.messages[0].field(name), field.kind == .string, field.isRequired
       else {
-        throw ContractError("\(place): {\(name)} in the path is no required text of the request")
+        throw ContractError("\(place): {\(name)} in the path is no required string of the request")
       }
     }
     return function
@@ -406,7 +417,7 @@ extension RegistryReader {
       let field = descriptors.descriptor(named: message)?.fields.first(where: {
         $0.name == parts.last ?? ""
       })
-    else { throw ContractError("\(place) is like \(name), which there is not") }
+    else { throw ContractError("\(place) is like \(name), which does not exist") }
     let options = field.options.Contract_V1_field
     guard options.like.isEmpty else {
       throw ContractError(
@@ -463,7 +474,9 @@ extension RegistryReader {
   public func answers() throws -> [Answer] {
     try codes().map { value in
       let options = value.options.Contract_V1_answer
-      guard (400...599).contains(options.http), options.grpc != .ok, !options.message.isEmpty else {
+      guard (400...599).contains(options.http), (1...16).contains(options.grpc.rawValue),
+        !options.message.isEmpty
+      else {
         throw ContractError("\(value.fullName) needs http, grpc and message")
       }
       guard

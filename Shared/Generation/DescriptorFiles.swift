@@ -4,9 +4,12 @@ import SwiftProtobuf
 
 /// The contract's files: for executables that answer reflection, and for clients that want them as one file.
 public struct DescriptorFiles {
-  /// The descriptor set, without the gateway's own services and the comments of files that are not ours, as Swift and as it is.
+  /// The descriptor set as Swift code and as a binary file, without the gateway's own services and without the comments of
+  /// other people's files.
   public let files: [GeneratedFile]
 
+  /// Makes both files of a descriptor set.
+  ///
   /// - Throws: swift-protobuf's error for bytes that are no descriptor set.
   public init(set bytes: [UInt8]) throws {
     var set = try RegistryReader.decode(descriptorSet: bytes)
@@ -14,7 +17,7 @@ public struct DescriptorFiles {
       if ["google.", "grpc."].contains(where: set.file[index].package.hasPrefix) {
         set.file[index].clearSourceCodeInfo()
       }
-      // What only the gateway calls is nothing to a client.
+      // Services that only the gateway calls are of no use to a client.
       guard set.file[index].service.contains(where: { $0.options.Contract_V1_service.internal })
       else { continue }
       set.file[index].service = []

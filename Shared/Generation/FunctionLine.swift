@@ -1,7 +1,7 @@
 public import Contract
 import Foundation
 
-/// What an executable says of itself: a function's description as one line of JSON.
+/// A function's description as one line of JSON, as its executable prints it (`--describe`).
 public enum FunctionLine {
   /// The line, with its names in alphabetical order.
   ///
@@ -15,7 +15,7 @@ public enum FunctionLine {
 
   /// The description in a line.
   ///
-  /// - Throws: `ContractError` for a line that has none.
+  /// - Throws: `ContractError` for a line that has none. Whether it fits together with others, `Registry.with` checks.
   public static func decode(_ line: String) throws -> FunctionDescription {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase

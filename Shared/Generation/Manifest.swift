@@ -36,7 +36,7 @@ public struct Manifest {
     func modules(_ target: Package.Target) -> [String] {
       target.dependencies.compactMap { $0.byName?.first ?? nil }
     }
-    // What every function has is what all targets with Serving have in common.
+    // Every function has the modules that all targets with Serving have in common.
     let functions = executables.filter { modules($0).contains("Serving") }
     let common = functions.dropFirst().reduce(Set(functions.first.map(modules) ?? [])) {
       $0.intersection(modules($1))

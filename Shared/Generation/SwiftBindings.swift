@@ -44,7 +44,7 @@ public struct SwiftBindings {
     [
       GeneratedFile(path: "Shared/API/Generated/Names.swift", text: names()),
       GeneratedFile(path: "Shared/API/Generated/NamedEnums.swift", text: namedEnums()),
-      GeneratedFile(path: "Shared/API/Generated/Bounds.swift", text: bounds()),
+      GeneratedFile(path: "Shared/API/Generated/Bounds.swift", text: try bounds()),
       GeneratedFile(path: "Shared/API/Generated/UpdateFields.swift", text: try updateFields()),
       GeneratedFile(path: "Shared/Wire/Generated/Requests.swift", text: try requests()),
       GeneratedFile(path: "Shared/Wire/Generated/Responses.swift", text: try responses()),
@@ -113,14 +113,15 @@ public struct SwiftBindings {
     return text
   }
 
-  private func bounds() -> String {
+  private func bounds() throws -> String {
     var text = Self.header
     text +=
-      "\n/// How long and how large the values of fields may be, by message and field.\npublic enum Bounds {\n"
+      "\n/// The bounds of fields, by message and field.\npublic enum Bounds {\n"
     for message in messages {
       var lines: [String] = []
+      let described = try reader.message(message)
       for field in message.fields {
-        guard let found = try? reader.message(message).field(field.name) else { continue }
+        guard let found = described.field(field.name) else { continue }
         let own = field.options.Contract_V1_field
         let property = reader.namer.messagePropertyNames(
           field: field,
@@ -139,7 +140,7 @@ public struct SwiftBindings {
         if own.hasBytes { add("", found.bytes, "Bytes") }
         if own.hasRange { add("", found.range, "Its value") }
         if own.maxItems > 0 {
-          lines.append("    /// How many there are at most.")
+          lines.append("    /// The most elements.")
           lines.append("    public static let \(property)Count = \(own.maxItems)")
         }
         if !own.values.isEmpty {
@@ -561,7 +562,7 @@ extension SwiftBindings {
       public import API
 
       extension Problem {
-        /// What a program can act on. A code once given is never used for something else.
+        /// The reason for programs. A code once given is never used for something else.
         public enum Code: String, CaseIterable, Sendable {
       \(registry.answers.map { "    case \(Self.caseName($0.code)) = \"\($0.code)\"\n" }.joined())  }
       }
@@ -579,7 +580,7 @@ extension SwiftBindings {
       \(cases { ".\(statuses[$0.grpc])" })    }
         }
 
-        /// What happened, for people, when there is nothing more precise to say.
+        /// The reason for people, when there is nothing more precise to say.
         public var message: String {
           switch self {
       \(cases { "\"\($0.message)\"" })    }

@@ -1,13 +1,13 @@
 import Contract
 import JSON
 
-/// What each operation gives back: its success and every refusal.
+/// The answers of each operation: its success and every refusal.
 extension Document {
   func responses(_ function: FunctionDescription, _ method: String) -> JSONValue {
     var responses: [(name: String, value: JSONValue)] = [success(function, method)]
     if function.creates != nil, schemas.message(function.response).pendingUnless != nil {
       responses.append(
-        ("202", success(function, method, "It is written down and will be done.").value)
+        ("202", success(function, method, "It is recorded and will be done.").value)
       )
     }
     if method == "GET", isResource(function.response) {
@@ -43,7 +43,7 @@ extension Document {
     var members: [(name: String, value: JSONValue)] = [
       (
         "description",
-        .string(text ?? (function.creates != nil ? "It has been made." : "The answer."))
+        .string(text ?? (function.creates != nil ? "It has been created." : "The answer."))
       ),
       ("headers", Self.references(headers)),
       (
@@ -60,7 +60,7 @@ extension Document {
     return (function.creates != nil ? "201" : "200", .object(JSONObject(members)))
   }
 
-  /// Where a new resource leads.
+  /// The operations that a new resource leads to.
   func links(to resource: String) -> JSONValue {
     let methods = ["Get", "Update", "Delete"].filter { operationID(ofRPC: $0 + resource) }
     return .object(
@@ -150,7 +150,7 @@ extension Document {
 
   static let headers: JSONValue = [
     "X-Request-Id": [
-      "description": "The request's id: the caller's own, if it sent a sound one.",
+      "description": "The request's id: the caller's own, if it sent a valid one.",
       "schema": ["type": "string"], "required": true,
     ],
     "ETag": [
@@ -167,7 +167,8 @@ extension Document {
       "description": "How to sign in.", "schema": ["type": "string"], "required": true,
     ],
     "Retry-After": [
-      "description": "In how many seconds to try again.", "schema": ["type": "integer"],
+      "description": "The number of seconds after which to try again.",
+      "schema": ["type": "integer"],
       "required": true,
     ],
   ]

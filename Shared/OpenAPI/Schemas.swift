@@ -3,7 +3,7 @@ import JSON
 
 /// Makes JSON Schemas of messages. Source: JSON Schema 2020-12.
 struct Schemas {
-  /// What a request's body is for.
+  /// The purpose of a request's body.
   enum Purpose {
     case create
     case replace

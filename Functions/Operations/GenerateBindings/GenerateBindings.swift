@@ -39,7 +39,7 @@ struct GenerateBindings {
       let reader = try RegistryReader(descriptorSet: bytes(arguments[1]))
       var functions: [FunctionDescription] = []
       while let line = readLine() { functions.append(try FunctionLine.decode(line)) }
-      try write(operating(try reader.registry().with(functions)), to: arguments[2])
+      try write(operating(reader.registry().with(functions)), to: arguments[2])
     case (3, let first?) where !first.hasPrefix("-"):
       let set = try bytes(first)
       let reader = try RegistryReader(descriptorSet: set)
@@ -60,7 +60,7 @@ struct GenerateBindings {
     }
   }
 
-  /// What an operator's host is wired with.
+  /// The files that an operator's host is wired with.
   private static func operating(_ registry: Registry) throws -> [GeneratedFile] {
     var json = JSONWriter(capacity: 65_536)
     json.value(Document(registry).json)

@@ -201,10 +201,10 @@ package nonisolated struct Contract_V1_Answer: Sendable {
   /// The gRPC status; for codes that only HTTP has, UNKNOWN.
   package var grpc: Google_Rpc_Code = .ok
 
-  /// What a person reads, unless the function has something more precise to say: no capital letter, no full stop.
+  /// The text that a person reads, unless the function has something more precise to say: no capital letter, no full stop.
   package var message: String = String()
 
-  /// When it is given, for the API's description, if the message does not say it.
+  /// The occasion on which it is given, for the API's description, if the message does not say it.
   package var meaning: String = String()
 
   /// Whether nginx gives it to any request whatsoever.

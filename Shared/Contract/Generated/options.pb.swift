@@ -120,7 +120,7 @@ package nonisolated struct Contract_V1_Endpoint: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Who may call; a call of anybody else never reaches the function.
+  /// The callers that it is open to; a call of anybody else never reaches the function.
   package var callers: [Contract_V1_Caller] {
     get {_storage._callers}
     set {_uniqueStorage()._callers = newValue}
@@ -132,13 +132,13 @@ package nonisolated struct Contract_V1_Endpoint: @unchecked Sendable {
     set {_uniqueStorage()._services = newValue}
   }
 
-  /// Whom the function serves, where it decides that by itself, in the words of a table.
+  /// The people whom the function serves, where it decides that by itself, in the words of a table.
   package var who: String {
     get {_storage._who}
     set {_uniqueStorage()._who = newValue}
   }
 
-  /// Where a new resource is found: a path with {id}.
+  /// The path of a new resource, with {id}.
   package var creates: String {
     get {_storage._creates}
     set {_uniqueStorage()._creates = newValue}
@@ -150,13 +150,13 @@ package nonisolated struct Contract_V1_Endpoint: @unchecked Sendable {
     set {_uniqueStorage()._ignoresBody = newValue}
   }
 
-  /// What it refuses a valid request with, beyond what follows from the other options.
+  /// The codes that it refuses a valid request with, beyond those that follow from the other options.
   package var problems: [Contract_V1_Code] {
     get {_storage._problems}
     set {_uniqueStorage()._problems = newValue}
   }
 
-  /// How many requests it takes, if not as many as any other.
+  /// Its own rate limit, if it has one.
   package var limit: Contract_V1_Limit {
     get {_storage._limit ?? Contract_V1_Limit()}
     set {_uniqueStorage()._limit = newValue}
@@ -226,7 +226,7 @@ package nonisolated struct Contract_V1_Limit: Sendable {
 
   package var burst: UInt32 = 0
 
-  /// Whose requests are counted together.
+  /// The key by which requests are counted together.
   package var key: Contract_V1_Limit.Key = .address
 
   /// Whether no other limit holds for the function's requests.
@@ -283,7 +283,7 @@ package nonisolated struct Contract_V1_Smoke: Sendable {
   /// The fields of the request as one JSON object, those of the path included.
   package var json: String = String()
 
-  /// Who sends it.
+  /// The role of its sender; nobody with a token if there is none.
   package var caller: Contract_V1_Caller = .unspecified
 
   /// The code that it is refused with; none if it succeeds.
@@ -299,7 +299,7 @@ package nonisolated struct Contract_V1_Message: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// What the Swift type is called, if not as here: packages share one module there, and `Task` is Swift's.
+  /// The name of the Swift type, if it differs from this one: packages share one module there, and `Task` is Swift's.
   package var swiftName: String = String()
 
   /// Fields of which exactly one must be there.
@@ -321,7 +321,7 @@ package nonisolated struct Contract_V1_Enumeration: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// What the Swift type is called, if not as here.
+  /// The name of the Swift type, if it differs from this one.
   package var swiftName: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -370,7 +370,7 @@ package nonisolated struct Contract_V1_Field: @unchecked Sendable {
   /// Clears the value of `range`. Subsequent reads from it will return its default value.
   package mutating func clearRange() {_uniqueStorage()._range = nil}
 
-  /// How many elements a list has at most.
+  /// The most elements of a list.
   package var maxItems: UInt32 {
     get {_storage._maxItems}
     set {_uniqueStorage()._maxItems = newValue}
@@ -400,7 +400,7 @@ package nonisolated struct Contract_V1_Field: @unchecked Sendable {
     set {_uniqueStorage()._default = newValue}
   }
 
-  /// What it may look like.
+  /// An example of its value.
   package var example: String {
     get {_storage._example ?? String()}
     set {_uniqueStorage()._example = newValue}
@@ -422,7 +422,7 @@ package nonisolated struct Contract_V1_Field: @unchecked Sendable {
     set {_uniqueStorage()._neverNull = newValue}
   }
 
-  /// What PUT makes of the field; PATCH changes what is given.
+  /// The effect of PUT on the field; PATCH changes what is given.
   package var replacement: Contract_V1_Field.Replacement {
     get {_storage._replacement}
     set {_uniqueStorage()._replacement = newValue}

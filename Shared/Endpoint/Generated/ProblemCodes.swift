@@ -4,7 +4,7 @@
 public import API
 
 extension Problem {
-  /// What a program can act on. A code once given is never used for something else.
+  /// The reason for programs. A code once given is never used for something else.
   public enum Code: String, CaseIterable, Sendable {
     case invalidArgument = "INVALID_ARGUMENT"
     case malformedJSON = "MALFORMED_JSON"
@@ -127,7 +127,7 @@ extension Problem.Code {
     }
   }
 
-  /// What happened, for people, when there is nothing more precise to say.
+  /// The reason for people, when there is nothing more precise to say.
   public var message: String {
     switch self {
     case .invalidArgument: "the request is not valid"
