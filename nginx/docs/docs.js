@@ -4,7 +4,7 @@
 const element = (id) => document.getElementById(id);
 const form = element("sign-in");
 
-// What login answered. It is kept here and nowhere else, and ends with the page.
+// The answer to the sign-in. It is kept nowhere else, and is gone when the page is closed.
 let session = null;
 
 // Swagger UI
@@ -18,7 +18,7 @@ const ui = typeof SwaggerUIBundle === "function" && SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#swagger-ui",
   layout: "BaseLayout",
-  validatorUrl: null, // would be another host
+  validatorUrl: null, // it would be another host
   deepLinking: true,
   tryItOutEnabled: true,
   displayRequestDuration: true,
@@ -34,7 +34,7 @@ function authorize() {
   if (session) ui.preauthorizeApiKey("bearer", session.access_token);
 }
 
-// A session can also end elsewhere, or by the clock.
+// A session can also end elsewhere, or expire.
 function noticeTheEnd(response) {
   const { code, error } = response.body ?? {};
   if (session && response.status === 401 && ["TOKEN_EXPIRED", "SESSION_REVOKED"].includes(code)) {
@@ -68,7 +68,7 @@ form.addEventListener("submit", async (event) => {
   const password = element("password");
   setBusy(true);
   try {
-    // No user name has an @.
+    // A user name cannot contain an @.
     session = await post("/api/v1/auth/login",
       { [name.includes("@") ? "email" : "username"]: name, password: password.value });
     authorize();

@@ -1,7 +1,7 @@
-"""Fails when a module of the package imports another that Package.swift does not let it use.
+"""Fails if a module of the package imports another that Package.swift does not allow it to use.
 
-SwiftPM alone lets an import pass as soon as anything it depends on depends on that module. The manifest
-itself sees to it that dependencies point downwards; this check, that imports keep to the manifest.
+SwiftPM accepts an import of any module in the target's transitive dependencies. The manifest makes sure
+that dependencies point downwards; this check makes sure that imports keep to the manifest.
 
 Usage: swift package dump-package | python3 scripts/lib/check_imports.py
 """
@@ -17,10 +17,10 @@ IMPORT = re.compile(
     re.MULTILINE,
 )
 
-# Code that code writes is no import of its own.
+# An import in the text of generated code is not an import of the generator.
 LITERAL = re.compile(r'"""\n.*?"""', re.DOTALL)
 
-# Everything may import what API is made of: it hands that library on.
+# API passes this library on: whatever may import API may import it too.
 HANDED_ON = {"API": {"SwiftProtobuf"}}
 
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # names are shared with the scripts that source this
-# What every script needs: where things are, who runs what, how to speak.
+# Helpers for all scripts: paths, settings, users, messages.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 library=$root/scripts/lib
@@ -14,7 +14,7 @@ die() {
 # The text of a script's --help is its opening comment.
 show_help() { sed -n '2,/^$/ { /^#/!d; s/^# \{0,1\}//; p }' "$0"; }
 
-unknown_argument() { die "unknown argument '$1' (--help tells what there is)"; }
+unknown_argument() { die "unknown argument '$1' (see --help)"; }
 
 # --- the table of pools ---
 
@@ -39,8 +39,7 @@ pools() {
 # Prints `job service` for every job that cron starts.
 cron_jobs() { sed -n 's|^[^#].*/run-job \([a-z]*\) \([a-z-]*\).*|\2 \1|p' "$root/scripts/crontab"; }
 
-# Prints the name of every executable: the functions, the jobs, and the tools that an operator or a script
-# runs.
+# Prints the name of every executable: the functions, the jobs, and the tools of operators and scripts.
 executables() {
   pools | cut -d' ' -f1
   cron_jobs | cut -d' ' -f1 | sort -u
@@ -49,7 +48,7 @@ executables() {
 
 # --- the settings (SETTINGS.md) ---
 
-# Prints `name kind default origin functions jobs tools` for every setting, with a tab between the columns.
+# Prints `name kind default origin functions jobs tools` for every setting, separated by tabs.
 settings() { grep -v '^#' "$library/settings.tsv"; }
 
 # Unsets all settings.
@@ -59,7 +58,7 @@ clear_settings() {
   unset "${names[@]}"
 }
 
-# setting NAME: prints the value of a setting: its default, if it has one, when it is not set.
+# setting NAME: prints the value of a setting or, if it is not set, its default.
 setting() {
   local name default
   while IFS=$'\t' read -r name _ default _; do
@@ -81,9 +80,9 @@ state_folder() { say "${STATE_DIR:-$root/$(setting STATE_DIR)}"; }
 
 # find_state make|existing: sets `state` to the real path of STATE_DIR.
 #
-# nginx, PostgreSQL and the functions each run as a user of their own when root starts them. If these
-# users cannot reach the folder (a checkout below /root), the state goes to /var/lib/task-management,
-# and STATE_DIR becomes a link to it.
+# Started by root, nginx, PostgreSQL and the functions run as users of their own. If these users cannot reach the
+# folder (because the checkout is below /root), the state is kept in /var/lib/task-management, and STATE_DIR becomes a
+# link to it.
 find_state() {
   local wanted parent
   wanted=$(state_folder)
@@ -107,7 +106,7 @@ find_state() {
   fi
 }
 
-# Puts the state of $1 below /var/lib, under a name that the same $1 finds again.
+# Moves the state of $1 below /var/lib, under a name derived from $1.
 move_state() {
   local wanted=$1 name
   name=$(realpath -ms "$wanted" | sha256sum | cut -c1-12)
@@ -122,14 +121,14 @@ is_root() { [[ $(id -u) == 0 ]]; }
 
 is_empty() { [[ -z $(ls -A "$1") ]]; }
 
-# Whether users other than root and the owner get into the folder $1.
+# Succeeds if users other than root and the owner can enter the folder $1.
 reachable() { ! is_root || runuser -u nobody -- test -x "$1"; }
 
 # --- who runs what ---
 
-# As root: nginx as www-data, PostgreSQL as postgres, and each service's functions as a system user of
-# their own, so that none can read another's memory or call the database as another. Otherwise everything
-# runs as whoever calls.
+# Started by root, nginx runs as www-data, PostgreSQL as postgres, and the functions of each service as a system user of
+# their own, so that no service can read another's memory or reach the database as another. Otherwise, everything runs
+# as the caller.
 services=(user auth task notification health)
 if is_root; then
   functions_group=task-functions
@@ -144,7 +143,7 @@ fi
 # Prints the user that a service's functions run as.
 user_of() { if is_root; then say "task-functions-$1"; else id -un; fi; }
 
-# run_as USER COMMAND...: keeps the environment, goes to / (which every user can enter).
+# run_as USER COMMAND...: runs COMMAND with the same environment, in /, which every user can enter.
 run_as() {
   local user=$1
   shift
@@ -157,16 +156,16 @@ run_as() {
 
 # --- what is running ---
 
-supervisor_pid() { # prints the pid of this state's supervisor, if it lives
+supervisor_pid() { # prints the pid of this state's supervisor, if it is running
   local pid
   pid=$(cat "$state/supervisord.pid" 2>/dev/null) || return 1
   [[ -n $pid ]] && is_argument_of "$pid" "$state/supervisord.conf" && printf '%s\n' "$pid"
 }
 
-# Whether process $1 was started with the argument $2: a pid from a file may be another's by now.
+# Succeeds if process $1 was started with the argument $2: by now, a pid from a file may belong to another process.
 is_argument_of() { tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -qxF -- "$2"; }
 
-# wait_until SECONDS COMMAND...: tries a command ten times a second.
+# wait_until SECONDS COMMAND...: tries COMMAND ten times a second until it succeeds.
 wait_until() {
   local -i tries=$(($1 * 10))
   shift

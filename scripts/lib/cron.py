@@ -1,12 +1,12 @@
-"""Starts the jobs of a crontab at their minutes. The host's cron would do, but it is root's, and its jobs would
-go on when the system has ended. The file has the form of /etc/cron.d, so that either can carry it out.
+"""Starts the jobs of a crontab at their times. The host's cron could do so, but it belongs to root, and its jobs
+would go on after the system has ended. The file has the format of /etc/cron.d, so that either can run it.
 
-Usage: cron.py CRONTAB            until SIGTERM, which it hands on to the jobs that still run
-       cron.py --check CRONTAB    says what is wrong with the file
+Usage: cron.py CRONTAB            runs until SIGTERM, which it passes on to the running jobs
+       cron.py --check CRONTAB    reports what is wrong with the file
 
-Unlike cron it knows no names for times (@daily) and no `%` in commands, and what a job prints goes where its
-own messages go instead of into a mail. Like cron it goes by local time, and does not make up for minutes in
-which it, or the machine, did not run.
+Unlike cron, it supports neither names for times (@daily) nor `%` in commands, and a job's output goes where its
+own messages go instead of into a mail. Like cron, it uses local time, and does not make up for minutes in which
+it, or the machine, was not running.
 """
 
 import datetime
@@ -21,14 +21,14 @@ import time
 
 from croniter import croniter
 
-# More jobs than this at once: something is wrong with them, and more of them would make it worse.
+# With more jobs than this at once, something is wrong with them, and starting more would make it worse.
 MOST_JOBS = 20
-# How long jobs may take to end; supervisord waits a little longer (stopwaitsecs).
+# The time that jobs have to end; supervisord waits a little longer (stopwaitsecs).
 GRACE_SECONDS = 10
-# When somebody sets the clock, this is how long it may take to be noticed.
+# The longest time until a change of the clock is noticed.
 LONGEST_SLEEP_SECONDS = 5
-# A clock that is set back by this much or less is being corrected: what has run in those minutes does not run
-# again. Set back by more, it was wrong before, and time goes on from where it is now.
+# A clock that is set back by this much or less is being corrected: jobs that ran in those minutes do not run again.
+# One that is set back by more was wrong before, and time goes on from where it is now.
 CORRECTION_MINUTES = 2
 
 ENDING = {signal.SIGTERM, signal.SIGINT}
@@ -41,7 +41,7 @@ def say(level, message):
 
 
 class Job:
-    """A line of the crontab."""
+    """One line of the crontab."""
 
     def __init__(self, times, user, command, settings):
         self.times = times
@@ -67,14 +67,14 @@ class Job:
             cwd="/",
             env=environment,
             stdin=subprocess.DEVNULL,
-            start_new_session=True,  # to signal the shell and what it has started at once
+            start_new_session=True,  # to signal the shell and its children together
             preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, ()),
             **as_user,
         )
 
 
 def read(path):
-    """The jobs of the file, and what is wrong with it."""
+    """Returns the jobs of the file, and what is wrong with it."""
     jobs, problems, settings = [], [], {}
     with open(path) as file:
         text = file.read()
@@ -117,13 +117,13 @@ def problem_of(job):
 
 
 class Cron:
-    """The jobs and those of them that run. `clock` gives the time in seconds since 1970."""
+    """The jobs, and those of them that are running. `clock` returns the time in seconds since 1970."""
 
     def __init__(self, jobs, clock=time.time):
         self.jobs = jobs
         self.clock = clock
         self.running = {}
-        # The minute in which it is started counts as done, so that a restart runs nothing twice.
+        # The minute of the start counts as done, so that a restart runs nothing twice.
         self.minute = self._this_minute()
 
     def _this_minute(self):
@@ -139,7 +139,7 @@ class Cron:
             self.reap()
 
     def fire(self):
-        """Starts what is due in this minute, once."""
+        """Starts the jobs that are due in this minute, once."""
         minute, last = self._this_minute(), self.minute
         if last - CORRECTION_MINUTES <= minute <= last:
             return
@@ -168,11 +168,11 @@ class Cron:
             job = self.running.pop(process)
             if process.returncode > 0:
                 say("warning", f"ended with status {process.returncode}: {job.command}")
-            elif process.returncode not in (0, -signal.SIGTERM):  # the latter is an end that was asked for
+            elif process.returncode not in (0, -signal.SIGTERM):  # SIGTERM is how jobs are asked to end
                 say("warning", f"ended by signal {-process.returncode}: {job.command}")
 
     def end(self):
-        """Has the jobs end, and kills those that do not."""
+        """Asks the jobs to end, and kills those that do not."""
         self._signal(signal.SIGTERM)
         last = time.monotonic() + GRACE_SECONDS
         while self.running and (left := last - time.monotonic()) > 0:
@@ -197,7 +197,7 @@ def main(arguments, clock=time.time):
     if problems:
         raise SystemExit("\n".join(f"{files[0]}: {problem}" for problem in problems))
     if not check:
-        # From here on signals come when `sigtimedwait` asks for them, and at no other time.
+        # From here on, signals are only received by `sigtimedwait`.
         signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
         Cron(jobs, clock).run()
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # names are shared with the scripts that source this
-# Installs what is missing: Debian packages, and what is no Debian package.
+# Installs what is missing: Debian packages, Python packages and Swagger UI.
 
 runtime_packages=(nginx supervisor postgresql curl openssl jq tzdata libpq-dev libssl-dev libcrypt-dev libfcgi-dev libcurl4-openssl-dev libnghttp2-dev
   python3-pip python3-aiosmtpd python3-croniter)
@@ -15,11 +15,11 @@ install_packages() {
   ((${#missing[@]})) || return 0
 
   command -v apt-get >/dev/null ||
-    die "needs Debian's packages ${missing[*]}, and there is no apt-get here to install them"
+    die "these Debian packages are missing, and there is no apt-get to install them: ${missing[*]}"
   local as_root=()
   if ! is_root; then
     if ! command -v sudo >/dev/null || ! { sudo -n true 2>/dev/null || [[ -t 0 ]]; }; then
-      die "please install these packages first (it takes root): apt-get install ${missing[*]}"
+      die "please install these packages as root first: apt-get install ${missing[*]}"
     fi
     as_root=(sudo)
   fi
@@ -48,7 +48,7 @@ find_swift() {
   die "there is no Swift toolchain: install Swift 6.2 or newer from https://www.swift.org/install/linux/ (looked in PATH, /opt/swift/usr/bin and ~/.local/share/swiftly/bin)"
 }
 
-# Makes the Python environment of the end-to-end tests, if it is not there as their requirements say.
+# Creates the Python environment of the end-to-end tests, unless it already matches their requirements.
 make_venv() {
   local requirements=$root/Tests/EndToEnd/requirements.txt
   venv=$root/.build/venv
@@ -61,8 +61,8 @@ make_venv() {
   cp "$requirements" "$venv/requirements.txt"
 }
 
-# Fetches Swagger UI into .build/swagger-ui/, unless it is there in the wanted version. Without it the docs
-# page says so, and everything else works.
+# Downloads Swagger UI into .build/swagger-ui/, unless the wanted version is there. Without it, the docs page says so,
+# and everything else works.
 fetch_swagger_ui() (
   wanted=$library/swagger-ui.txt
   target=$root/.build/swagger-ui
@@ -75,7 +75,7 @@ fetch_swagger_ui() (
   say "Fetching Swagger UI for the docs page…"
   rm -rf "$new"
   mkdir "$new"
-  # Only as a wheel with the sum that stands there, and within a minute.
+  # Only as a wheel with the given hash, and within a minute.
   if {
     timeout --foreground 60 /usr/bin/python3 -m pip download --disable-pip-version-check --retries 1 --timeout 10 \
       --no-deps --only-binary=:all: --require-hashes --dest "$new" -r "$wanted" &&
@@ -86,7 +86,7 @@ fetch_swagger_ui() (
     rm -rf "$target"
     mv "$new/files" "$target"
   else
-    say "Swagger UI could not be fetched (see $target.log); until a later start can, the docs page does without." >&2
+    say "Swagger UI could not be fetched (see $target.log); the docs page does without it until a later start succeeds." >&2
   fi
   rm -rf "$new"
 )

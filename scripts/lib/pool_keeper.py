@@ -1,17 +1,17 @@
-"""What supervisord does not do for a FastCGI pool by itself. It loads this as an RPC interface, its
-way to be extended (`rpcinterface_factory` in supervisord.conf), though nothing here is called over RPC.
+"""An extension of supervisord for FastCGI pools. supervisord loads it as an RPC interface, which is its way of being
+extended (`rpcinterface_factory` in supervisord.conf), although nothing here is called over RPC.
 
-1. It closes a pool's socket when the last worker ends, also when all of them crashed at once; whoever
-   waits in the socket's queue is cut off. Here the socket stays while any worker is about to come back,
-   and closes when the pool was stopped on purpose (then nginx answers 503 at once).
-2. It sees some worker's end only after up to a second, because since Python 3.5 a signal does not
-   interrupt poll(). Here SIGCHLD wakes it, and a worker is started again within milliseconds, but not
-   more often than every SHORTEST_LIFE_SECONDS: one that cannot run must not eat a processor.
-3. When it ends, it passes from one group of programs to the next only when poll() returns: up to a
-   second for each group that has nothing to stop. Here it goes on every ten milliseconds.
-4. A signal that comes to a new process between fork() and exec() falls to Python's handlers and is
-   lost: a worker that is told to stop right after its start goes on, and is killed 15 seconds later with
-   a request in its hands. Here such a signal waits until the new process can end by it.
+1. supervisord closes a pool's socket when the last worker ends, even if all of them crashed at once, and so drops the
+   requests in the socket's queue. With this extension, the socket stays open while any worker is about to come back,
+   and closes when the pool is stopped on purpose (nginx then answers 503 at once).
+2. supervisord may notice the end of a worker only after a second, because since Python 3.5 a signal does not interrupt
+   poll(). Here, SIGCHLD wakes it, and a worker is started again within milliseconds, but not more often than every
+   SHORTEST_LIFE_SECONDS: a worker that cannot run must not use up a processor.
+3. While it shuts down, supervisord goes on from one group of programs to the next only when poll() returns: up to a
+   second for each group that has nothing to stop. Here, it goes on every ten milliseconds.
+4. A signal that reaches a new process between fork() and exec() is handled by Python's handlers and lost: a worker that
+   is told to stop right after its start goes on, and is killed 15 seconds later in the middle of a request. Here, such
+   a signal waits until the new process can end by it.
 """
 
 import os
@@ -84,7 +84,7 @@ class PoolKeeper:
     def _restart_soon(self, process):
         again = process.laststart + SHORTEST_LIFE_SECONDS
         if time.time() < again:
-            # supervisord's own state for waiting, without its growing delays and its giving up.
+            # supervisord's own waiting state, without its growing delays and without giving up.
             process.state, process.backoff, process.delay = ProcessStates.BACKOFF, 1, again
         self._waker.wake()
 
@@ -112,6 +112,6 @@ def _guard_forks(_event):
 
 
 def make_pool_keeper(supervisord, **_settings):
-    # Not before supervisord has become a daemon: that is a fork too, and it keeps its own handlers.
+    # Only after supervisord has become a daemon: that is a fork too, after which it must keep its handlers.
     events.subscribe(events.SupervisorRunningEvent, _guard_forks)
     return PoolKeeper(supervisord)

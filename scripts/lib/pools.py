@@ -1,10 +1,10 @@
-"""Speaks to supervisord over its Unix socket.
+"""Controls supervisord over its Unix socket.
 
 Usage: pools.py SOCKET COMMAND [ARGUMENT...]
 
-  start NAME...            starts programs, those already running left alone
-  start-pools              starts every pool of the table on standard input, all slots but the spare
-  restart-pool FUNCTION    replaces the pool's workers one by one, each new one first
+  start NAME...            starts programs that are not running yet
+  start-pools              starts the pools in the table on standard input, without their spare slots
+  restart-pool FUNCTION    replaces the pool's workers one by one, starting each new one first
 """
 
 import sys
@@ -44,16 +44,16 @@ def restart_pool(supervisor, function):
     def replace(old, spare):
         start(supervisor, spare)
         pid = supervisor.getProcessInfo(spare)["pid"]
-        # A worker that cannot run (a broken build, a missing setting) ends at once. Better the old one.
+        # A worker that cannot run (a broken build, a missing setting) exits at once; then the old one must stay.
         time.sleep(0.1)
         new = supervisor.getProcessInfo(spare)
         if new["pid"] != pid or new["statename"] not in RUNNING:
             supervisor.stopProcess(spare)
             raise SystemExit(
-                f"a new worker of {function} ends as soon as it starts; the old ones go on."
+                f"a new worker of {function} exits as soon as it starts; the old ones stay."
                 f" See {new['stdout_logfile']}"
             )
-        # Returns when the worker has ended; after stopwaitsecs supervisord kills it.
+        # Returns once the worker has ended; supervisord kills it after stopwaitsecs.
         supervisor.stopProcess(old)
 
     all_slots = slots()
@@ -63,7 +63,7 @@ def restart_pool(supervisor, function):
     idle = [f"{function}:{p['name']}" for p in all_slots if p["statename"] not in RUNNING]
     if not running:
         raise SystemExit(f"the pool {function} is stopped")
-    if not idle:  # somebody started the spare slot too
+    if not idle:  # the spare slot was started by hand
         surplus = running.pop()
         supervisor.stopProcess(surplus)
         idle = [surplus]

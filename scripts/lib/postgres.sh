@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # names are shared with the scripts that source this
-# The private PostgreSQL cluster: $state/postgres, reached only over $state/postgres-socket, and without
-# passwords: the operating system says who is calling (peer).
+# The private PostgreSQL cluster in $state/postgres. It listens only on $state/postgres-socket and uses no passwords: the
+# operating system says which user is connecting (peer authentication).
 
 postgres_data() { printf '%s\n' "$state/postgres"; }
 postgres_socket() { printf '%s\n' "$state/postgres-socket"; }
 
-# Prints the folder of PostgreSQL's programs, the newest version's.
+# Prints the folder of PostgreSQL's programs: those of the cluster's version or, without a cluster, of the newest one.
 postgres_programs() {
   local folder
   folder=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
@@ -16,7 +16,7 @@ postgres_programs() {
   printf '%s\n' "$folder"
 }
 
-# Makes the cluster if there is none, and writes its settings.
+# Creates the cluster if there is none, and writes its settings.
 prepare_postgres() {
   local data socket caller
   data=$(postgres_data)
@@ -25,8 +25,8 @@ prepare_postgres() {
   install -d -m 755 -o "$postgres_user" -g "$(id -gn "$postgres_user")" "$socket"
 
   if [[ ! -e $data/PG_VERSION ]]; then
-    say "Making a PostgreSQL cluster…"
-    # Under another name until it is whole.
+    say "Creating a PostgreSQL cluster…"
+    # Under another name until it is complete.
     rm -rf "$data.new"
     install -d -m 700 -o "$postgres_user" -g "$(id -gn "$postgres_user")" "$data.new"
     run_as "$postgres_user" "$(postgres_programs)/initdb" --pgdata="$data.new" --username=postgres \
@@ -55,7 +55,7 @@ EOF
   cat >"$data/pg_hba.conf" <<EOF
 local all all peer map=task-management
 EOF
-  # Who owns the cluster, and who started all this, may be anyone; the functions, a service.
+  # The cluster's owner and the caller may connect as any role; the users of the services only as their own.
   {
     local user role service
     for user in "$postgres_user" "$caller"; do
@@ -75,16 +75,16 @@ EOF
   chmod 600 "$data"/{postgresql,pg_hba,pg_ident}.conf
 }
 
-# private_url ROLE DATABASE
+# private_url ROLE DATABASE: prints the URL of a database in the private cluster.
 private_url() { printf 'postgresql://%s@/%s?host=%s\n' "$1" "$2" "$(url_encode "$(postgres_socket)")"; }
 
 url_encode() { jq -rn --arg text "$1" '$text | @uri'; }
 
-# Waits for the cluster, then makes roles and databases.
+# Waits for the cluster, then creates roles and databases.
 setup_postgres() {
   wait_until 60 "$(postgres_programs)/pg_isready" -q -h "$(postgres_socket)" -U postgres -d postgres ||
     die "PostgreSQL does not start; see $state/logs/postgres.out"
   run_as "$postgres_user" "$(postgres_programs)/psql" -X -q -v ON_ERROR_STOP=1 -h "$(postgres_socket)" -U postgres \
     -d postgres <"$library/roles.sql" >/dev/null ||
-    die "could not make the roles and databases"
+    die "could not create the roles and databases"
 }

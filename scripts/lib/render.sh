@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # names are shared with the scripts that source this
-# From settings to files: what scripts/run puts into STATE_DIR.
+# Makes the files in STATE_DIR from the settings.
 
-# Works out from the settings what the files below are made of. They have been checked.
+# Sets the variables that the files below are made from. The settings have been checked.
 read_settings() {
   local offset host name kind
   offset=$(setting PORT_OFFSET)
@@ -24,7 +24,7 @@ read_settings() {
   address=http://$host:$port_all
   grpc_host=$host
 
-  # Functions and jobs run in another folder. A link stays one: what it leads to may change.
+  # Functions and jobs run in another folder. Links are not resolved, because their targets may change.
   while IFS=$'\t' read -r name kind _; do
     [[ $kind == file || $kind == path ]] || continue
     [[ -z ${!name:-} ]] || printf -v "$name" '%s' "$(realpath -ms "${!name}")"
@@ -32,12 +32,12 @@ read_settings() {
   keys_file=${JWT_KEYS_FILE:-$state/secrets/jwt-keys.json}
   vapid_key_file=${VAPID_KEY_FILE:-$state/secrets/vapid-key.pem}
 
-  # That all three are set, or none, has been checked.
+  # It has been checked that all three are set, or none.
   private_cluster=1
   [[ -z ${DATABASE_URL_USER:-} ]] || private_cluster=
 
   cron=$(setting CRON)
-  # Without a mail server of the operator's, a sink of our own, so that a newcomer sees the mail.
+  # If the operator names no mail server, a sink of our own shows newcomers the mail.
   mail_sink=
   smtp_url=${SMTP_URL:-}
   if [[ ! $smtp_url ]]; then
@@ -46,7 +46,7 @@ read_settings() {
   fi
 }
 
-# database_url NAME: the URL with which a service, `health_<database>` or an owner connects.
+# database_url NAME: prints the URL that a service, `health_<database>` or an owner connects with.
 database_url() {
   if [[ $private_cluster ]]; then
     case $1 in
@@ -73,8 +73,8 @@ database_url() {
   fi
 }
 
-# service_environment SERVICE [with-jobs]: prints the environment of a service's functions, and perhaps of its jobs, as
-# NAME=VALUE lines: of each setting that they read what is set here, else they have its default themselves.
+# service_environment SERVICE [with-jobs]: prints the environment of a service's functions, or of its functions and jobs,
+# as lines NAME=VALUE: the settings that they read and that are set here. For all others, they know the defaults.
 service_environment() {
   local service=$1 jobs_too=${2-} name functions jobs value
   while IFS=$'\t' read -r name _ _ _ functions jobs _; do
@@ -93,7 +93,7 @@ service_environment() {
         ;;
       BREAKER_DIR) value=$state/breakers ;;
       SMTP_URL) value=$smtp_url ;;
-      # The default, too: whoever wonders who their mail is from looks here.
+      # The default too, because this is where people look for the sender of their mail.
       MAIL_FROM) value=$(setting MAIL_FROM) ;;
       # These differ from one function or job to the next.
       LOG_FILE | SERVICE) continue ;;
@@ -101,7 +101,7 @@ service_environment() {
     esac
     [[ -z $value ]] || printf '%s=%s\n' "$name" "$value"
   done < <(settings)
-  # A page of tasks is some hundred short texts, freed together: more than malloc would keep at hand.
+  # A page of tasks is several hundred short texts that are freed together: more than malloc caches by default.
   printf 'GLIBC_TUNABLES=glibc.malloc.tcache_count=512\n'
 }
 
@@ -125,10 +125,10 @@ for address, port in zip(sys.argv[1::2], sys.argv[2::2]):
         print(f"port {port} of {address}: {error.strerror}", file=sys.stderr)
 sys.exit(failed)
 EOF
-    die "cannot listen there. If another program has the ports, or another scripts/run with another STATE_DIR, PORT_OFFSET=1000 moves all of ours out of the way."
+    die "cannot listen there. If another program uses the ports, or a system with another STATE_DIR does, PORT_OFFSET=1000 moves all of ours out of the way."
 }
 
-# Makes the users that the services run as, if root starts them.
+# Creates the users that the services run as, if root starts them.
 make_users() {
   local service user
   is_root || return 0
@@ -141,7 +141,7 @@ make_users() {
   done
 }
 
-# Folders, keys, and copies of all that runs: what is running does not depend on the checkout.
+# Creates folders and keys, and copies everything that will run, so that a running system does not depend on the checkout.
 prepare_state() {
   local nginx_group name file service user
   nginx_group=$(id -gn "$nginx_user")
@@ -151,9 +151,9 @@ prepare_state() {
   install -d -m 700 "$state/supervisor"
   install -d -m 755 "$state/migrations"
   install -d -m 750 -g "$functions_group" "$state/secrets"
-  # What the processes of all services know of each other's state.
+  # The state of the circuit breakers, shared by the processes of all services.
   install -d -m 2770 -g "$functions_group" "$state/breakers"
-  # Here root writes, so nobody else may. Each service's functions have a folder of their own in it.
+  # Root writes here, so nobody else may. The functions of each service have a folder of their own in it.
   install -d -m 711 "$state/logs"
   for service in "${services[@]}"; do
     user=$(user_of "$service")
@@ -162,7 +162,7 @@ prepare_state() {
   for name in nginx-{error,access}.log {nginx,postgres,initdb,cron,mail-sink}.out supervisord.log $(worker_outputs); do
     [[ -e $state/logs/$name ]] || install -m 600 /dev/null "$state/logs/$name"
   done
-  # nginx does not bound its logs itself.
+  # nginx itself does not limit the size of its logs.
   for file in "$state"/logs/nginx-{access,error}.log; do
     if (($(stat -c %s "$file") > 50000000)); then
       mv "$file" "$file.1"
@@ -204,7 +204,7 @@ prepare_state() {
   socket_group=$nginx_group
 }
 
-# What nginx shows people: the API's description, and the page with Swagger UI.
+# Publishes the files that nginx serves: the API's description, the contract, and the page with Swagger UI.
 prepare_docs() {
   local file
   install -d -m 755 "$state/www" "$state/www/docs"
@@ -218,7 +218,7 @@ prepare_docs() {
   rm "$state/www/index.html"
 }
 
-# publish FROM TO: copies, and lays a compressed copy beside it.
+# publish FROM TO: copies a file, and puts a compressed copy beside the copy.
 publish() {
   copy_if_changed "$1" "$2" 644
   [[ -e $2.gz && ! $2 -nt $2.gz ]] || gzip -9 -k -f "$2"
@@ -232,7 +232,7 @@ worker_outputs() {
   done < <(pools)
 }
 
-# copy_if_changed FROM TO MODE: in one step.
+# copy_if_changed FROM TO MODE: replaces TO atomically.
 copy_if_changed() {
   if ! cmp -s "$1" "$2"; then
     install -m "$3" "$1" "$2.new"
@@ -240,39 +240,39 @@ copy_if_changed() {
   fi
 }
 
-# Prints a key ring of one key.
+# Prints a key ring with one key.
 make_keys() {
   (
     umask 077
-    # The key goes through a pipe: a command line is everybody's to read.
+    # The key goes through a pipe, because everybody can read command lines.
     openssl rand -base64 48 | tr -d '\n=' | tr '+/' '-_' |
       jq -R --arg kid "$(date -u +%Y%m%d)-$(openssl rand -hex 4)" \
         '{keys: [{kty: "oct", kid: $kid, alg: "HS256", k: ., key_ops: ["sign", "verify"]}]}'
   )
 }
 
-# make_vapid_key FILE: a key on P-256 by which push services know us, for the Notification service's user alone. Browsers
-# subscribe with its public half: with another key, all have to do so again.
+# make_vapid_key FILE: creates the P-256 key by which push services recognise us, readable only by the Notification
+# service's user. Browsers subscribe with its public half: with another key, all of them have to subscribe again.
 make_vapid_key() {
   local user
   user=$(user_of notification)
   install -m 600 /dev/null "$1.new"
-  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.new" 2>/dev/null || die "openssl makes no key for push messages"
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.new" 2>/dev/null || die "openssl could not create a key for push messages"
   if is_root; then chown "$user:$(id -gn "$user")" "$1.new"; fi
   chmod 400 "$1.new"
   mv "$1.new" "$1"
 }
 
-# Reads NAME=VALUE lines, prints them as supervisord wants them in `environment=`.
+# Reads lines NAME=VALUE, and prints them in the form of supervisord's `environment=`.
 supervisor_environment() {
   local line name value all=''
   while IFS= read -r line; do
     name=${line%%=*}
     value=${line#*=}
-    # supervisord's parser knows quotes but no way to escape them.
+    # supervisord's parser supports quotes but has no way to escape them…
     case $value in
       *[\"\'\\]*) die "$name must not contain quotes or backslashes (in a URL, percent-encode them)" ;;
-      # …and takes these for the start of a comment, inside of quotes too.
+      # …and takes these as the start of a comment, even inside quotes.
       *[[:space:]][\;#]*) die "$name must not contain a semicolon or a number sign after a space" ;;
     esac
     all+="${all:+,}$name=\"${value//%/%%}\""
@@ -282,7 +282,7 @@ supervisor_environment() {
 
 render_supervisor() (
   umask 077
-  # Two statements, because `die` in a substitution ends only that.
+  # In two statements, because `die` in a substitution ends only the substitution.
   local service environment function workers nice_value queue command socket_owner=''
   declare -A environments
   for service in "${services[@]}"; do
@@ -290,8 +290,7 @@ render_supervisor() (
     environment=$(supervisor_environment <"$state/env/$service.lines")
     environments[$service]=$environment
     service_environment "$service" with-jobs >"$state/env/$service.lines"
-    # The same for bash: for jobs, which read it as the service's user (nobody else can), and to run a function
-    # by hand.
+    # The same for bash, to run jobs, and functions by hand. Only the service's user can read it.
     while IFS= read -r line; do
       printf '%s=%q\n' "${line%%=*}" "${line#*=}"
     done <"$state/env/$service.lines" >"$state/env/$service.env.new"
@@ -323,16 +322,16 @@ chmod=0700
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
-; Keeps the pools' sockets open and supervisord awake (see there)
+; Keeps the pools' sockets open and supervisord awake (see pool_keeper.py)
 [rpcinterface:pool_keeper]
 supervisor.rpcinterface_factory=pool_keeper:make_pool_keeper
 
 [supervisorctl]
 serverurl=unix://$state/supervisor.sock
 
-; Started by scripts/run in this order: postgres, mail-sink, pools, nginx, cron. Ended from the highest priority
-; down: cron with its jobs, which call functions; nginx finishes what it has in hand, then the workers end, then
-; who they speak to.
+; Started by scripts/run in this order: postgres, mail-sink, pools, nginx, cron. Ended from the highest priority down:
+; cron with its jobs, which call functions; nginx, which finishes the requests that it has accepted; the workers; and
+; then the servers that they call.
 
 [program:nginx]
 command=/usr/sbin/nginx -c $state/nginx/nginx.conf -e $state/logs/nginx-error.log -g "daemon off;"
@@ -359,7 +358,7 @@ priority=100
 autostart=false
 autorestart=true
 startsecs=0
-; INT: ends sessions, keeps what was committed
+; INT: ends all sessions at once; what was committed is kept
 stopsignal=INT
 stopwaitsecs=60
 redirect_stderr=true
@@ -372,7 +371,7 @@ EOF
     if [[ $mail_sink ]]; then
       cat <<EOF
 
-; Delivers nothing: what is sent lands in a Maildir. Only this host reaches it.
+; Delivers nothing: all mail is put into a Maildir. Only this host can reach it.
 [program:mail-sink]
 command=/usr/bin/python3 -I -m aiosmtpd -n -l 127.0.0.1:$port_mail -c aiosmtpd.handlers.Mailbox $state/mail
 $(! is_root || say "user=$(user_of notification)")
@@ -390,7 +389,7 @@ EOF
     fi
 
     if [[ $cron == on ]]; then
-      # As root, because each line has its user.
+      # As root, because each line names its user.
       cat <<EOF
 
 [program:cron]
@@ -413,7 +412,7 @@ EOF
       [[ $nice_value == 0 ]] || command="nice -n $nice_value $command"
       environment="${environments[$service]},LOG_FILE=\"${LOG_FILE:-$state/logs/$service/$function.log}\""
       # startsecs=0: a worker that is killed right after its start is started again without a pause.
-      # The socket belongs to supervisord, so nothing is lost while no worker listens.
+      # The socket belongs to supervisord, so no request is lost while no worker listens.
       cat <<EOF
 
 [fcgi-program:$function]
@@ -442,7 +441,7 @@ EOF
   mv "$state/supervisord.conf.new" "$state/supervisord.conf"
 )
 
-# The jobs and their times, also in the form of /etc/cron.d. It holds no secrets, and cron accepts only what
+# Writes the jobs and their times in the format of /etc/cron.d. The file has no secrets, and cron accepts only files that
 # nobody but root can write.
 render_crontab() {
   local file=$state/crontab service
@@ -453,13 +452,13 @@ render_crontab() {
   sed "${fill_in[@]}" "$root/scripts/crontab" >"$file.new"
   chmod 644 "$file.new"
   mv "$file.new" "$file"
-  /usr/bin/python3 -I "$state/supervisor/cron.py" --check "$file" || die "the jobs in scripts/crontab are not right"
+  /usr/bin/python3 -I "$state/supervisor/cron.py" --check "$file" || die "scripts/crontab is not valid"
 }
 
 render_nginx() {
   local file user='' max_files=65536
   ! is_root || user="user $nginx_user;"
-  # As many as we may: in a container, root cannot raise the limit either.
+  # As many as allowed: in a container, even root cannot raise the limit.
   (ulimit -n "$max_files") 2>/dev/null || max_files=$(ulimit -Hn)
   install -d -m 711 "$state/nginx/generated"
   for file in "$root"/nginx/{,generated/}*.conf; do
@@ -478,8 +477,8 @@ render_nginx() {
 }
 
 start_supervisor() {
-  rm -f "$state/supervisor.sock" # a killed one leaves it
-  # With an environment of its own: a function sees only what is meant for it.
+  rm -f "$state/supervisor.sock" # a killed supervisord leaves it behind
+  # With an environment of its own, so that a function sees only what is meant for it.
   env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
     PYTHONPATH="$state/supervisor" PYTHONDONTWRITEBYTECODE=1 /usr/bin/supervisord -c "$state/supervisord.conf" 9>&- >/dev/null ||
     die "supervisord does not start; see $state/logs/supervisord.log"

@@ -1,20 +1,20 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # names are shared with the scripts that source this
-# Reads and checks the settings, by the executable check-settings, which has their declarations.
+# Reads and checks the settings with the executable check-settings, which has their declarations.
 
 # Sets `functions_source`, the folder of the executables.
 find_functions() {
   functions_source=$(realpath -m "${FUNCTIONS_DIR:-$root/$(setting FUNCTIONS_DIR)}")
 }
 
-# check_settings_by MODE: calls check-settings with the environment as it came and, if there is one, the settings file.
+# check_settings_by MODE: calls check-settings with the caller's environment and, if there is one, the settings file.
 check_settings_by() {
   [[ -x $functions_source/check-settings ]] ||
     die "there is no $functions_source/check-settings: run scripts/build"
   "$functions_source/check-settings" "$1" ${config:+--config "$config"}
 }
 
-# Checks all settings, says everything that is wrong, and ends the script when anything is. Those of the settings file
-# become variables of this shell; they are not exported.
+# Checks all settings, reports everything that is wrong, and ends the script if anything is. The settings in the
+# settings file become variables of this shell that are not exported.
 check_settings() {
   local lines line wrong=''
   lines=$(check_settings_by --check) || wrong=1
@@ -26,8 +26,8 @@ check_settings() {
     die "nothing was started, because of the settings above (scripts/run --settings prints all of them)"
 }
 
-# Whether the files that settings name can be read by the users of the services that they are for. That whoever calls
-# can read them has been checked.
+# Succeeds if the users of the services can read the files that their settings name. That the caller can read them has
+# already been checked.
 all_files_are_readable() {
   local name kind functions jobs path service user status=0
   while IFS=$'\t' read -r name kind _ _ functions jobs _; do

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # names are shared with the scripts that source this
-# Ends what scripts/run started in $state, and nothing else.
+# Ends the processes that scripts/run started in $state, and no others.
 
 stop_everything() {
   local pid
@@ -13,10 +13,10 @@ stop_everything() {
   rm -f "$state/address" "$state/supervisord.pid"
 }
 
-# Whether process $1 has ended; a zombie, which only waits for its parent, has.
+# Succeeds if process $1 has ended; a zombie, which only waits for its parent, counts as ended.
 gone() { ! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status" 2>/dev/null; }
 
-# What a killed supervisord leaves behind: its children, each known by its pid file or its executable.
+# Ends the children that a killed supervisord left behind, which their pid files or executables identify.
 end_leftovers() {
   local pid signal line lines
   mapfile -t lines < <(leftovers)
@@ -29,7 +29,7 @@ end_leftovers() {
   done
 }
 
-# Prints `PID SIGNAL` lines in the order of ending.
+# Prints a line `PID SIGNAL` for each, in the order in which they should end.
 leftovers() {
   local pid file pythons=()
   for file in /proc/[0-9]*/exe; do
