@@ -155,6 +155,7 @@ let package = Package(
     system("CCrypt"),
     system("CCurl"),
     system("CFastCGI"),
+    system("CFile"),
     system("CHTTP2"),
     system("COpenSSL"),
     system("CPostgreSQL"),
@@ -167,7 +168,7 @@ let package = Package(
     shared("PostgreSQL", "CPostgreSQL", "Values"),
     shared("Passwords", "CCrypt"),
     shared("Tokens", "COpenSSL", "JSON", "Values"),
-    shared("Resilience", "CCurl", "Values"),
+    shared("Resilience", "CFile", "Values"),
     shared(
       "Migrations",
       "PostgreSQL",

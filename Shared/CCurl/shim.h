@@ -2,7 +2,6 @@
 // functions with variable arguments, so curl_easy_setopt and curl_easy_getinfo are wrapped by type.
 #pragma once
 #include <curl/curl.h>
-#include <sys/file.h>
 
 static inline CURLcode tm_curl_set_long(CURL *handle, CURLoption option, long value) {
   return curl_easy_setopt(handle, option, value);

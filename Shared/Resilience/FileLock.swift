@@ -1,4 +1,4 @@
-private import CCurl
+private import CFile
 import Glibc
 
 /// A lock on a file, for the processes of one host. The system releases it when the process that holds it ends.
