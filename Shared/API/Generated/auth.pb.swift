@@ -25,7 +25,7 @@ public nonisolated struct Auth_V1_LoginRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// One of the two.
+  /// Exactly one of username and email is required.
   public var username: String {
     get {_username ?? String()}
     set {_username = newValue}
@@ -59,13 +59,13 @@ public nonisolated struct Auth_V1_TokenResponse: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// JWT, for "Authorization: Bearer"
+  /// a JWT, for "Authorization: Bearer"
   public var accessToken: String {
     get {_storage._accessToken}
     set {_uniqueStorage()._accessToken = newValue}
   }
 
-  /// opaque; every use gives a new one
+  /// opaque; replaced by a new one with every use
   public var refreshToken: String {
     get {_storage._refreshToken}
     set {_uniqueStorage()._refreshToken = newValue}
@@ -77,7 +77,7 @@ public nonisolated struct Auth_V1_TokenResponse: @unchecked Sendable {
     set {_uniqueStorage()._tokenType = newValue}
   }
 
-  /// seconds that access_token lives
+  /// lifetime of access_token in seconds
   public var expiresIn: Int32 {
     get {_storage._expiresIn}
     set {_uniqueStorage()._expiresIn = newValue}
@@ -119,7 +119,7 @@ public nonisolated struct Auth_V1_ValidateTokenResponse: Sendable {
 
   public var valid: Bool = false
 
-  /// why not: the code an endpoint would answer with
+  /// why it is not valid: the code that an endpoint would answer with
   public var reason: String {
     get {_reason ?? String()}
     set {_reason = newValue}
@@ -187,7 +187,7 @@ public nonisolated struct Auth_V1_LogoutRequest: Sendable {
 
   public var refreshToken: String = String()
 
-  /// end every session of the user
+  /// ends all sessions of the user
   public var everywhere: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

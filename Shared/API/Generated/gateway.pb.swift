@@ -20,7 +20,7 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-/// An access token that the gateway asks about.
+/// The access token that the gateway asks about.
 public nonisolated struct Gateway_V1_SessionQuestion: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -38,10 +38,10 @@ public nonisolated struct Gateway_V1_ProbeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// "live": the process answers; "ready": its databases do too
+  /// "live": the process answers; "ready": its databases answer too
   public var probe: String = String()
 
-  /// one service; without it all
+  /// a single service; all of them if not set
   public var service: String {
     get {_service ?? String()}
     set {_service = newValue}
@@ -66,7 +66,7 @@ public nonisolated struct Gateway_V1_ProbeResponse: Sendable {
   /// "UP"
   public var status: String = String()
 
-  /// what was looked at, each "UP"
+  /// the checks that were made, each "UP"
   public var checks: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -75,7 +75,7 @@ public nonisolated struct Notification_V1_Notification: Sendable {
 
   public var body: String = String()
 
-  /// whether the recipient's server has taken it; PUSH: one browser's at least
+  /// whether the recipient's server has accepted it; PUSH: that of at least one browser
   public var sent: Bool = false
 
   public var createdAt: SwiftProtobuf.Google_Protobuf_Timestamp {
@@ -87,7 +87,7 @@ public nonisolated struct Notification_V1_Notification: Sendable {
   /// Clears the value of `createdAt`. Subsequent reads from it will return its default value.
   public mutating func clearCreatedAt() {self._createdAt = nil}
 
-  /// whom it is for, when that is one of the users
+  /// the recipient, if that is a user
   public var userID: String {
     get {_userID ?? String()}
     set {_userID = newValue}
@@ -106,10 +106,10 @@ public nonisolated struct Notification_V1_Notification: Sendable {
   /// Clears the value of `sentAt`. Subsequent reads from it will return its default value.
   public mutating func clearSentAt() {self._sentAt = nil}
 
-  /// how often it has been tried
+  /// the number of delivery attempts
   public var attempts: Int32 = 0
 
-  /// null when it is sent, or given up
+  /// null once it is sent or discarded
   public var nextAttemptAt: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_nextAttemptAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_nextAttemptAt = newValue}
@@ -119,7 +119,7 @@ public nonisolated struct Notification_V1_Notification: Sendable {
   /// Clears the value of `nextAttemptAt`. Subsequent reads from it will return its default value.
   public mutating func clearNextAttemptAt() {self._nextAttemptAt = nil}
 
-  /// why the last attempt came to nothing
+  /// why the last attempt failed
   public var lastError: String {
     get {_lastError ?? String()}
     set {_lastError = newValue}
@@ -148,7 +148,7 @@ public nonisolated struct Notification_V1_SendEmailRequest: Sendable {
   /// an e-mail address
   public var recipient: String = String()
 
-  /// in one line
+  /// a single line
   public var subject: String = String()
 
   /// plain text
@@ -195,7 +195,7 @@ public nonisolated struct Notification_V1_SendTaskReminderRequest: Sendable {
   /// Clears the value of `dueDate`. Subsequent reads from it will return its default value.
   public mutating func clearDueDate() {self._dueDate = nil}
 
-  /// how long before the due date this reminder is meant to go out
+  /// how many minutes before the due date this reminder is meant to be sent
   public var leadMinutes: Int32 = 0
 
   public var priority: Task_V1_Priority = .unspecified
@@ -207,7 +207,7 @@ public nonisolated struct Notification_V1_SendTaskReminderRequest: Sendable {
   fileprivate var _dueDate: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
-/// What is told by more than one channel; none when the user has them all off.
+/// The notifications that were recorded, one per channel; none if the user has turned all channels off.
 public nonisolated struct Notification_V1_SentNotifications: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -227,16 +227,16 @@ public nonisolated struct Notification_V1_NotifyUserRequest: Sendable {
 
   public var userID: String = String()
 
-  /// with one that was used before nothing is done
+  /// a key that was used before has no effect
   public var key: String = String()
 
-  /// in one line
+  /// a single line
   public var subject: String = String()
 
   /// plain text
   public var body: String = String()
 
-  /// is said below the text, in the user's time zone
+  /// added below the text, in the user's time zone
   public var dueDate: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_dueDate ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_dueDate = newValue}
@@ -270,7 +270,7 @@ public nonisolated struct Notification_V1_ListNotificationsRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// the newest first
+  /// newest first
   public var pageSize: Int32 {
     get {_pageSize ?? 0}
     set {_pageSize = newValue}
@@ -280,7 +280,7 @@ public nonisolated struct Notification_V1_ListNotificationsRequest: Sendable {
   /// Clears the value of `pageSize`. Subsequent reads from it will return its default value.
   public mutating func clearPageSize() {self._pageSize = nil}
 
-  /// from the page before; empty for the first
+  /// next_page_token of the previous page; empty for the first
   public var pageToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -328,7 +328,7 @@ public nonisolated struct Notification_V1_PushKey: Sendable {
   public init() {}
 }
 
-/// A browser that takes push messages.
+/// A browser's subscription to push messages.
 public nonisolated struct Notification_V1_PushSubscription: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -367,7 +367,7 @@ public nonisolated struct Notification_V1_PushSubscription: Sendable {
   fileprivate var _expiresAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
-/// What a browser's PushSubscription.toJSON() gives, name by name.
+/// The result of a browser's PushSubscription.toJSON(), with the same names.
 public nonisolated struct Notification_V1_RegisterPushSubscriptionRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -482,7 +482,7 @@ public nonisolated struct Notification_V1_SaveContactRequest: Sendable {
   /// Clears the value of `pushNotifications`. Subsequent reads from it will return its default value.
   public mutating func clearPushNotifications() {self._pushNotifications = nil}
 
-  /// of the user
+  /// the user's version
   public var version: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -510,7 +510,7 @@ public nonisolated struct Notification_V1_ForgetUserResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// some notifications are left, for which there was no time
+  /// whether some notifications are left because time ran out
   public var more: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -20,8 +20,8 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-/// Moves: PENDING and IN_PROGRESS to each other; either to COMPLETED or CANCELLED; COMPLETED to
-/// IN_PROGRESS; CANCELLED to PENDING; each to itself.
+/// Allowed transitions: between PENDING and IN_PROGRESS; from either to COMPLETED or CANCELLED; from
+/// COMPLETED to IN_PROGRESS; from CANCELLED to PENDING; from each status to itself.
 public nonisolated enum Task_V1_Status: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
   case unspecified // = 0
@@ -137,7 +137,7 @@ public nonisolated struct Task_V1_Task: Sendable {
 
   public var priority: Task_V1_Priority = .unspecified
 
-  /// whose task it is
+  /// the owner of the task
   public var userID: String = String()
 
   public var dueDate: SwiftProtobuf.Google_Protobuf_Timestamp {
@@ -167,10 +167,10 @@ public nonisolated struct Task_V1_Task: Sendable {
   /// Clears the value of `updatedAt`. Subsequent reads from it will return its default value.
   public mutating func clearUpdatedAt() {self._updatedAt = nil}
 
-  /// 1 at creation, one more with every change
+  /// 1 at creation, incremented by every change
   public var version: Int64 = 0
 
-  /// not set: as everybody's
+  /// the system's default lead times unless set
   public var reminders: Task_V1_Reminders {
     get {_reminders ?? Task_V1_Reminders()}
     set {_reminders = newValue}
@@ -191,13 +191,14 @@ public nonisolated struct Task_V1_Task: Sendable {
   fileprivate var _reminders: Task_V1_Reminders? = nil
 }
 
-/// When the owner of a task is reminded. By REST it is the list of minutes itself: [1440, 60].
+/// The lead times at which the owner of a task is reminded. In REST, this is the list of minutes itself:
+/// [1440, 60].
 public nonisolated struct Task_V1_Reminders: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// before the due date; none: never
+  /// minutes before the due date; an empty list means no reminders
   public var minutes: [Int32] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -225,7 +226,7 @@ public nonisolated struct Task_V1_CreateTaskRequest: Sendable {
 
   public var priority: Task_V1_Priority = .unspecified
 
-  /// default the caller; another's needs an admin or a service
+  /// defaults to the caller; only admins and services may name another user
   public var userID: String {
     get {_userID ?? String()}
     set {_userID = newValue}
@@ -244,7 +245,7 @@ public nonisolated struct Task_V1_CreateTaskRequest: Sendable {
   /// Clears the value of `dueDate`. Subsequent reads from it will return its default value.
   public mutating func clearDueDate() {self._dueDate = nil}
 
-  /// default as everybody's
+  /// the system's default lead times unless set
   public var reminders: Task_V1_Reminders {
     get {_reminders ?? Task_V1_Reminders()}
     set {_reminders = newValue}
@@ -305,7 +306,7 @@ public nonisolated struct Task_V1_UpdateTaskRequest: Sendable {
 
   public var priority: Task_V1_Priority = .unspecified
 
-  /// hands the task to another; admins only
+  /// assigns the task to another user; admins only
   public var userID: String {
     get {_userID ?? String()}
     set {_userID = newValue}
@@ -333,8 +334,8 @@ public nonisolated struct Task_V1_UpdateTaskRequest: Sendable {
   /// Clears the value of `reminders`. Subsequent reads from it will return its default value.
   public mutating func clearReminders() {self._reminders = nil}
 
-  /// The fields to change, by name; one that is named here and not set is cleared.
-  /// Without a mask the fields that are set are changed.
+  /// The names of the fields to change; a field that is named here but not set is cleared.
+  /// Without a mask, the fields that are set are changed.
   public var updateMask: SwiftProtobuf.Google_Protobuf_FieldMask {
     get {_updateMask ?? SwiftProtobuf.Google_Protobuf_FieldMask()}
     set {_updateMask = newValue}
@@ -344,7 +345,7 @@ public nonisolated struct Task_V1_UpdateTaskRequest: Sendable {
   /// Clears the value of `updateMask`. Subsequent reads from it will return its default value.
   public mutating func clearUpdateMask() {self._updateMask = nil}
 
-  /// the version that the caller has seen
+  /// the version that the caller last saw
   public var expectedVersion: Int64 {
     get {_expectedVersion ?? 0}
     set {_expectedVersion = newValue}
@@ -374,7 +375,7 @@ public nonisolated struct Task_V1_DeleteTaskRequest: Sendable {
 
   public var id: String = String()
 
-  /// the version that the caller has seen
+  /// the version that the caller last saw
   public var expectedVersion: Int64 {
     get {_expectedVersion ?? 0}
     set {_expectedVersion = newValue}
@@ -405,7 +406,7 @@ public nonisolated struct Task_V1_ListTasksRequest: Sendable {
   /// Clears the value of `pageSize`. Subsequent reads from it will return its default value.
   public mutating func clearPageSize() {self._pageSize = nil}
 
-  /// from the page before; empty for the first
+  /// next_page_token of the previous page; empty for the first
   public var pageToken: String = String()
 
   /// any of these
@@ -434,10 +435,10 @@ public nonisolated struct Task_V1_ListTasksRequest: Sendable {
   /// Clears the value of `dueAfter`. Subsequent reads from it will return its default value.
   public mutating func clearDueAfter() {self._dueAfter = nil}
 
-  /// words, all of them in title or description
+  /// search terms, all of which must occur in the title or description
   public var q: String = String()
 
-  /// another's needs an admin or a service
+  /// only admins and services may name another user
   public var userID: String {
     get {_userID ?? String()}
     set {_userID = newValue}
@@ -447,7 +448,7 @@ public nonisolated struct Task_V1_ListTasksRequest: Sendable {
   /// Clears the value of `userID`. Subsequent reads from it will return its default value.
   public mutating func clearUserID() {self._userID = nil}
 
-  /// created_at, due_date, priority or updated_at, then optionally " desc" or " asc"
+  /// created_at, due_date, priority or updated_at, optionally followed by " desc" or " asc"
   public var orderBy: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -476,7 +477,7 @@ public nonisolated struct Task_V1_ListUserTasksRequest: Sendable {
   /// Clears the value of `pageSize`. Subsequent reads from it will return its default value.
   public mutating func clearPageSize() {self._pageSize = nil}
 
-  /// from the page before; empty for the first
+  /// next_page_token of the previous page; empty for the first
   public var pageToken: String = String()
 
   /// any of these
@@ -505,10 +506,10 @@ public nonisolated struct Task_V1_ListUserTasksRequest: Sendable {
   /// Clears the value of `dueAfter`. Subsequent reads from it will return its default value.
   public mutating func clearDueAfter() {self._dueAfter = nil}
 
-  /// words, all of them in title or description
+  /// search terms, all of which must occur in the title or description
   public var q: String = String()
 
-  /// created_at, due_date, priority or updated_at, then optionally " desc" or " asc"
+  /// created_at, due_date, priority or updated_at, optionally followed by " desc" or " asc"
   public var orderBy: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -552,7 +553,7 @@ public nonisolated struct Task_V1_DeleteUserTasksResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// some are left, for which there was no time
+  /// whether some are left because time ran out
   public var more: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -20,15 +20,15 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-/// What an account may do.
+/// The permissions of an account.
 public nonisolated enum User_V1_Role: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
   case unspecified // = 0
 
-  /// Sees and changes what is its own.
+  /// May see and change its own data.
   case user // = 1
 
-  /// Sees and changes everything.
+  /// May see and change everything.
   case admin // = 2
 
   /// Another service of this system.
@@ -78,10 +78,10 @@ public nonisolated struct User_V1_User: Sendable {
   /// UUIDv7
   public var id: String = String()
 
-  /// letters, digits and . _ - only; unique without regard to case
+  /// letters, digits and . _ - only; unique regardless of case
   public var username: String = String()
 
-  /// unique without regard to case
+  /// unique regardless of case
   public var email: String = String()
 
   public var fullName: String {
@@ -116,10 +116,10 @@ public nonisolated struct User_V1_User: Sendable {
   /// Clears the value of `updatedAt`. Subsequent reads from it will return its default value.
   public mutating func clearUpdatedAt() {self._updatedAt = nil}
 
-  /// 1 at creation, one more with every change
+  /// 1 at creation, incremented by every change
   public var version: Int64 = 0
 
-  /// whether they are told things by e-mail; not set: true
+  /// whether the user is notified by e-mail; true unless set
   public var emailNotifications: Bool {
     get {_emailNotifications ?? false}
     set {_emailNotifications = newValue}
@@ -129,7 +129,7 @@ public nonisolated struct User_V1_User: Sendable {
   /// Clears the value of `emailNotifications`. Subsequent reads from it will return its default value.
   public mutating func clearEmailNotifications() {self._emailNotifications = nil}
 
-  /// whether they are told things in their browsers; not set: true
+  /// whether the user is notified by push messages; true unless set
   public var pushNotifications: Bool {
     get {_pushNotifications ?? false}
     set {_pushNotifications = newValue}
@@ -159,7 +159,7 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
 
   public var email: String = String()
 
-  /// 8 to 72 bytes: bcrypt reads no more, so a longer one is refused
+  /// 8 to 72 bytes: bcrypt ignores any more, so a longer one is refused
   public var password: String = String()
 
   public var fullName: String {
@@ -263,7 +263,7 @@ public nonisolated struct User_V1_UpdateUserRequest: Sendable {
   /// Clears the value of `timeZone`. Subsequent reads from it will return its default value.
   public mutating func clearTimeZone() {self._timeZone = nil}
 
-  /// a new one needs current_password, admins excepted
+  /// changing it requires current_password, except for admins
   public var password: String {
     get {_password ?? String()}
     set {_password = newValue}
@@ -303,8 +303,8 @@ public nonisolated struct User_V1_UpdateUserRequest: Sendable {
   /// Clears the value of `pushNotifications`. Subsequent reads from it will return its default value.
   public mutating func clearPushNotifications() {self._pushNotifications = nil}
 
-  /// The fields to change, by name; one that is named here and not set is cleared.
-  /// Without a mask the fields that are set are changed.
+  /// The names of the fields to change; a field that is named here but not set is cleared.
+  /// Without a mask, the fields that are set are changed.
   public var updateMask: SwiftProtobuf.Google_Protobuf_FieldMask {
     get {_updateMask ?? SwiftProtobuf.Google_Protobuf_FieldMask()}
     set {_updateMask = newValue}
@@ -314,7 +314,7 @@ public nonisolated struct User_V1_UpdateUserRequest: Sendable {
   /// Clears the value of `updateMask`. Subsequent reads from it will return its default value.
   public mutating func clearUpdateMask() {self._updateMask = nil}
 
-  /// the version that the caller has seen
+  /// the version that the caller last saw
   public var expectedVersion: Int64 {
     get {_expectedVersion ?? 0}
     set {_expectedVersion = newValue}
@@ -347,7 +347,7 @@ public nonisolated struct User_V1_DeleteUserRequest: Sendable {
 
   public var id: String = String()
 
-  /// the version that the caller has seen
+  /// the version that the caller last saw
   public var expectedVersion: Int64 {
     get {_expectedVersion ?? 0}
     set {_expectedVersion = newValue}
@@ -378,7 +378,7 @@ public nonisolated struct User_V1_ListUsersRequest: Sendable {
   /// Clears the value of `pageSize`. Subsequent reads from it will return its default value.
   public mutating func clearPageSize() {self._pageSize = nil}
 
-  /// from the page before; empty for the first
+  /// next_page_token of the previous page; empty for the first
   public var pageToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
