@@ -54,7 +54,7 @@ struct CheckSettings {
     )
   }
 
-  /// The checks of what is not a matter of form, or known to a library alone.
+  /// The checks that go beyond the form of a value, or that only a library can make.
   private static var checks: [String: SettingsReport.Check] {
     var checks: [String: SettingsReport.Check] = [
       "JWT_KEYS_FILE": { settings in

@@ -4,12 +4,12 @@ import Generation
 import JSON
 import OpenAPI
 
-/// `generate-bindings`: makes from the contract what the system is wired with; scripts/generate runs it.
+/// `generate-bindings`: generates everything that is derived from the contract; scripts/generate runs it.
 ///
-/// From the `.proto` files (an encoded descriptor set) it makes everything: Swift code, nginx's tables, the API's
-/// description, the tables of functions. With `--described` it takes the functions from what installed executables say of
-/// themselves instead (`--describe`, a line each, on standard input), and makes what does not need a compiler: a host that
-/// runs them can be wired without their sources.
+/// From the `.proto` files (an encoded descriptor set) it generates everything: Swift code, nginx's tables, the API's
+/// description, the tables of functions. With `--described`, it reads the functions from the descriptions of installed
+/// executables instead (the output of `--describe`, a line each, on standard input), and generates only files that need
+/// no compiler: so a host can be set up to run them without their sources.
 @main
 struct GenerateBindings {
   private static let usage = """
@@ -60,7 +60,7 @@ struct GenerateBindings {
     }
   }
 
-  /// What an operator's host is wired with.
+  /// The files that an operator's host needs.
   private static func operating(_ registry: Registry) throws -> [GeneratedFile] {
     var json = JSONWriter(capacity: 65_536)
     json.value(Document(registry).json)

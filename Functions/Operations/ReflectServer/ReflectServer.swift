@@ -8,7 +8,7 @@ import Serving
 /// gRPC `grpc.reflection.v1.ServerReflection/ServerReflectionInfo`: describes the services and their messages
 /// to clients that have no `.proto` files.
 ///
-/// A stream of questions. Each is answered on its own; one without an answer gets an error of its own.
+/// A call is a stream of questions. Each is answered by itself; one without an answer gets an error of its own.
 @main
 struct ReflectServer: Function {
   static let contract = FunctionContract.reflectServer
