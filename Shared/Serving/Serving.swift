@@ -149,7 +149,7 @@ public enum Serving {
                                                input, write the answer; exit status 1 for a problem
            \(name) --describe                  route, messages, bounds and errors, as one line of JSON
            \(name) --help                      this text
-    Settings come from the environment: DATABASE_URL, JWT_KEYS_FILE and others; see the README.
+    Settings come from the environment: DATABASE_URL, JWT_KEYS_FILE and others; see scripts/SETTINGS.md.
     """
   }
 }

@@ -162,7 +162,7 @@ public final class KeyRingFile {
     } catch let error as KeyRing.Malformed {
       guard let ring else { throw error }
       self.stamp = stamp
-      report("the key ring stays as it was: \(error.message)")
+      report("the previous keys stay in use: \(error.message)")
       return ring
     }
   }

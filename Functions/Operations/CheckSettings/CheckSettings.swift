@@ -9,11 +9,11 @@ import Tokens
 @main
 struct CheckSettings {
   private static let usage = """
-    check-settings: checks all settings, by the declarations that the functions read them with
+    check-settings: checks all settings against their declarations
 
-    Usage: check-settings --check [--config FILE]     says on standard error what is wrong, and ends with exit status 1
-                                                      when anything is; prints the valid settings of the file
-           check-settings --settings [--config FILE]  lists all with their values, passwords masked
+    Usage: check-settings --check [--config FILE]     reports faults on standard error, with exit status 1 if there are
+                                                      any; prints the valid settings of the file
+           check-settings --settings [--config FILE]  lists all settings with their values, passwords masked
            check-settings --reference                 writes scripts/SETTINGS.md
            check-settings --table                     writes scripts/lib/settings.tsv
     """

@@ -13,14 +13,14 @@ import OpenAPI
 @main
 struct GenerateBindings {
   private static let usage = """
-    generate-bindings: makes from the contract what the system is wired with
+    generate-bindings: generates everything that is derived from the contract
 
     Usage: generate-bindings SET MANIFEST DIRECTORY
              SET        the contract: an encoded google.protobuf.FileDescriptorSet with source information
-             MANIFEST   what `swift package dump-package` prints, for the modules that each function uses
-             DIRECTORY  the repository's root, or where a copy of it is to be
+             MANIFEST   the output of `swift package dump-package`, for the modules that each function uses
+             DIRECTORY  the repository's root, or the folder for a copy of the files
            generate-bindings --described SET DIRECTORY
-             takes the functions from standard input: a line for each, as `create-task --describe` prints it
+             reads the functions from standard input: for each, the line that `create-task --describe` prints
 
     """
 

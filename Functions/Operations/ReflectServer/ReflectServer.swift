@@ -34,7 +34,7 @@ struct ReflectServer: Function {
       response.messageResponse = answer(with: nil)
     case nil:
       response.errorResponse.errorCode = 3
-      response.errorResponse.errorMessage = "the question asks for nothing"
+      response.errorResponse.errorMessage = "the request must ask for something"
     }
     return response
   }
@@ -42,7 +42,7 @@ struct ReflectServer: Function {
   private func answer(with file: ContractFiles.File?) -> ReflectionResponse.OneOf_MessageResponse {
     guard let file else {
       return .errorResponse(
-        .with { ($0.errorCode, $0.errorMessage) = (5, "there is no such thing") }
+        .with { ($0.errorCode, $0.errorMessage) = (5, "there is no such file or symbol") }
       )
     }
     return .fileDescriptorResponse(
