@@ -41,13 +41,13 @@ extension Google_Protobuf_Timestamp {
     nanos = Int32(instant.microseconds - instant.seconds * 1_000_000) * 1000
   }
 
-  /// The instant; what is smaller than a microsecond is dropped. Meaningful when `isSound`.
+  /// The instant; what is smaller than a microsecond is dropped. Meaningful when `isValid`.
   public var instant: Instant {
     Instant(microseconds: seconds &* 1_000_000 &+ Int64(nanos / 1000))
   }
 
   /// Whether it is in the years 1 to 9999. Source: google/protobuf/timestamp.proto.
-  public var isSound: Bool {
+  public var isValid: Bool {
     (-62_135_596_800...253_402_300_799).contains(seconds) && (0...999_999_999).contains(nanos)
   }
 }

@@ -1,11 +1,11 @@
-/// Values of settings as they may be shown.
+/// The form in which values of settings may be shown.
 public enum Masking {
   static let mask = "***"
 
   /// A value without its password.
   ///
-  /// A password stands in a URL before the `@`, or in its query. Whatever else may hold one is masked as a whole. Rather
-  /// too much is masked than too little: a password may itself contain an `@` or a slash that is not escaped.
+  /// A URL's password is before the `@`, or in its query. Any other value that may contain one is masked completely.
+  /// If in doubt, too much is masked: a password may itself contain an `@` or a slash that is not escaped.
   public static func masked(_ text: String, isSecret: Bool) -> String {
     guard let scheme = text.firstRange(of: "://") else { return isSecret ? mask : text }
     var rest = String(text[scheme.upperBound...])
@@ -13,7 +13,7 @@ public enum Masking {
     if let at = rest.lastIndex(of: "@") {
       let user = rest[..<at].prefix { $0 != ":" }
       let hasPassword = user.endIndex < at
-      // A slash or a question mark before the first colon, and the `@` is in the path.
+      // With a slash or a question mark before the first colon, the `@` is in the path.
       if hasPassword, !user.contains(where: { "/?#".contains($0) }) {
         rest = "\(user):\(mask)\(rest[at...])"
       }

@@ -1,14 +1,14 @@
 import Runtime
 
-/// Names of variables that are no settings, and the settings that were probably meant.
+/// Names of variables that are not settings, and the settings that were probably meant.
 public enum SettingNames {
-  /// Variables of other programs that are but a slip away from a setting.
+  /// Variables of other programs whose names are only one slip away from a setting.
   private static let foreign: Set<String> = ["LOGFILE", "LOGLEVEL"]
-  /// The length of a name from which on a slip in it is one: a shorter word is soon another word.
+  /// The length from which one slip still points to a name: with a shorter one, it soon makes another word.
   private static let shortestName = 7
-  /// The length from which on two slips still point to this name alone.
+  /// The length from which two slips still point to a name.
   private static let longName = 18
-  /// The length from which on nobody else writes the same name in lower case.
+  /// The length from which no other program uses the same name in lower case.
   private static let caseName = 10
 
   /// The names that an operator can set.
@@ -18,9 +18,9 @@ public enum SettingNames {
   /// The setting that a variable of the environment was probably meant to be; `nil` when the variable belongs to some
   /// other program.
   ///
-  /// That is one slip away: a letter that is missing, too many, another, or swapped with its neighbour. In names of 18
-  /// letters or more it may be two. Names of fewer than 7 letters count only when they are right. From 10 letters on, the
-  /// name in lower case counts as a slip, too.
+  /// Such a name is one slip away: a letter that is missing, added, wrong, or swapped with its neighbour. In names of
+  /// 18 letters or more there may be two slips, in names of fewer than 7 letters none. From 10 letters on, the name in
+  /// lower case counts as well.
   public static func meant(by name: String) -> String? {
     guard !foreign.contains(name), !isDeclared(name) else { return nil }
     return settable.first { setting in
@@ -31,7 +31,8 @@ public enum SettingNames {
     }
   }
 
-  /// The setting whose name is nearest to one that stands where only settings do; `nil` when none is near.
+  /// The setting whose name is nearest to an unknown one in a place where only settings belong; `nil` when none is
+  /// near.
   public static func nearest(to name: String) -> String? {
     let upper = name.uppercased()
     let nearest = settable.map { (distance: distance(upper, $0), name: $0) }
@@ -44,12 +45,12 @@ public enum SettingNames {
     DeclaredSetting.all.contains { $0.settings.contains { $0.declaration.name == name } }
   }
 
-  /// The number of slips between two names: letters to add, to remove, to replace, or to swap with their neighbour.
+  /// The number of slips between two names: letters to add, remove, replace, or swap with their neighbour.
   ///
   /// Source: optimal string alignment, the restricted Damerau–Levenshtein distance.
   static func distance(_ left: String, _ right: String) -> Int {
     let (left, right) = (Array(left.utf8), Array(right.utf8))
-    // A row for each number of letters of `left`: three of them suffice.
+    // There is a row for each number of letters of `left`, of which three at a time suffice.
     var beforeLast: [Int] = []
     var last = Array(0...right.count)
     for row in 1...max(1, left.count) where row <= left.count {

@@ -1,10 +1,10 @@
 /// A settings file: lines `NAME=VALUE`, empty lines, and comments, whose first character is `#`.
 ///
-/// A value is taken as it stands, without the spaces around it: quotes mean nothing, and neither does a `#` behind it.
+/// A value is taken literally, without the spaces around it: quotes have no meaning, and neither has a `#` after it.
 public struct SettingsFile: Sendable {
   /// A setting with the number of its line.
   public struct Entry: Equatable, Sendable {
-    /// The text behind the `=`.
+    /// The text after the `=`.
     public let text: String
     /// The line, counted from 1.
     public let line: Int
@@ -12,7 +12,7 @@ public struct SettingsFile: Sendable {
 
   /// The settings by name.
   public let entries: [String: Entry]
-  /// One sentence for each line that is wrong by its form.
+  /// A sentence for each malformed line.
   public let problems: [String]
 
   /// Reads the content of a file.
@@ -36,11 +36,11 @@ public struct SettingsFile: Sendable {
         continue
       }
       if let first = entries[name] {
-        problems.append("line \(number): \(name) is set in line \(first.line) already")
+        problems.append("line \(number): \(name) is already set in line \(first.line)")
       } else if text.utf8.count > 1, let quote = text.utf8.first, text.utf8.last == quote,
         quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'")
       {
-        problems.append("line \(number): \(name) must stand there without quotes")
+        problems.append("line \(number): \(name) must be written without quotes")
       } else {
         entries[name] = Entry(text: text, line: number)
       }

@@ -1,6 +1,6 @@
 import Runtime
 
-/// What is made from the declarations, for people and for scripts.
+/// The pages and lists that are made from the declarations, for people and for scripts.
 public enum SettingsPages {
   /// The page `scripts/SETTINGS.md`.
   public static var reference: String {
@@ -95,7 +95,7 @@ public enum SettingsPages {
         readers.jobs.map { "\($0.service.rawValue)/\($0.name)" }.joined(separator: ","),
         tools.joined(separator: ","),
       ]
-      // bash takes two tabs for one.
+      // bash reads two tabs as one.
       lines.append(cells.map { $0.isEmpty ? "-" : $0 }.joined(separator: "\t"))
     }
     return lines.joined(separator: "\n") + "\n"

@@ -1,9 +1,9 @@
 import Glibc
 public import Runtime
 
-/// All settings with their values, the places that these come from, and what is wrong with them.
+/// All settings with their values, the sources of these, and their faults.
 public struct SettingsReport {
-  /// The place that a value comes from.
+  /// The source of a value.
   public enum Source: Equatable, Sendable {
     case absent
     case environment
@@ -14,28 +14,28 @@ public struct SettingsReport {
   public struct Entry {
     /// The setting.
     public let declaration: SettingDeclaration
-    /// The text that counts; `nil` when nobody has set it.
+    /// The text that is used; `nil` when the setting is not set.
     public let text: String?
-    /// The place that it comes from.
+    /// The source that it comes from.
     public let source: Source
-    /// The line of the settings file that does not count, because the environment says otherwise.
+    /// The line of the settings file that is ignored because the environment sets the variable, too.
     public let overruledLine: Int?
     /// One sentence that begins with the setting's name; `nil` when the value is valid.
     public internal(set) var problem: String?
   }
 
-  /// A closer look at a setting that is set and of the right form.
+  /// A closer check of a setting that is set and well-formed.
   public typealias Check = (Settings) throws -> Void
 
   /// The settings that an operator can set, by topic.
   public let topics: [(name: String, entries: [Entry])]
-  /// What is wrong besides single values: a sentence for each.
+  /// A sentence for each fault that is not one of a single value.
   public let otherProblems: [String]
   private let fileName: String
 
-  /// A report on an environment and, if there is one, a settings file; what both set is as the environment says.
+  /// A report on an environment and, if there is one, a settings file, over which the environment takes precedence.
   ///
-  /// `checks` by the names of settings go beyond what the declarations know of values.
+  /// `checks`, by the names of settings, go beyond the declarations.
   public init(
     environment: [String: String],
     file: SettingsFile? = nil,
@@ -81,18 +81,18 @@ public struct SettingsReport {
       }
   }
 
-  /// Everything that is wrong, a sentence for each.
+  /// A sentence for each fault.
   public var problems: [String] {
     topics.flatMap(\.entries).compactMap { entry in
       entry.problem.map { problem in
-        // A value that may hold a password is not quoted at all, nor is the rest of a long one.
+        // A value that may contain a password is not quoted at all, nor is the end of a long one.
         guard !entry.declaration.isSecret else { return "\(problem) (\(place(of: entry)))" }
         return "\(problem) (it is '\(shown(entry).prefix(80))', \(place(of: entry)))"
       }
     } + otherProblems
   }
 
-  /// A list for people: each setting with its value and the place that it comes from, and what is wrong.
+  /// A list for people: each setting with its value, the source of this, and its fault.
   public var listing: String {
     let all = topics.flatMap(\.entries)
     let names = all.map(\.declaration.name.count).max() ?? 0
@@ -170,8 +170,8 @@ extension SettingsReport {
     return nil
   }
 
-  /// Why a text cannot be handed on. The process manager's file knows quotes but no way to escape them, and takes some
-  /// characters for the start of a comment, even within quotes.
+  /// The reason why a text cannot be passed on. The process manager's file has quotes but no way to escape them, and
+  /// reads some characters as the start of a comment, even within quotes.
   private static func unfit(_ text: String, for declaration: SettingDeclaration) -> String? {
     if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
       return "must not contain control characters"
@@ -225,7 +225,7 @@ extension SettingsReport {
     }
     for (dependent, other) in DeclaredSetting.dependent
     where values[dependent.name] != nil && values[other.name] == nil {
-      problems.append("\(dependent.name) means nothing unless \(other.name) is set")
+      problems.append("\(dependent.name) has no effect unless \(other.name) is set")
     }
     return problems
   }

@@ -20,7 +20,7 @@ public struct ContractFiles: Sendable {
     Array(Data(base64Encoded: Descriptors.base64, options: .ignoreUnknownCharacters) ?? Data())
   }
 
-  /// The files, each behind those that it imports.
+  /// The files, each after those that it imports.
   public let files: [File]
   /// The full names of the services, in the files' order.
   public let services: [String]
@@ -28,7 +28,7 @@ public struct ContractFiles: Sendable {
 
   /// The files of this executable.
   public init() {
-    // What is built in is valid; were it not, there would be no files.
+    // The built-in set is valid; were it not, there would be no files.
     let set = (try? Google_Protobuf_FileDescriptorSet(serializedBytes: Self.encoded)) ?? .init()
     var messages: Set<String> = []
     files = set.file.map { file in
@@ -46,7 +46,7 @@ public struct ContractFiles: Sendable {
     self.messages = messages
   }
 
-  /// The services of a port: those of its package, or all for `nil`, and those that every port has.
+  /// The services at a port: those of its package, or all for `nil`, and those that every port has.
   public func services(at port: String?) -> [String] {
     services.filter { service in
       service.hasPrefix("grpc.") || (port.map { service.hasPrefix($0 + ".") } ?? true)
@@ -61,10 +61,10 @@ public struct ContractFiles: Sendable {
     files.first { $0.symbols.contains(symbol) }
   }
 
-  /// Whether there is a message of that full name.
+  /// Tells whether there is a message of that full name.
   public func hasMessage(_ name: String) -> Bool { messages.contains(name) }
 
-  /// The file of that name and all that it imports, imports of imports included, each once.
+  /// The file of that name and all that it imports, directly or indirectly, each once.
   public func files(neededBy name: String) -> [File] {
     var needed: Set<String> = [name]
     for file in files.reversed() where needed.contains(file.name) { needed.formUnion(file.imports) }

@@ -1,7 +1,7 @@
 public import API
 public import Values
 
-/// One endpoint: a request message in, a response message out, exactly the shape of its `rpc` line in
+/// An endpoint: a request message in, a response message out, exactly the shape of its `rpc` line in
 /// the contract. It knows nothing of HTTP, gRPC, FastCGI or libpq.
 ///
 /// A request takes two steps: `input(from:in:)` turns it into a valid value, `respond(to:in:)` acts on that value.
@@ -14,7 +14,7 @@ public protocol Function {
   /// The response message; `Empty` when there is nothing to say.
   associatedtype Response: Message
 
-  /// What the contract says of it: `FunctionContract.createTask`.
+  /// Its contract, such as `FunctionContract.createTask`.
   static var contract: FunctionContract { get }
 
   /// Turns a request into a valid value. It changes nothing and never asks the database.
@@ -23,7 +23,7 @@ public protocol Function {
   /// answer names every wrong field. In that case nothing else that it returns or throws counts.
   ///
   /// - Throws: `Problem` `INVALID_ARGUMENT` with all fields that are wrong. Another problem for a request that is
-  ///   refused whatever it says; one that comes before wrong fields is thrown by `Problem.outranking(_:)`.
+  ///   refused whatever it says; one that takes precedence over wrong fields is thrown by `Problem.outranking(_:)`.
   func input(from request: Request, in context: Context) throws -> Input
 
   /// Answers one request.
@@ -44,29 +44,29 @@ extension Function where Input == Request {
   public func input(from request: Request, in context: Context) throws -> Request { request }
 }
 
-/// Who may call a function.
+/// The callers that a function accepts.
 public enum Access: Equatable, Sendable {
-  /// Anyone; a token that comes along is not looked at.
+  /// Anyone; a token in the request is ignored.
   case anyone
-  /// Anyone; but when a token comes along it must be good.
+  /// Anyone; but a token in the request must be valid.
   case anyoneKnownOrNot
-  /// Who has a good token.
+  /// Callers with a valid token.
   case signedIn
-  /// Who has a good token with one of these roles.
+  /// Callers with a valid token that has one of these roles.
   case roles([Role])
 }
 
-/// What a function knows of the moment it is called in.
+/// The circumstances of a call.
 public struct Context: Sendable {
   /// The time, taken once for the whole request.
   public let now: Instant
-  /// Who calls.
+  /// The caller.
   public let caller: Caller
-  /// What the caller's request is called and belongs to.
+  /// The request's id, and the trace that it belongs to.
   public let trace: Trace
-  /// When the caller stops waiting.
+  /// The end of the caller's patience.
   public let deadline: Deadline
-  /// The service whose port the request came to; `nil` on the port of all.
+  /// The service whose port received the request; `nil` on the port that all services share.
   public let service: String?
 
   /// A context.
@@ -84,7 +84,7 @@ public struct Context: Sendable {
     self.service = service
   }
 
-  /// A new id for something made now.
+  /// A new id for something created now.
   public func newID() -> ID {
     var random = SystemRandomNumberGenerator()
     return ID(at: now, random: &random)
@@ -94,8 +94,9 @@ public struct Context: Sendable {
 extension Context {
   private static let leastMilliseconds = 500
 
-  /// Does something again while it says that something is left, as far as the time allows; whether something still is.
+  /// Repeats `body` while it says that something is left, as long as the time allows.
   ///
+  /// - Returns: whether something is still left.
   /// - Throws: what `body` throws.
   public func repeating(_ body: () throws -> Bool) rethrows -> Bool {
     while try body() {
@@ -105,23 +106,23 @@ extension Context {
   }
 }
 
-/// What ties together all that happens for one request, also in other services.
+/// The identity that ties together everything that is done for one request, also in other services.
 public struct Trace: Equatable, Sendable {
   /// The request's id, as in every log line about it.
   public let requestID: String
-  /// The caller's `traceparent`, when it sent a sound one. Source: W3C Trace Context §3.2.
+  /// The caller's `traceparent`, if it sent a valid one. Source: W3C Trace Context §3.2.
   public let parent: String?
 
   /// A trace; a `parent` that is not of the form `00-<32 hex>-<16 hex>-<2 hex>` is dropped.
   public init(requestID: String = "", parent: String? = nil) {
     self.requestID = requestID
-    self.parent = parent.flatMap { Self.isSound($0) ? $0 : nil }
+    self.parent = parent.flatMap { Self.isValid($0) ? $0 : nil }
   }
 
   /// The trace's id: 32 hexadecimal digits.
   public var id: Substring? { parent?.dropFirst(3).prefix(32) }
 
-  private static func isSound(_ parent: String) -> Bool {
+  private static func isValid(_ parent: String) -> Bool {
     let parts = parent.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
     guard parts.map(\.count) == [2, 32, 16, 2], parts[0].elementsEqual("00".utf8) else {
       return false
@@ -134,9 +135,9 @@ public struct Trace: Equatable, Sendable {
   }
 }
 
-/// The caller, as far as a verified token says.
+/// The caller, as described by a verified token.
 public struct Caller: Equatable, Sendable {
-  /// The user's id; for an unknown caller one that nobody has.
+  /// The user's id; for an unknown caller, one that nobody has.
   public let userID: ID
   /// The role, which says what the caller may do.
   public let role: Role
@@ -156,6 +157,6 @@ public struct Caller: Equatable, Sendable {
   /// Whether the caller may see everything.
   public var seesEverything: Bool { role == .admin || role == .service }
 
-  /// Whether the caller is this user.
+  /// Tells whether the caller is this user.
   public func isUser(_ id: ID) -> Bool { userID == id }
 }

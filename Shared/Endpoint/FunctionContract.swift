@@ -1,14 +1,14 @@
-/// What the contract says of a function. One for each is generated from it.
+/// The contract of a function, generated from the `.proto` files.
 public struct FunctionContract: Sendable {
   /// The executable, its socket, pool and log: `create-task`.
   public let name: String
-  /// Where it is reached.
+  /// Its REST path and its gRPC method.
   public let route: Route
-  /// Who may call it.
+  /// The callers that it accepts.
   public let access: Access
-  /// Everything that it may refuse a request with.
+  /// The codes with which it may refuse a request.
   public let problems: [Problem.Code]
-  /// All of it, as one line of JSON: what `--describe` prints.
+  /// The whole contract as one line of JSON, which `--describe` prints.
   public let description: StaticString
 
   /// A contract.

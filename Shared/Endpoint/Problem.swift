@@ -1,20 +1,20 @@
-/// What goes wrong, as a client sees it: the only error that leaves a function.
+/// A problem as a client sees it: the only error that leaves a function.
 ///
 /// Its codes, with their statuses and usual messages, are the contract's (`contract/v1/codes.proto`).
 public struct Problem: Error, Equatable {
-  /// What happened, for programs.
+  /// The kind of problem, for programs.
   public let code: Code
-  /// What happened, for people: one sentence without a full stop.
+  /// The problem in one sentence for people, without a full stop.
   public let message: String
-  /// Which field, and why; empty when no field is to blame.
+  /// The reason for each wrong field; empty when no field is to blame.
   public let details: [String: String]
-  /// What lies behind it, for the log alone: never sent to a client.
+  /// The cause, for the log alone: it is never sent to a client.
   public let cause: String?
-  /// Fields that are wrong as well, by name, when this problem comes before them. They are sent only with those of
-  /// an `INVALID_ARGUMENT`.
+  /// Fields that are wrong as well, by name, when this problem takes precedence over them. They are sent only with
+  /// those of an `INVALID_ARGUMENT`.
   public private(set) var outrankedFields: [String: String] = [:]
 
-  /// A problem. Without a message it has the one that the contract gives the code.
+  /// A problem. Without a message, it has the code's default message in the contract.
   public init(
     _ code: Code,
     _ message: String? = nil,
@@ -36,50 +36,50 @@ public struct Problem: Error, Equatable {
     return problem
   }
 
-  /// All fields that it knows to be wrong, each with the reason.
+  /// All fields that are known to be wrong, each with the reason.
   public var wrongFields: [String: String] {
     code == .invalidArgument ? details : outrankedFields
   }
 
-  /// Something that is nobody's fault but ours. The cause goes to the log.
+  /// A fault of our own. The cause goes to the log.
   public static func `internal`(cause: String) -> Problem {
     Problem(.internal, cause: cause)
   }
 
-  /// Something that is down now and may be back soon.
+  /// A failure of something that may be back soon. The cause goes to the log.
   public static func unavailable(cause: String) -> Problem {
     Problem(.unavailable, cause: cause)
   }
 
-  /// The request took longer than it may.
+  /// The request took too long.
   public static func deadlineExceeded(cause: String) -> Problem {
     Problem(.deadlineExceeded, cause: cause)
   }
 
-  /// No such user, or none that this caller may know of.
+  /// There is no such user, or none that this caller may know of.
   public static let userNotFound = Problem(.userNotFound)
 
-  /// No such task, or none that this caller may know of.
+  /// There is no such task, or none that this caller may know of.
   public static let taskNotFound = Problem(.taskNotFound)
 
-  /// No such notification, or none that this caller may know of.
+  /// There is no such notification, or none that this caller may know of.
   public static let notificationNotFound = Problem(.notificationNotFound)
 
-  /// No such subscription, or none of this caller's.
+  /// There is no such subscription, or it is not this caller's.
   public static let subscriptionNotFound = Problem(.subscriptionNotFound)
 
   /// There is no browser to send a push message to.
   public static let noSubscription = Problem(.noSubscription)
 
-  /// Somebody else was quicker.
+  /// Somebody else has changed it since the version that the caller has seen.
   public static func changed(_ what: String, since version: Int64) -> Problem {
-    Problem(.versionMismatch, "the \(what) has been changed since: it is at version \(version)")
+    Problem(.versionMismatch, "the \(what) has been changed since: its version is \(version) now")
   }
 
-  /// Nobody of that name, or another password: one answer for both.
+  /// There is nobody of that name, or the password is another: one answer for both.
   public static let invalidCredentials = Problem(.invalidCredentials)
 
-  /// Somebody who is signed in does not know the password that they want to change.
+  /// A signed-in user does not know the password that they want to change.
   public static let wrongCurrentPassword = Problem(
     .invalidCredentials,
     "the current password is wrong",

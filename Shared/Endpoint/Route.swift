@@ -1,4 +1,4 @@
-/// Where a function is reached: its REST path and its gRPC method.
+/// The REST path and the gRPC method of a function.
 public struct Route: Sendable {
   /// An HTTP method.
   public enum Method: String, Sendable {
@@ -8,21 +8,21 @@ public struct Route: Sendable {
     case patch = "PATCH"
     case delete = "DELETE"
 
-    /// Whether the request's fields stand in a body; else they stand in the query.
+    /// Whether the request's fields are in a body rather than in the query.
     public var hasBody: Bool { self != .get && self != .delete }
   }
 
   /// The methods that lead here.
   public let methods: [Method]
-  /// The path with `{name}` for what varies, e.g. `/api/v1/tasks/{id}`.
+  /// The path with a `{name}` for each part that varies, e.g. `/api/v1/tasks/{id}`.
   public let path: String
-  /// `package.Service/Method` as in the contract; `nil` for what has no gRPC method.
+  /// The gRPC method, `package.Service/Method`, as in the contract; `nil` if there is none.
   public let rpc: String?
   /// Whether the gRPC method takes a stream of questions and answers each by itself.
   public let streams: Bool
-  /// Whether a body has fields of the request; else it may be anything, and nobody reads it.
+  /// Whether a body holds fields of the request; if not, it may be anything and is not read.
   public let readsBody: Bool
-  /// Where to find what was made, as a path with `{id}`; `nil` when nothing is made.
+  /// The path of a resource that the function creates, with `{id}`; `nil` when it creates none.
   public let creates: String?
 
   /// A route.
@@ -41,7 +41,7 @@ public struct Route: Sendable {
     streams = false
   }
 
-  /// The route of what is reached by gRPC alone.
+  /// The route of a function that is reached by gRPC alone.
   public init(rpc: String, streams: Bool = false) {
     methods = []
     path = ""
@@ -51,8 +51,9 @@ public struct Route: Sendable {
     self.streams = streams
   }
 
-  /// What stands in place of each `{name}`, or `nil` when `path` is not of this form.
-  /// `/api/…` without a version is `/api/v1/…`.
+  /// Matches a path against the pattern. `/api/…` without a version stands for `/api/v1/…`.
+  ///
+  /// - Returns: the part in place of each `{name}`; `nil` when the path does not match.
   public func match(_ path: String) -> [(name: String, value: String)]? {
     var (path, pattern) = (path, self.path)
     return path.withUTF8 { actual in
@@ -62,7 +63,7 @@ public struct Route: Sendable {
         var actual = Segments(actual)
         var expected = Segments(expected)
         while let wanted = expected.next() {
-          // Only the pattern has a version: the path is the older form.
+          // Only the pattern has a version: the path is in the older form.
           if wanted.isVersion, let following = actual.peek(), !following.isVersion { continue }
           guard let segment = actual.next() else { return nil }
           if let name = wanted.parameter {
@@ -81,7 +82,7 @@ public struct Route: Sendable {
 /// One part of a path, between two slashes.
 private struct Segment {
   let bytes: Slice<UnsafeBufferPointer<UInt8>>
-  /// The place in the path, from 0, which stands before the first slash.
+  /// The position in the path, counted from 0, which is before the first slash.
   let place: Int
 
   /// `/api/v1/…`
@@ -106,7 +107,7 @@ private struct Segments {
 
   init(_ path: UnsafeBufferPointer<UInt8>) { self.path = path }
 
-  /// The next one, which then still comes next.
+  /// The next part, without advancing.
   func peek() -> Segment? {
     guard position <= path.count else { return nil }
     let rest = path[position...]

@@ -1,15 +1,15 @@
 public import Values
 
-/// What it takes to call another service of the system.
+/// The means to call another service of the system.
 public struct ServiceAccess {
-  /// Where its gRPC port is, e.g. `http://127.0.0.1:50051`; `nil` when it is not to be called.
+  /// The URL of its gRPC port, e.g. `http://127.0.0.1:50051`; `nil` when it is not to be called.
   public let url: String?
-  /// Where the circuit breaker for it keeps its state, for all processes of the host; `nil` for a state of
-  /// this process's own.
+  /// The file in which the circuit breaker keeps its state for all processes of the host; `nil` for a state of
+  /// this process alone.
   public let breakerFile: String?
-  /// Makes the token that this service shows to the other.
+  /// Makes the token that this service presents to the other.
   public let token: (_ now: Instant) throws -> String
-  /// Is told, for the log, why a call came to nothing.
+  /// Writes to the log why a call failed.
   public let report: (String) -> Void
 
   /// Access.

@@ -1,25 +1,27 @@
-/// Collects what is wrong with a request, so that one answer names every bad field.
+/// The faults of a request, collected so that one answer names every wrong field.
 public struct Violations {
-  /// Why, by field.
+  /// The reasons by field.
   public private(set) var reasons: [String: String] = [:]
 
-  /// Nothing wrong yet.
+  /// No faults yet.
   public init() {}
 
-  /// Whether nothing is wrong.
+  /// Whether there are no faults.
   public var isEmpty: Bool { reasons.isEmpty }
 
-  /// Notes what is wrong with a field; the first reason stays.
+  /// Records a fault of a field; the first reason is kept.
   public mutating func add(_ field: String, _ reason: String) {
     if reasons[field] == nil { reasons[field] = reason }
   }
 
-  /// - Throws: `Problem` `INVALID_ARGUMENT` with all fields in its details, if there are any.
+  /// Fails if there are any faults.
+  ///
+  /// - Throws: `Problem` `INVALID_ARGUMENT` with all fields in its details.
   public func check() throws {
     guard isEmpty else { throw problem }
   }
 
-  /// `INVALID_ARGUMENT` with all fields in its details.
+  /// The problem `INVALID_ARGUMENT` with all fields in its details.
   public var problem: Problem {
     let fields = reasons.keys.sorted()
     let message =

@@ -1,16 +1,16 @@
 private import CFastCGI
 import Glibc
 
-/// One request as the gateway sent it, valid inside the closure that receives it.
+/// A request as the gateway sent it, valid inside the closure that receives it.
 public struct GatewayRequest {
   let variables: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
-  /// The body, whole. Its length is what CONTENT_LENGTH says.
+  /// The whole body. Its length is that in `CONTENT_LENGTH`.
   public let body: [UInt8]
-  /// Whether the body was larger than allowed, and so was not read.
+  /// Whether the body was larger than allowed, and therefore not read.
   public let isTooLarge: Bool
 
   /// The value of a CGI variable such as `REQUEST_METHOD`; `nil` when it was not sent. Bytes that are not
-  /// UTF-8 are kept as U+FFFD.
+  /// UTF-8 become U+FFFD.
   ///
   /// The corresponding C function is `FCGX_GetParam`.
   public func variable(_ name: StaticString) -> String? {
@@ -21,7 +21,7 @@ public struct GatewayRequest {
     )
   }
 
-  /// How often a variable was sent: a header that a client repeats comes several times.
+  /// The number of times that a variable was sent: a header that a client repeats comes several times.
   public func count(_ name: StaticString) -> Int {
     var count = 0
     forEach(name) { _ in
@@ -62,7 +62,7 @@ public struct GatewayRequest {
 
 /// The answer: CGI header lines, an empty line, the body.
 public struct GatewayReply {
-  /// Everything as it is sent.
+  /// All bytes as they are sent.
   public let bytes: [UInt8]
 
   /// An answer.

@@ -1,14 +1,14 @@
-/// What a responder sends. Source: the FastCGI specification 1.0, §3.3, §5.5, §6.2.
+/// The records that a responder sends. Source: the FastCGI specification 1.0, §3.3, §5.5, §6.2.
 enum Records {
   private static let version: UInt8 = 1
   private static let headerLength = 8
-  /// Bytes of content in one record. No record is padded; the specification leaves that to the sender.
+  /// The most bytes of content in one record. No record is padded; the specification leaves that to the sender.
   private static let maximumContent = 65_535
 
   private static let endRequest: UInt8 = 3
   private static let stdout: UInt8 = 6
 
-  /// What goes around an answer of `count` bytes: the headers of its pieces one behind the other, then the end of the
+  /// The frame around an answer of `count` bytes: the headers of its pieces one after the other, then the end of the
   /// stream and of the request.
   static func frame(of count: Int, requestID: UInt16) -> (bytes: [UInt8], pieces: [Range<Int>]) {
     let pieces = stride(from: 0, to: count, by: maximumContent).map {
@@ -29,7 +29,7 @@ enum Records {
     return (bytes, pieces)
   }
 
-  /// Where the header of a piece stands in the frame.
+  /// The place of a piece's header in the frame.
   static func headers(before piece: Int) -> Range<Int> {
     piece * headerLength..<(piece + 1) * headerLength
   }

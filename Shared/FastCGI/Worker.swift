@@ -1,20 +1,20 @@
 private import CFastCGI
 import Glibc
 
-/// One process of a pool: takes connections from the listening socket that it was started with, one after
+/// One process of a pool. It accepts connections from the listening socket that it was started with, one after
 /// the other, until it is told to stop.
 ///
-/// libfcgi neither repeats a call that a signal interrupts (a SIGTERM would cut a body short) nor bounds
-/// the time of a read. So signals are blocked except in the wait for the next connection, and an alarm
+/// libfcgi neither repeats a call that a signal interrupts (a SIGTERM would cut a body short) nor limits
+/// the time of a read. So signals are blocked except while waiting for the next connection, and an alarm
 /// ends a worker that is stuck in an exchange.
 public struct Worker {
-  /// Bounds of a worker.
+  /// The limits of a worker.
   public struct Limits: Sendable {
-    /// Largest body that is read, in bytes.
+    /// The largest body that is read, in bytes.
     public var maximumBodyBytes: Int
-    /// Requests after which the process ends; 0 for never.
+    /// The number of requests after which the process ends; 0 for never.
     public var maximumRequests: Int
-    /// Seconds after which an exchange that makes no progress ends the process.
+    /// The seconds after which an exchange that makes no progress ends the process.
     public var stuckSeconds: UInt32
 
     /// Limits.
@@ -25,13 +25,13 @@ public struct Worker {
     }
   }
 
-  /// What keeps a worker from starting.
+  /// The reason why a worker cannot start.
   public struct Failure: Error {
     /// One sentence.
     public let message: String
   }
 
-  /// How long nobody must have come before it is quiet.
+  /// The time without a connection after which the worker counts as idle.
   private static let lingerMilliseconds: Int32 = 10
 
   private let limits: Limits
@@ -39,11 +39,11 @@ public struct Worker {
   /// A worker with limits.
   public init(limits: Limits) { self.limits = limits }
 
-  /// Whether standard input is a listening socket, as a FastCGI process manager passes it. Where it is
-  /// not, the process was started by hand or as plain CGI.
+  /// Whether standard input is a listening socket, as a FastCGI process manager passes it. If not, the process
+  /// was started by hand or as plain CGI.
   public static var isStartedByProcessManager: Bool { FCGX_IsCGI() == 0 }
 
-  /// Serves until SIGTERM or SIGINT, or until the request limit is reached, and ends the request in hand
+  /// Serves until SIGTERM or SIGINT, or until the request limit is reached, and completes the current request
   /// first. `idle` is called when there has been nobody to answer for a moment.
   ///
   /// - Throws: `Failure`.
@@ -68,7 +68,7 @@ public struct Worker {
       watchdog.begin(at: now)
       guard FCGX_Accept_r(&request) == 0 else {
         watchdog.end()
-        // Where requests follow each other, what is left for quiet times is done for several at once.
+        // While requests follow each other closely, work that can wait is done for several of them at once.
         var ready = tm_wait(waiter, Self.lingerMilliseconds, &waitMask)
         if ready == 0, stopRequested == 0 {
           idle()
@@ -92,8 +92,8 @@ public struct Worker {
       FCGX_GetParam("CONTENT_LENGTH", request.envp).flatMap { Int(String(cString: $0)) } ?? 0
     let isTooLarge = length > limits.maximumBodyBytes
     let body = isTooLarge ? [] : read(max(0, length), from: request.in)
-    // A body that ends early is a client that has gone, and so is a hang-up: there is nobody to answer,
-    // and nothing must be done for half a request.
+    // A body that ends early means that the client has gone, and so does a hang-up: there is nobody to answer,
+    // and half a request must have no effect.
     if isTooLarge || (body.count == max(0, length) && tm_peer_is_gone(request.ipcFd) == 0) {
       let reply = respond(
         GatewayRequest(variables: request.envp, body: body, isTooLarge: isTooLarge)
@@ -104,8 +104,8 @@ public struct Worker {
     // all that the gateway sent has been read; otherwise the reset would overtake the answer.
     let isAllRead = !isTooLarge && FCGX_GetChar(request.in) == -1
     if isAllRead { FCGX_Detach(&request) }
-    // The connection is closed, though the gateway asks to keep it, which it does only to have cut answers
-    // noticed; see nginx/function.conf.
+    // The connection is closed although the gateway asks to keep it: it does so only to notice answers that
+    // are cut off; see nginx/function.conf.
     FCGX_Free(&request, 1)
   }
 
@@ -123,7 +123,7 @@ public struct Worker {
     let frame = Records.frame(of: bytes.count, requestID: UInt16(truncatingIfNeeded: requestID))
     bytes.withUnsafeBytes { content in
       frame.bytes.withUnsafeBytes { headers in
-        // Headers and pieces of content by turns, the headers in the place where they stand in `frame`.
+        // Headers and pieces of content alternate; the headers are sent from their places in `frame`.
         var parts: [iovec] = []
         parts.reserveCapacity(frame.pieces.count * 2 + 1)
         for (number, piece) in frame.pieces.enumerated() {
@@ -183,8 +183,8 @@ public struct Worker {
     sigdelset(&waitMask, SIGINT)
   }
 
-  /// Whether somebody has asked the worker to stop. One that always finds a connection waiting never waits itself,
-  /// so its signals stay pending.
+  /// Whether somebody has asked the worker to stop. If there is always a connection waiting, the worker never waits
+  /// itself, and its signals stay pending.
   private var isToldToStop: Bool {
     var pending = sigset_t()
     sigpending(&pending)
@@ -192,7 +192,7 @@ public struct Worker {
   }
 }
 
-/// Ends the process when an exchange takes too long. The alarm is set again at most once a second: a call for each
+/// Ends the process when an exchange takes too long. The alarm is reset at most once a second: a call for each
 /// exchange would cost more than it is worth.
 private struct Watchdog {
   let seconds: UInt32
@@ -211,7 +211,7 @@ private struct Watchdog {
   func end() { isBusy = 0 }
 }
 
-/// Seconds of the monotonic clock.
+/// The seconds of the monotonic clock.
 private func seconds() -> Int {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
@@ -220,5 +220,5 @@ private func seconds() -> Int {
 
 /// Set by the signal handlers, which run only while the worker waits.
 nonisolated(unsafe) private var stopRequested: sig_atomic_t = 0
-/// Whether there is an exchange, or the look for one. Only then does the alarm end the process.
+/// Whether an exchange is under way, or a check for one. Only then does the alarm end the process.
 nonisolated(unsafe) private var isBusy: sig_atomic_t = 0

@@ -1,17 +1,17 @@
 private import CHTTP2
 import Glibc
 
-/// One process that answers gRPC calls whose messages are streams both ways, over HTTP/2 without TLS from the
-/// listening socket that it was started with. Each message is answered as soon as it has come.
+/// One process that answers gRPC calls with a stream in each direction, over HTTP/2 without TLS, from the
+/// listening socket that it was started with. Each message is answered as soon as it has arrived.
 ///
-/// The gateway opens a connection for each call; many may be open at once and idle, so one `poll` waits for
+/// The gateway opens a connection for each call; many may be open and idle at once, so one `poll` waits for
 /// all of them.
 public struct StreamWorker {
-  /// What comes back for a message: messages in their frames, and the status that ends the call, empty when
+  /// The answer to a message: messages in their frames, and the status that ends the call, empty when
   /// it goes on.
   public typealias Answer = (body: [UInt8], trailers: [(name: String, value: String)])
 
-  /// What keeps a worker from going on.
+  /// The reason why a worker cannot go on.
   public struct Failure: Error {
     /// One sentence.
     public let message: String
@@ -23,11 +23,11 @@ public struct StreamWorker {
     _ headers: [String: String], _ frame: [UInt8], _ isFirst: Bool
   ) -> Answer
 
-  /// Most connections at once. For one more, the one that has been silent for longest is closed.
+  /// The most connections at once. For another, the one that has been silent for longest is closed.
   private static let maximumConnections = 100
-  /// How long a connection may be silent.
+  /// The time that a connection may be silent.
   private static let idleSeconds = 20
-  /// How long what is under way may take to go out when the worker is to end.
+  /// The time that answers under way may take to be sent when the worker is to end.
   private static let farewellSeconds = 1
 
   /// A worker.
@@ -77,7 +77,7 @@ public struct StreamWorker {
   }
 }
 
-/// Seconds that only ever grow.
+/// The seconds of the monotonic clock.
 private func monotonicSeconds() -> Int {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)
@@ -92,13 +92,13 @@ private final class Connection {
   private static let readBytes = 65_536
 
   let descriptor: Int32
-  /// When something last came or went, in monotonic seconds.
+  /// The time when something was last sent or received, in monotonic seconds.
   private(set) var lastHeard: Int
   private let respond: StreamWorker.Respond
   private var session: OpaquePointer?
   private var streams: [Int32: Stream] = [:]
   private var isBroken = false
-  /// What nghttp2 has handed out and the socket has not taken yet.
+  /// The bytes that nghttp2 has handed out and the socket has not accepted yet.
   private var pending: ArraySlice<UInt8> = []
 
   /// Takes over an accepted socket. The corresponding C function is `nghttp2_session_server_new`.
@@ -157,11 +157,11 @@ private final class Connection {
   }
 
   private static func from(_ context: UnsafeMutableRawPointer?) -> Connection {
-    // The session has this pointer from its connection, which lives longer than it.
+    // The session has this pointer from its connection, which outlives it.
     Unmanaged<Connection>.fromOpaque(context.unsafelyUnwrapped).takeUnretainedValue()
   }
 
-  /// What to wait for.
+  /// The events to wait for.
   var events: Int16 {
     Int16(POLLIN) | (hasSomethingToWrite ? Int16(POLLOUT) : 0)
   }
@@ -179,14 +179,14 @@ private final class Connection {
   func sayFarewell() {
     for (number, stream) in streams where stream.trailers.isEmpty {
       stream.trailers = [
-        ("grpc-status", "14"), ("grpc-message", "the server is being replaced, ask again"),
+        ("grpc-status", "14"), ("grpc-message", "the server is being replaced: try again"),
       ]
       go(on: number, stream)
     }
     write()
   }
 
-  /// Reads what has come, answers it, and writes what can be written. Never waits.
+  /// Reads what has arrived, answers it, and writes as much as possible without waiting.
   func proceed(at now: Int) {
     var buffer = [UInt8](repeating: 0, count: Self.readBytes)
     let count = recv(descriptor, &buffer, buffer.count, 0)
@@ -198,7 +198,9 @@ private final class Connection {
     if write() { lastHeard = now }
   }
 
-  /// Whether anything was written. nghttp2 forgets what it has handed out, so the rest of it is kept.
+  /// Writes as much as possible. nghttp2 forgets the bytes that it has handed out, so the rest of them is kept.
+  ///
+  /// - Returns: whether anything was written.
   @discardableResult
   private func write() -> Bool {
     var hasWritten = false
@@ -250,7 +252,7 @@ private final class Connection {
     go(on: number, stream)
   }
 
-  /// Answers the messages that have come, as long as the answers find room; the rest waits for its turn.
+  /// Answers the messages that have arrived, as long as there is room for the answers; the rest waits.
   private func advance(_ stream: Stream) {
     while stream.trailers.isEmpty, stream.unsent.count < Stream.maximumUnsentBytes {
       guard let frame = stream.nextFrame() else {
@@ -259,7 +261,7 @@ private final class Connection {
       }
       stream.questions += 1
       guard stream.questions <= Stream.maximumQuestions else {
-        return stream.refuse("a call has \(Stream.maximumQuestions) messages at most")
+        return stream.refuse("the call must have at most \(Stream.maximumQuestions) messages")
       }
       let answer = respond(stream.headers, frame, stream.questions == 1)
       stream.unsent += answer.body
@@ -327,25 +329,25 @@ private final class Connection {
 
   /// One call.
   private final class Stream {
-    /// Largest message that is waited for; a larger one is refused as soon as its length is known.
+    /// The largest message that is waited for; a larger one is refused as soon as its length is known.
     static let maximumFrameBytes = 1_048_576 + 5
-    /// Most bytes of answers that wait for the client to read them; then its further questions wait.
+    /// The most bytes of answers that wait for the client to read them; beyond it, the client's questions wait.
     static let maximumUnsentBytes = 262_144
-    /// Most messages of a call.
+    /// The most messages of a call.
     static let maximumQuestions = 100
 
     var headers: [String: String] = [:]
     var received: [UInt8] = []
     var unsent: [UInt8] = []
     var questions = 0
-    /// Whether the client has said all that it had to say.
+    /// Whether the client has ended its stream.
     var hasEnded = false
-    /// What ends the call, once that is known.
+    /// The trailers that end the call, once they are known.
     var trailers: [(name: String, value: String)] = []
     var isAnswered = false
 
-    /// The next message in its frame, if it is there. One that is too large, or cut off by the end of the call,
-    /// is given as far as it is there: it is refused for that.
+    /// The next message in its frame, if it has arrived. One that is too large, or cut off by the end of the call,
+    /// is returned as far as it has arrived, to be refused.
     func nextFrame() -> [UInt8]? {
       guard !received.isEmpty, received.count >= 5 || hasEnded else { return nil }
       let length = 5 + received.dropFirst().prefix(4).reduce(0) { $0 << 8 | Int($1) }

@@ -1,22 +1,22 @@
-/// Why bytes are not JSON, and where.
+/// The reason why bytes are not JSON, and the place.
 public struct JSONError: Error, Equatable {
   /// One phrase, e.g. `expected "," or "}"`.
   public let reason: String
-  /// Offset of the offending byte from the start, in bytes.
+  /// The offset of the offending byte from the start, in bytes.
   public let offset: Int
-  /// Line from 1.
+  /// The line, counted from 1.
   public let line: Int
-  /// Byte in that line from 1.
+  /// The byte in that line, counted from 1.
   public let column: Int
 }
 
 extension JSONValue {
-  /// Parses exactly one value and nothing after it. Source: RFC 8259, with what it leaves open decided
-  /// for safety:
+  /// Parses exactly one value and nothing after it. Source: RFC 8259; where it leaves a choice, the safe one is
+  /// made:
   ///
-  /// - a member name stands once in its object, and objects have at most 256 members;
-  /// - at most 32 levels deep;
-  /// - strings are valid UTF-8 without lone surrogates (U+0000 is possible; whoever stores text looks for it);
+  /// - the member names of an object are unique, and there are at most 256 of them;
+  /// - values are nested at most 32 levels deep;
+  /// - strings are valid UTF-8 without lone surrogates (U+0000 is possible; whoever stores text checks for it);
   /// - no byte order mark.
   ///
   /// - Throws: `JSONError`.
@@ -114,7 +114,7 @@ private struct JSONParser {
         throw error("more than \(Self.maximumMembers) members in one object", at: nameOffset)
       }
       guard object.append(name, value) else {
-        throw error("a member name stands twice", at: nameOffset)
+        throw error("a member name occurs twice", at: nameOffset)
       }
       skipSpace()
       if take("}") { return object }

@@ -8,7 +8,7 @@ public enum JSONValue: Equatable, Sendable {
   case array([JSONValue])
   case object(JSONObject)
 
-  /// What a person calls this kind of value.
+  /// The name of this kind of value, for a message.
   public var kind: String {
     switch self {
     case .null: "null"
@@ -21,7 +21,7 @@ public enum JSONValue: Equatable, Sendable {
   }
 
   /// The number as an integer: digits with an optional minus sign, no exponent, and no fraction but zeros, which many
-  /// programs write behind every number. Source: JSON Schema 2020-12 Validation §6.1.1.
+  /// programs append to every number. Source: JSON Schema 2020-12 Validation §6.1.1.
   public var integer: Int64? {
     guard case .number(let text) = self else { return nil }
     if let number = Int64(text) { return number }
@@ -55,14 +55,14 @@ public struct JSONObject: Equatable, Sendable {
     return nil
   }
 
-  /// Byte by byte (RFC 8259 §8.3): Swift alone takes é and e with an accent behind it for the same.
+  /// Compares byte by byte (RFC 8259 §8.3): to Swift, é equals e with a combining accent.
   private static func isSame(_ left: String, _ right: String) -> Bool {
-    // Different for Swift is different in bytes; and it compares short and plain texts at once.
+    // Texts that differ for Swift differ in bytes too; and it compares short ASCII texts at once.
     guard left.utf8.count == right.utf8.count, left == right else { return false }
     return left.utf8.elementsEqual(right.utf8)
   }
 
-  /// Adds a member. `false` when there is one of that name already.
+  /// Adds a member, unless there is one of that name already; then the result is `false`.
   mutating func append(_ name: String, _ value: JSONValue) -> Bool {
     for member in members where Self.isSame(member.name, name) { return false }
     if members.isEmpty { members.reserveCapacity(8) }
@@ -70,7 +70,7 @@ public struct JSONObject: Equatable, Sendable {
     return true
   }
 
-  /// Equal when the members are, in the same order.
+  /// Objects are equal when they have equal members in the same order.
   public static func == (left: JSONObject, right: JSONObject) -> Bool {
     left.members.elementsEqual(right.members) { $0.name == $1.name && $0.value == $1.value }
   }

@@ -1,6 +1,6 @@
 /// Writes JSON straight into memory: no tree, no reflection.
 ///
-/// Commas are its business; that objects and arrays are closed is the caller's.
+/// It writes the commas itself; the caller closes objects and arrays.
 public struct JSONWriter: ~Copyable {
   private var start: UnsafeMutablePointer<UInt8>
   private var count = 0
@@ -15,15 +15,15 @@ public struct JSONWriter: ~Copyable {
 
   deinit { start.deallocate() }
 
-  /// What has been written.
+  /// The bytes that have been written.
   public var bytes: [UInt8] { withBytes { Array($0) } }
 
-  /// What has been written, in place.
+  /// The bytes that have been written, in place.
   public func withBytes<T>(_ body: (UnsafeRawBufferPointer) throws -> T) rethrows -> T {
     try body(UnsafeRawBufferPointer(start: start, count: count))
   }
 
-  /// Where `more` bytes can be written, which then count as written.
+  /// Makes room for `more` bytes, which then count as written.
   @inline(__always)
   private mutating func extend(by more: Int) -> UnsafeMutablePointer<UInt8> {
     let place = count
@@ -70,7 +70,7 @@ public struct JSONWriter: ~Copyable {
   /// Closes the array.
   public mutating func endArray() { close(UInt8(ascii: "]")) }
 
-  /// Ends a line, behind a whole value: what follows is another text.
+  /// Ends a line after a whole value; the next value is a text of its own.
   public mutating func endLine() {
     put(UInt8(ascii: "\n"))
     needsComma = false
@@ -95,7 +95,7 @@ public struct JSONWriter: ~Copyable {
     needsComma = false
   }
 
-  /// Writes a member whose name needs no escaping: one look at the text, then one piece.
+  /// Writes a string member whose name needs no escaping, in one piece if its text needs none either.
   public mutating func member(_ name: StaticString, _ text: String) {
     let isWritten = text.utf8.withContiguousStorageIfAvailable { putMember(name, $0) } ?? false
     guard !isWritten else { return }
@@ -139,7 +139,9 @@ public struct JSONWriter: ~Copyable {
     value(flag)
   }
 
-  /// Whether the text needs no escaping, and so has been written.
+  /// Writes the text if it needs no escaping.
+  ///
+  /// - Returns: whether it did.
   private mutating func putMember(_ name: StaticString, _ text: UnsafeBufferPointer<UInt8>) -> Bool
   {
     if let source = text.baseAddress, Self.endOfRun(source, from: 0, to: text.count) < text.count {
@@ -221,8 +223,8 @@ public struct JSONWriter: ~Copyable {
     needsComma = true
   }
 
-  /// Writes a string that `write` puts there, at most `maximum` bytes that need no escaping: a timestamp, for one.
-  /// It gives how many they are.
+  /// Writes a string through `write`, which fills in at most `maximum` bytes that need no escaping (a timestamp, for
+  /// example) and returns their number.
   public mutating func plainValue(
     maximum: Int,
     _ write: (UnsafeMutableBufferPointer<UInt8>) -> Int
@@ -288,7 +290,7 @@ public struct JSONWriter: ~Copyable {
     }
   }
 
-  /// Where the next byte stands that must be escaped.
+  /// The place of the next byte that must be escaped.
   private static func endOfRun(
     _ text: UnsafePointer<UInt8>,
     from start: Int,
@@ -315,8 +317,8 @@ public struct JSONWriter: ~Copyable {
     return position
   }
 
-  /// Whether one of eight bytes must be escaped. Subtracting 0x20 from each, or 1 from what differs from a quote or
-  /// a backslash, borrows from a byte's top bit where it is one of them (or stands above one).
+  /// Tells whether one of eight bytes must be escaped. Subtracting 0x20 from each, or 1 from what differs from a quote
+  /// or a backslash, borrows from a byte's top bit where it is one of them (or stands above one).
   @inline(__always)
   private static func hasEscape(_ word: UInt64) -> Bool {
     let ones: UInt64 = 0x0101_0101_0101_0101
@@ -344,7 +346,7 @@ public struct JSONWriter: ~Copyable {
 }
 
 extension JSONWriter {
-  /// Writes a duration in milliseconds with three digits behind the point.
+  /// Writes a duration in milliseconds with three digits after the point.
   public mutating func value(milliseconds microseconds: Int64) {
     separate()
     let (whole, fraction) = max(0, microseconds).quotientAndRemainder(dividingBy: 1000)

@@ -30,11 +30,11 @@ final class ReminderConsumer: QueueConsumer {
   func claim(_ limit: Int, for lease: Lease) throws -> [ReminderStore.Handover] {
     guard canContinue else { return [] }
     let now = dispatcher.clock()
-    let claimed = try dispatcher.reminders(by: Job.statementDeadline).take(
+    let claimed = try dispatcher.reminders(by: Job.statementDeadline).claim(
       limit,
       dispatcher.leads,
       at: now,
-      heldUntil: lease.end(from: now),
+      leasedUntil: lease.end(from: now),
       maximumAgeSeconds: dispatcher.maximumAgeSeconds
     )
     // Those that are only skipped come first: they take no time, and nobody's answer.
@@ -77,7 +77,7 @@ final class ReminderConsumer: QueueConsumer {
     }
     let batch = outcomes
     outcomes = []
-    try dispatcher.reminders(by: Job.statementDeadline).settle(batch, at: dispatcher.clock())
+    try dispatcher.reminders(by: Job.statementDeadline).record(batch, at: dispatcher.clock())
   }
 
   /// Skipping is part of the job, waiting for the service is not.

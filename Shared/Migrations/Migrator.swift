@@ -5,16 +5,16 @@ import Values
 /// Brings a database to the newest of its migrations, forward only.
 ///
 /// A migration is a file `NNNN_what.sql`. Each is applied once, in order, in a transaction of its own
-/// together with its line in `schema_migrations`. An applied file must not change: its checksum is kept
-/// and compared. One migrator is at work at a time, by an advisory lock.
+/// together with its row in `schema_migrations`. An applied file must not change: its checksum is kept
+/// and compared. An advisory lock allows one migrator at a time.
 public struct Migrator {
-  /// Why nothing more was applied.
+  /// The reason why nothing more was applied.
   public struct Failure: Error {
     /// One sentence.
     public let message: String
   }
 
-  /// One file.
+  /// A migration file.
   public struct Migration: Equatable, Sendable {
     /// The number that its name begins with.
     public let number: Int
@@ -40,8 +40,9 @@ public struct Migrator {
     self.report = report
   }
 
-  /// Applies what is missing of a folder and gives the number of migrations applied.
+  /// Applies the migrations of a folder that have not been applied yet.
   ///
+  /// - Returns: the number of migrations applied.
   /// - Throws: `Failure`, `DatabaseError`.
   public func migrate(directory: String) throws -> Int {
     let migrations = try Self.read(directory: directory)
@@ -70,7 +71,7 @@ public struct Migrator {
 
   private func apply(_ migration: Migration, to database: TimedDatabase) throws -> Bool {
     try database.transaction { transaction in
-      // Another migrator waits here until this transaction ends, then sees what it did.
+      // Another migrator waits here until this transaction ends, and then sees its changes.
       try transaction.runScript("SELECT pg_advisory_xact_lock(7318349394478881)")
       let applied = try transaction.run(
         Query(Self.find, ["number": .integer(migration.number)])

@@ -23,11 +23,11 @@ final class DeliveryConsumer: QueueConsumer {
     guard try notifications.isAnyDue(outbox.channel.type, at: now),
       outbox.channel.obstacle(at: now) == nil
     else { return [] }
-    return try notifications.take(
+    return try notifications.claim(
       limit,
       outbox.channel.type,
       at: now,
-      heldUntil: lease.end(from: now)
+      leasedUntil: lease.end(from: now)
     )
   }
 

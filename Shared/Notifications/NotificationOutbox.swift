@@ -85,7 +85,7 @@ public final class NotificationOutbox {
   /// - Throws: `DatabaseError`.
   public func retryDiscarded(_ id: ID?) throws -> Int {
     try notifications(by: Self.soon)
-      .revive(id, at: resources.now, maximumAgeSeconds: maximumAgeSeconds)
+      .retry(id, at: resources.now, maximumAgeSeconds: maximumAgeSeconds)
   }
 }
 

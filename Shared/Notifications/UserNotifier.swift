@@ -67,6 +67,6 @@ public struct UserNotifier {
     }
     if let contact { return contact }
     if try contacts(by: context.deadline).isForgotten(draft.userID) { throw Problem.userNotFound }
-    throw Problem(.contactUnknown, "how to reach the user is not known yet")
+    throw Problem(.contactUnknown)
   }
 }

@@ -2,16 +2,16 @@ private import CCrypt
 
 /// bcrypt in its `$2b$` form, through libxcrypt. Source: crypt(5), crypt_r(3), crypt_gensalt_rn(3).
 public struct Bcrypt: Sendable {
-  /// The password could not be hashed: too long for bcrypt, a NUL in it, or an impossible cost.
+  /// A password could not be hashed: it is too long for bcrypt or contains a NUL, or the cost is impossible.
   public struct Refused: Error {}
 
-  /// What bcrypt reads; anything behind would not count.
+  /// The bytes that bcrypt reads; it would ignore the rest.
   public static let maximumBytes = 72
 
-  /// Rounds are 2 to the power of this.
+  /// The binary logarithm of the number of rounds.
   public let cost: Int
 
-  /// A hash that no password has, of the same cost as real ones, to spend the same time on.
+  /// A hash that no password has, with the cost of real ones, so that checking it takes the same time.
   private let decoy: String
 
   /// Hashing at a cost from 4 to 31; each step doubles the time (12 is about 250 ms).
@@ -34,8 +34,8 @@ public struct Bcrypt: Sendable {
     return hash
   }
 
-  /// Whether a password has this hash. Without a hash, or for a password that none can have, the answer is
-  /// `false` and takes as long as a real one, and a hash of lower cost takes as long as one of today's.
+  /// Tells whether a password has this hash. Without a hash, or for a password that can have none, the answer is
+  /// `false` and takes as long as a real one; a hash of lower cost takes as long as one of today's.
   public func verify(_ password: String, hash: String?) -> Bool {
     let isPossible = hash != nil && Self.canRead(password)
     let setting = isPossible ? hash ?? decoy : decoy
@@ -65,7 +65,7 @@ public struct Bcrypt: Sendable {
     return parts.count == 3 ? Int(parts[1]) : nil
   }
 
-  /// Whether a hash was made at a lower cost than today's, or in an older form.
+  /// Tells whether a hash has a lower cost than today's, or an older form.
   public func isOutdated(_ hash: String) -> Bool {
     guard hash.hasPrefix("$2b$"), let cost = Self.cost(of: hash) else { return true }
     return cost < self.cost

@@ -9,14 +9,14 @@ final class Connection {
   private var statements: [Statement.Variant: Ready] = [:]
   private var preparedCount = 0
   private let preparesStatements: Bool
-  /// Bound on prepared statements per connection, each some 10 kB in the server.
+  /// The most prepared statements of a connection; each takes some 10 kB in the server.
   private static let maximumStatements = 100
 
   /// A variant of a statement that can be run.
   private struct Ready {
-    /// The name that it is prepared by, or its text where nothing is prepared.
+    /// The name under which it is prepared, or its text where nothing is prepared.
     let nameOrText: String
-    /// Which parameters are `$1`, `$2` …
+    /// The parameters that are `$1`, `$2` …
     let order: [Int]
   }
 
@@ -66,11 +66,11 @@ final class Connection {
     return PQconnectStartParams(names, values, 1)
   }
 
-  /// Whether the server has not closed the connection since the last answer. Costs one system call while
-  /// it is silent, and spares a write that cannot be repeated.
+  /// Tells whether the connection is still open. This costs one system call while the server is silent, and saves
+  /// a write that cannot be repeated.
   var isAlive: Bool {
-    // What comes to an idle connection is a notice (its settings were changed) or its end: a last
-    // message, then the end of the stream.
+    // An idle connection receives only a notice (its settings were changed) or its end: a last message, then the
+    // end of the stream.
     for _ in 0..<8 {
       var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
       guard poll(&descriptor, 1, 0) != 0 else { return PQstatus(handle) == CONNECTION_OK }
@@ -114,7 +114,7 @@ final class Connection {
     return Int(String(cString: PQcmdTuples(result))) ?? 0
   }
 
-  /// Whether a statement of the open transaction was refused, so that it can only be rolled back.
+  /// Whether a statement of the open transaction was refused, so that the transaction can only be rolled back.
   var isInFailedTransaction: Bool { PQtransactionStatus(handle) == PQTRANS_INERROR }
 
   /// Runs a text of several statements without values. The corresponding C function is `PQsendQuery`.
@@ -150,8 +150,8 @@ final class Connection {
     } catch let error as DatabaseError
       where preparesStatements && (error.sqlState == "0A000" || error.sqlState == "26000")
     {
-      // A migration changed what the statement returns, or a pooler dropped it. That seldom comes alone: all of
-      // them are prepared anew. Names are numbered on, so none is used twice.
+      // A migration changed the statement's result, or a pooler dropped it. That seldom comes alone, so all
+      // statements are prepared again. Their numbers go on counting, so no name is used twice.
       statements = [:]
       throw error
     }
@@ -175,7 +175,7 @@ final class Connection {
     return ready
   }
 
-  /// Sends what is left to send, waits for the answer and gives the last result.
+  /// Sends the remaining data, waits for the answer and returns the last result.
   private func collect(until deadline: Deadline) throws -> OpaquePointer {
     var last: OpaquePointer?
     var error: DatabaseError?

@@ -1,8 +1,8 @@
 private import CPostgreSQL
 
-/// The place of a database, as libpq takes it.
+/// The address of a database in libpq's form.
 public enum ConnectionString {
-  /// Whether libpq can read a text as a connection string or URI. Nothing is connected to.
+  /// Tells whether libpq can read a text as a connection string or URI, without connecting.
   ///
   /// The corresponding C function is `PQconninfoParse`. Its messages are dropped, since they quote the text, which may
   /// hold a password.

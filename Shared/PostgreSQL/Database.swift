@@ -1,15 +1,15 @@
 public import Values
 
 /// A database as one function sees it: one connection of its own, opened when it is first needed and
-/// opened anew after a loss.
+/// reopened after a loss.
 ///
-/// Statements are run by a deadline, with `by(_:)`; there is no other way to run one.
+/// Every statement has a deadline, set with `by(_:)`; there is no other way to run one.
 public final class Database {
   /// The ways of using the database.
   public struct Options: Sendable {
     /// Shown in `pg_stat_activity`.
     public var applicationName: String
-    /// The time after which the server gives up a statement by itself, in milliseconds.
+    /// The time after which the server itself cancels a statement, in milliseconds.
     public var statementTimeoutMilliseconds: Int
     /// Whether statements are prepared once per connection. Off behind a pooler that hands a connection to
     /// somebody else after each transaction and does not know prepared statements (PgBouncer before 1.21).
@@ -37,7 +37,7 @@ public final class Database {
     self.options = options
   }
 
-  /// The database for statements that nobody waits for after a deadline.
+  /// The database for statements that end by a deadline.
   public func by(_ deadline: Deadline) -> TimedDatabase {
     TimedDatabase(database: self, deadline: deadline)
   }
@@ -45,7 +45,7 @@ public final class Database {
   fileprivate func attempt<T>(by deadline: Deadline, _ body: (Transaction) throws -> T) throws -> T
   {
     try withConnection(by: deadline) { connection in
-      // The server gives up when we do; otherwise it would go on with what nobody waits for.
+      // The server gives up when we do; otherwise it would go on although nobody waits.
       let milliseconds = max(1, deadline.millisecondsLeft)
       try connection.runScript(
         SQL(unsafeSQL: "BEGIN; SET LOCAL statement_timeout = \(milliseconds)"),
@@ -58,7 +58,7 @@ public final class Database {
         guard !connection.isInFailedTransaction else {
           throw DatabaseError.refused(
             sqlState: "25P02",
-            message: "a statement was refused and the transaction went on",
+            message: "a statement was refused, but the transaction went on",
             constraint: nil
           )
         }
@@ -66,7 +66,7 @@ public final class Database {
         do {
           try connection.runScript("ROLLBACK", deadline: deadline)
         } catch {
-          // The server rolls back what a closed connection leaves open.
+          // The server rolls back a transaction that a closed connection leaves open.
           self.connection = nil
         }
         throw error
@@ -76,10 +76,10 @@ public final class Database {
     }
   }
 
-  /// Calls `body` with a live connection. A statement that the server no longer knows how to run is prepared anew and
-  /// tried once more: it was refused before it did anything.
+  /// Calls `body` with a live connection. A statement that the server no longer knows how to run is prepared again and
+  /// retried once: it was refused before it did anything.
   ///
-  /// `checked` is whether to look first if the connection still lives.
+  /// `checked` tells whether to check first that the connection is still open.
   fileprivate func withConnection<T>(
     by deadline: Deadline,
     checked: Bool = true,
@@ -114,17 +114,17 @@ public final class Database {
   }
 }
 
-/// A database, and the deadline that ends all waiting for it.
+/// A database with a deadline that ends all waiting for it.
 public struct TimedDatabase {
   fileprivate let database: Database
   fileprivate let deadline: Deadline
 
-  /// The same database, with at most so many milliseconds from now.
+  /// The same database with a deadline at most `milliseconds` from now.
   public func within(milliseconds: Int) -> TimedDatabase {
     database.by(min(deadline, Deadline(millisecondsFromNow: milliseconds)))
   }
 
-  /// Runs a statement that changes nothing, and once more when the connection was lost over it.
+  /// Runs a statement that changes nothing, and retries it once when the connection is lost.
   ///
   /// - Throws: `DatabaseError`, or what `map` throws.
   public func read<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
@@ -150,15 +150,15 @@ public struct TimedDatabase {
 
   private func reading<T>(_ body: (Connection) throws -> T) throws -> T {
     do {
-      // That the connection is lost may as well come out over the statement.
+      // A lost connection may as well be noticed by the statement.
       return try database.withConnection(by: deadline, checked: false, body)
     } catch DatabaseError.unreachable {
       return try database.withConnection(by: deadline, body)
     }
   }
 
-  /// Runs one statement that changes something and is its own transaction. When the connection is lost
-  /// over it, nobody knows whether it happened, so it is not repeated.
+  /// Runs one statement that changes something and is its own transaction. When the connection is lost, nobody
+  /// knows whether the change was made, so the statement is not repeated.
   ///
   /// - Throws: `DatabaseError`, or what `map` throws.
   public func write<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
@@ -169,13 +169,13 @@ public struct TimedDatabase {
 
   /// As `write(_:map:)`, for a statement that returns no rows.
   ///
-  /// - Returns: how many rows it changed.
+  /// - Returns: the number of rows that it changed.
   /// - Throws: `DatabaseError`.
   public func write(_ query: Query) throws -> Int {
     try database.withConnection(by: deadline) { try $0.run(query, deadline: deadline) }
   }
 
-  /// Runs `body` in one transaction: all of it happens, or nothing when it throws. Repeated when the
+  /// Runs `body` in one transaction: all of it happens, or nothing when it throws. It is repeated when the
   /// server resolves a conflict against it (40001, 40P01).
   ///
   /// - Throws: `DatabaseError`, or what `body` throws.
@@ -193,7 +193,7 @@ public struct TimedDatabase {
   }
 
   /// Runs a text of several statements without values, as one implicit transaction unless it says
-  /// otherwise. For migrations.
+  /// otherwise; for migrations.
   ///
   /// - Throws: `DatabaseError`.
   public func runScript(_ sql: SQL) throws {

@@ -1,8 +1,8 @@
 /// The failure of a database call.
 public enum DatabaseError: Error, Sendable {
-  /// No connection, or it broke: nothing is known to have been done.
+  /// There is no connection, or it broke, so it is not known whether anything was done.
   case unreachable(String)
-  /// The time ran out while the database was busy or silent.
+  /// The time ran out while the database was busy or did not answer.
   case deadlineExceeded
   /// The server refused a statement. Source: PostgreSQL manual, appendix A (SQLSTATE).
   case refused(sqlState: String, message: String, constraint: String?)

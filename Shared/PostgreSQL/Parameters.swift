@@ -1,8 +1,8 @@
 private import CPostgreSQL
 import Values
 
-/// Bound values as libpq takes them: pointers into one buffer, which holds each value as text that ends with a
-/// NUL. Text costs the server a short parse and spares us its types.
+/// Bound values in libpq's form: pointers into one buffer, which holds each value as text that ends with a
+/// NUL. Text costs the server a little parsing and saves us from knowing its types.
 struct Parameters {
   private var bytes: [UInt8] = []
   private var offsets: [Int?] = []
@@ -42,7 +42,7 @@ struct Parameters {
   /// `{"a","b"}`. Source: PostgreSQL manual §8.15.6.
   private static func array(_ texts: [String]) -> String {
     let quoted = texts.map { text in
-      // By scalars: a quote and a combining character behind it are one `Character`.
+      // Scalar by scalar: a quote and a combining mark after it are one `Character`.
       var escaped = String.UnicodeScalarView()
       for scalar in text.unicodeScalars {
         if scalar == "\"" || scalar == "\\" { escaped.append("\\") }

@@ -25,7 +25,7 @@ public struct Query: Sendable {
   let statement: Statement
   private let arguments: [Argument]
 
-  /// A statement with its values. That they fit its parameters is checked when it is run.
+  /// A statement with its values. Whether they fit its parameters is checked when it is run.
   public init(_ statement: Statement, _ arguments: Arguments = [:]) {
     self.init(statement, arguments.elements)
   }
@@ -35,7 +35,7 @@ public struct Query: Sendable {
     self.arguments = arguments
   }
 
-  /// The variant of the statement that the values make, and where the value of each parameter is.
+  /// The variant of the statement that the values select, and the values by parameter.
   ///
   /// - Throws: `DatabaseError` `unexpectedValue` for a name that the statement does not have.
   func resolved() throws -> (variant: Statement.Variant, values: Values) {
@@ -57,7 +57,7 @@ public struct Query: Sendable {
       return place < 0 ? .null : arguments[place].1 ?? .null
     }
 
-    /// How many parameters there are.
+    /// The number of parameters.
     var count: Int { places.count }
   }
 }

@@ -10,7 +10,7 @@ public struct Row {
   private let fields: Int32
   private let index: Int32
 
-  /// A row of a result that has so many `fields` in each.
+  /// A row of a result whose rows have `fields` columns.
   init(result: OpaquePointer, fields: Int32, index: Int32) {
     self.result = result
     self.fields = fields
@@ -52,7 +52,7 @@ public struct Row {
   /// As `instant(_:)`, `nil` for NULL.
   public func optionalInstant(_ column: Int32) throws -> Instant? {
     guard let microseconds = try optionalInteger(column) else { return nil }
-    // PostgreSQL's infinities are the largest and the smallest number: no instant.
+    // PostgreSQL's infinities are the largest and the smallest number, which are no instants.
     let (instant, overflows) = microseconds.addingReportingOverflow(Self.epochOffset)
     guard !overflows, microseconds != .min else { throw unexpected(column) }
     return Instant(microseconds: instant)

@@ -1,16 +1,16 @@
-/// A piece of SQL. It is written as a literal, into which other pieces can be interpolated, but no value:
-/// values are bound to the parameters of a `Statement`.
+/// A piece of SQL. It is written as a literal, into which other pieces can be interpolated, but no values:
+/// these are bound to the parameters of a `Statement`.
 public struct SQL: ExpressibleByStringInterpolation, Sendable {
   /// A literal with pieces of SQL in it.
   public struct StringInterpolation: StringInterpolationProtocol {
     fileprivate var text = ""
 
-    /// Room for a text.
+    /// Reserves room for the text.
     public init(literalCapacity: Int, interpolationCount: Int) {
       text.reserveCapacity(literalCapacity + 64 * interpolationCount)
     }
 
-    /// Appends what stands in the literal.
+    /// Appends a part of the literal.
     public mutating func appendLiteral(_ literal: StaticString) { text += literal.description }
 
     /// Appends another piece.
@@ -22,7 +22,7 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
   /// A literal.
   public init(stringLiteral text: StaticString) { self.text = text.description }
 
-  /// A literal with other pieces in it.
+  /// A literal that contains other pieces.
   public init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
 
   /// Text that comes from a file of this repository (a migration), never from a request.

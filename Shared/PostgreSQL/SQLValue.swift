@@ -2,7 +2,7 @@ public import Values
 
 /// A value to bind.
 public enum SQLValue: Sendable {
-  /// NULL, where no other case says of which type.
+  /// NULL, when no other case gives its type.
   case null
   /// `text`, `varchar` or the label of an enumeration.
   case text(String?)

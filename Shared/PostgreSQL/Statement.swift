@@ -8,9 +8,9 @@ private import Glibc
 /// ```
 ///
 /// - `:name` stands for a value. Values are bound (`$1`, `$2` …), so none of them is ever part of the text. A
-///   name may stand in several places.
-/// - `{…}` is left out unless each parameter in it is given a value; parts within it decide for themselves.
-/// - `{… ?? …}` is its second half wherever the first would be left out.
+///   name may occur several times.
+/// - `{…}` is left out unless each parameter in it is given a value; nested parts are decided separately.
+/// - `{… ?? …}` becomes its second half if the first would be left out.
 ///
 /// Casts (`::`), literals (but for `E'…'`), quoted names and comments (`--`) stay as they are. The text is parsed
 /// once; the parts that a call keeps make a `Variant`, whose text never changes, so that a connection prepares each
@@ -33,7 +33,7 @@ public final class Statement: Sendable {
     }
   }
 
-  /// The text of a variant, and which parameters are `$1`, `$2` … in it.
+  /// The text of a variant, and the parameters that are `$1`, `$2` … in it.
   struct Rendering: Equatable {
     fileprivate(set) var text = ""
     fileprivate(set) var order: [Int] = []
@@ -53,7 +53,7 @@ public final class Statement: Sendable {
 
   /// A statement of at most 64 parameters.
   ///
-  /// - Precondition: each brace outside of literals, quoted names and comments has its counterpart.
+  /// - Precondition: the braces outside of literals, quoted names and comments are balanced.
   public init(_ sql: SQL) {
     source = sql.text
     sourceHash = sql.text.hashValue
@@ -129,7 +129,7 @@ public final class Statement: Sendable {
 
     var isAtEnd: Bool { position == bytes.count }
 
-    /// Reads up to the end, or to the `}` or the `??` that ends a part, and gives the parameters met besides.
+    /// Reads up to the end, or to the `}` or `??` that ends a part, and returns the parameters that occur, too.
     mutating func pieces(inPart: Bool = false) -> (pieces: [Piece], parameters: UInt64) {
       var pieces: [Piece] = []
       var parameters: UInt64 = 0
@@ -189,7 +189,7 @@ public final class Statement: Sendable {
       return names.count - 1
     }
 
-    /// Passes over what begins here, to behind the byte that ends it.
+    /// Skips the text that begins here, including the byte that ends it.
     private mutating func skip(until isEnd: (UInt8) -> Bool) {
       position += 1
       while let byte = byte(0), !isEnd(byte) { position += 1 }

@@ -9,7 +9,7 @@ public enum Clock {
     return Instant(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
   }
 
-  /// Microseconds that only ever grow, to measure durations with.
+  /// The microseconds of the monotonic clock, to measure durations.
   public static func monotonicMicroseconds() -> Int64 {
     let time = read(CLOCK_MONOTONIC)
     return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000

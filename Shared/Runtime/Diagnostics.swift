@@ -4,15 +4,16 @@ import PostgreSQL
 import Stores
 import Tokens
 
-/// An error whose message is meant for an operator: a setting, an argument, or what the process was started with.
+/// An error whose message is meant for an operator: it concerns a setting, an argument, or the way in which the process
+/// was started.
 public protocol OperatorError: Error {
-  /// One sentence that names what is wrong. Never holds a secret.
+  /// One sentence that names the fault. It never contains a secret.
   var message: String { get }
 }
 
-/// What a process says to whoever has started it.
+/// The messages of a process to whoever has started it.
 public enum Diagnostics {
-  /// Ends a process that cannot work, saying why. Exit status 78 is `EX_CONFIG` of sysexits(3).
+  /// Ends a process that cannot work, with a message. Exit status 78 is `EX_CONFIG` of sysexits(3).
   public static func fail(_ name: String, _ error: any Error) -> Never {
     complain(name, reason(of: error))
     exit(78)
@@ -23,7 +24,7 @@ public enum Diagnostics {
     StandardStreams.complain("\(name): \(reason)")
   }
 
-  /// The sentence that an error has for an operator.
+  /// The message of an error for an operator.
   public static func reason(of error: any Error) -> String {
     if let error = error as? any OperatorError { return error.message }
     let problem = Problem(any: error)
@@ -32,7 +33,7 @@ public enum Diagnostics {
 }
 
 extension Problem {
-  /// What becomes of any error: what is not known is a 500 whose cause is logged and not sent.
+  /// The problem that stands for any error: an unknown one is a 500 whose cause is logged and not sent.
   public init(any error: any Error) {
     switch error {
     case let problem as Problem: self = problem

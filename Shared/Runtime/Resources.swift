@@ -55,7 +55,7 @@ public final class Resources {
     }
   }
 
-  /// The state of all databases, for what looks after the whole system.
+  /// The state of all databases, for functions that watch over the whole system.
   ///
   /// - Throws: `Settings.Invalid`.
   public var readiness: Readiness {
@@ -101,7 +101,7 @@ public final class Resources {
   public var notifications: Timed<NotificationStore> {
     Timed { [database] in NotificationStore(database: database.by($0)) }
   }
-  /// The events that others must be told of.
+  /// The events that other services must be told of.
   public var events: Timed<EventStore> {
     Timed { [database] in EventStore(database: database.by($0)) }
   }
@@ -121,25 +121,25 @@ public final class Resources {
   public var users: Timed<UserStore> {
     Timed { [database] in UserStore(database: database.by($0)) }
   }
-  /// The sessions, of which ended ones and outages of the database are remembered from one call to the next.
+  /// The sessions. Ended ones and outages of the database are remembered from one call to the next.
   public var sessions: Timed<SessionStore> {
     let memory = SessionStore.Memory()
     return Timed { [database] in SessionStore(database: database.by($0), memory: memory) }
   }
   /// The page tokens.
-  public var pages: PageTokens { PageTokens(seals) }
-  /// The tokens by which users switch their mail off.
-  public var unsubscribeTokens: UnsubscribeTokens { UnsubscribeTokens(seals) }
+  public var pages: PageTokens { PageTokens(mac) }
+  /// The tokens by which users unsubscribe from mail.
+  public var unsubscribeTokens: UnsubscribeTokens { UnsubscribeTokens(mac) }
 
-  private var seals: Seals {
+  private var mac: MAC {
     let keyRing = keyRing
     let clock = clock
-    return Seals(
-      seal: { try keyRing.current(at: clock()).pageSeal($0) },
-      check: { message, seal in
+    return MAC(
+      make: { try keyRing.current(at: clock()).pageMAC($0) },
+      check: { message, code in
         let now = clock()
-        return try keyRing.current(at: now).isPageSeal(seal, of: message)
-          || keyRing.current(at: now, maximumAgeMilliseconds: 20).isPageSeal(seal, of: message)
+        return try keyRing.current(at: now).isPageMAC(code, of: message)
+          || keyRing.current(at: now, maximumAgeMilliseconds: 20).isPageMAC(code, of: message)
       }
     )
   }
@@ -150,8 +150,8 @@ public final class Resources {
   public var tokens: SessionTokens {
     get throws {
       _ = try settings.required(.keysFile)
-      // Read the keys now: should the file break before the first request, these are there. Should it be
-      // broken already, each request says so.
+      // Read the keys now: should the file break before the first request, these are in place. Should it be
+      // broken already, each request fails with that message.
       _ = try? keyRing.current(at: clock())
       return try SessionTokens(keyRing: keyRing, settings: settings)
     }
@@ -170,7 +170,7 @@ public final class Resources {
     )
   }
 
-  /// Makes the token that this service shows to the others. One is used again for half of its life.
+  /// Makes the token that this service presents to the others. A token is reused for half of its life.
   private func serviceToken() throws -> (_ now: Instant) throws -> String {
     let tokens = try tokens
     var last: (token: String, madeAt: Int64)?

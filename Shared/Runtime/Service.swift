@@ -1,4 +1,4 @@
-/// One of the services that the system is made of.
+/// One of the system's services.
 public enum Service: String, CaseIterable, Sendable {
   case user
   case auth
@@ -6,7 +6,7 @@ public enum Service: String, CaseIterable, Sendable {
   case notification
   case health
 
-  /// Where the others reach its gRPC port; `nil` for a service that no other calls.
+  /// The URL of its gRPC port for the other services; `nil` for a service that no other calls.
   var addressSetting: Setting<String?>? {
     switch self {
     case .user: .userServiceURL

@@ -5,7 +5,7 @@ public import Tokens
 public import Validation
 public import Values
 
-/// The tokens of sessions: makes them in pairs and reads both kinds, in terms of messages and problems.
+/// The tokens of sessions. It makes them in pairs and reads both kinds, in terms of messages and problems.
 public struct SessionTokens {
   /// The life of a service's token.
   static let serviceTokenSeconds: Int64 = 60
@@ -54,13 +54,13 @@ public struct SessionTokens {
       }
       return claims
     } catch TokenError.expired {
-      throw Problem(.tokenExpired, "the access token has expired")
+      throw Problem(.tokenExpired)
     } catch let error as TokenError {
-      throw Problem(.tokenInvalid, "the access token is not valid", cause: "\(error)")
+      throw Problem(.tokenInvalid, cause: "\(error)")
     }
   }
 
-  /// Makes a new session for a user, not stored yet, and the SHA-256 of its first refresh token.
+  /// Makes a new session for a user, which is not stored yet, and the SHA-256 of its first refresh token.
   ///
   /// - Throws: `KeyRing.Malformed`.
   public func newSession(
@@ -79,8 +79,8 @@ public struct SessionTokens {
     return (session, sha256Hexadecimal(token))
   }
 
-  /// Reads the refresh that a refresh token asks for, and makes the token's successor, so that the store need not while
-  /// it has the session locked.
+  /// Reads the refresh that a refresh token asks for, and makes the token's successor, so that the store need not do it
+  /// while the session is locked.
   ///
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID`; `KeyRing.Malformed`.
   public func refresh(_ token: String, at now: Instant) throws -> SessionStore.Refresh {
@@ -110,7 +110,7 @@ public struct SessionTokens {
     do {
       return try keyRing.withKeys(at: now) { try RefreshTokens.read(token, ring: $0) }
     } catch let error as TokenError {
-      throw Problem(.refreshTokenInvalid, "the refresh token is not valid", cause: "\(error)")
+      throw Problem(.refreshTokenInvalid, cause: "\(error)")
     }
   }
 
@@ -147,7 +147,7 @@ public struct SessionTokens {
     return response
   }
 
-  /// Makes a token that this service shows to the others: for no user and no session, valid for a minute.
+  /// Makes a token that this service presents to the others: for no user and no session, valid for a minute.
   ///
   /// - Throws: `KeyRing.Malformed`.
   func serviceToken(at now: Instant) throws -> String {
@@ -175,7 +175,7 @@ public struct SessionTokens {
       keyID: keyID,
       ring: try keyRing.current(at: now)
     )
-    guard let token else { throw Problem(.refreshTokenInvalid, "the refresh token is not valid") }
+    guard let token else { throw Problem(.refreshTokenInvalid) }
     return token
   }
 }

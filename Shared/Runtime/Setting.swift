@@ -1,4 +1,4 @@
-/// A setting: the environment variable that holds it, and how its text becomes a value.
+/// A setting: the environment variable that holds it, and the way in which its text becomes a value.
 ///
 /// All of them are declared in `SettingDeclarations.swift`. Other modules can create none, so they cannot read a
 /// variable that is not declared.
@@ -9,7 +9,7 @@ public struct Setting<Value: Sendable>: Sendable {
   private let parse: @Sendable (String) throws -> Value?
   private let absent: @Sendable () throws -> Value?
 
-  /// A setting with a default, which is text that is read like any other.
+  /// A setting with a default, whose text is read like any other.
   init(
     _ name: String,
     _ syntax: SettingSyntax<Value>,
@@ -33,11 +33,11 @@ public struct Setting<Value: Sendable>: Sendable {
     absent = { try syntax.parse(text) }
   }
 
-  /// A setting without a default; `words` say what happens when it is not set.
+  /// A setting without a default; `whenAbsent` tells what happens when it is not set.
   init<Wrapped>(
     _ name: String,
     _ syntax: SettingSyntax<Wrapped>,
-    otherwise words: String,
+    otherwise whenAbsent: String,
     for readers: SettingReaders,
     from origin: SettingDeclaration.Origin = .anywhere,
     isSecret: Bool = false,
@@ -48,7 +48,7 @@ public struct Setting<Value: Sendable>: Sendable {
       kind: syntax.kind,
       accepted: syntax.accepted,
       defaultText: nil,
-      whenAbsent: words,
+      whenAbsent: whenAbsent,
       readers: readers,
       origin: origin,
       isSecret: isSecret,
@@ -74,7 +74,7 @@ public struct Setting<Value: Sendable>: Sendable {
 
 /// Everything about a setting that does not depend on the type of its value.
 public struct SettingDeclaration: Sendable {
-  /// The kind of value, by which scripts know what to do with it.
+  /// The kind of value, which tells scripts what to do with it.
   public enum Kind: String, Sendable {
     case number
     case word
@@ -82,17 +82,17 @@ public struct SettingDeclaration: Sendable {
     case url
     /// A file that its readers must be able to read.
     case file
-    /// A place that need not exist yet.
+    /// A file or folder that need not exist yet.
     case path
   }
 
-  /// The place that a setting can come from.
+  /// The source that a setting can come from.
   public enum Origin: String, Sendable {
     /// The environment or the settings file.
     case anywhere
     /// The environment alone: it is read before the settings file.
     case environment
-    /// `scripts/run`, which works it out; what the operator's environment says does not count.
+    /// `scripts/run`, which works it out; a value in the operator's environment is ignored.
     case run
   }
 
@@ -100,23 +100,23 @@ public struct SettingDeclaration: Sendable {
   public let name: String
   /// The kind of value.
   public let kind: Kind
-  /// The values that it can have, in words that follow "must be".
+  /// A description of the valid values that can follow "must be".
   public let accepted: String
   /// The text that is read when the variable is not set, if there is one.
   public let defaultText: String?
-  /// The default, or words for what happens when the variable is not set.
+  /// The default, or a description of what happens when the variable is not set.
   public let whenAbsent: String
   /// The executables and scripts that read it.
   public let readers: SettingReaders
-  /// The place that it can come from.
+  /// The source that it can come from.
   public let origin: Origin
-  /// Whether its text may hold a password.
+  /// Whether its text may contain a password.
   public let isSecret: Bool
   /// One sentence about its purpose.
   public let sentence: String
 }
 
-/// A declared setting whose value can be checked and is not looked at.
+/// A declared setting whose value can be checked but not read.
 public struct DeclaredSetting: Sendable {
   /// The declaration.
   public let declaration: SettingDeclaration

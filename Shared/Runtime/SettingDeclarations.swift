@@ -1,6 +1,6 @@
-// Each setting is declared here, once: everything else that knows the settings is made from this file. The pages and
-// lists that scripts/generate writes (scripts/SETTINGS.md, scripts/lib/settings.tsv), what scripts/run hands to each
-// function and job, what it checks before it starts anything, and what scripts/test clears.
+// Each setting is declared here, once, and everything else about settings is derived from this file: the pages and
+// lists that scripts/generate writes (scripts/SETTINGS.md, scripts/lib/settings.tsv), the variables that scripts/run
+// passes to each function and job, its checks before it starts anything, and the variables that scripts/test clears.
 //
 // A setting is documented by its own sentence, which ends up in scripts/SETTINGS.md.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation

@@ -3,22 +3,22 @@ import Validation
 
 /// The form of a setting's text.
 struct SettingSyntax<Value: Sendable>: Sendable {
-  /// Text that is wrong in a way that deserves a sentence of its own.
+  /// A fault of a text that deserves a message of its own.
   struct Malformed: Error {
     let message: String
   }
 
   let kind: SettingDeclaration.Kind
-  /// The values that there are, in words that follow "must be".
+  /// A description of the valid values that can follow "must be".
   let accepted: String
-  /// The value that a text stands for; `nil` when it stands for none.
+  /// Reads the value of a text; `nil` when it is not valid.
   let parse: @Sendable (String) throws -> Value?
 }
 
 extension SettingSyntax<Int> {
   static func number(_ range: ClosedRange<Int>) -> Self {
     Self(kind: .number, accepted: "a number from \(range.lowerBound) to \(range.upperBound)") {
-      // No sign, not even a plus: scripts calculate with it, too.
+      // No sign, not even a plus: scripts also calculate with it.
       guard $0.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int($0) else {
         return nil
       }
@@ -64,17 +64,17 @@ extension SettingSyntax<LeadTimes> {
 }
 
 extension SettingSyntax<String> {
-  /// Any text here; what else must be true of it is checked where it is used.
+  /// Any text; other conditions are checked where it is used.
   static func text(_ accepted: String) -> Self {
     Self(kind: .text, accepted: accepted) { $0 }
   }
 
-  /// The same for a URL, which may hold a password.
+  /// The same for a URL, which may contain a password.
   static func url(_ accepted: String) -> Self {
     Self(kind: .url, accepted: accepted) { $0 }
   }
 
-  /// A URL by HTTP or HTTPS; slashes at its end are dropped.
+  /// A URL with the scheme http or https; trailing slashes are dropped.
   static func httpURL(_ example: String) -> Self {
     Self(kind: .url, accepted: "a URL such as \(example)") {
       var url = $0

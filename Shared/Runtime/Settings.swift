@@ -4,12 +4,12 @@ import Glibc
 ///
 /// `try settings[.bcryptCost]` is a number in its range. The declarations are in `SettingDeclarations.swift`.
 public struct Settings: Sendable {
-  /// A setting that cannot be used, or is missing.
+  /// A setting is not valid, or is missing.
   public struct Invalid: OperatorError {
     /// One sentence that names the variable.
     public let message: String
 
-    /// Creates an error that says this.
+    /// An error with a message.
     public init(message: String) { self.message = message }
   }
 

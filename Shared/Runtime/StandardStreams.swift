@@ -2,7 +2,7 @@ import Glibc
 
 /// Standard input, output and error as bytes.
 public enum StandardStreams {
-  /// Reads until the end, or until there are `count` bytes.
+  /// Reads to the end, or until `count` bytes have been read.
   public static func read(atMost count: Int) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
       while filled < count {

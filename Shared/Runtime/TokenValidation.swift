@@ -5,7 +5,7 @@ import Validation
 import Values
 
 extension ValidateTokenResponse {
-  /// What a good token says.
+  /// The result for a valid token.
   public init(_ claims: AccessClaims) {
     self.init()
     valid = true
@@ -14,7 +14,7 @@ extension ValidateTokenResponse {
     expiresAt = Timestamp(Instant(seconds: claims.expiresAt))
   }
 
-  /// A token that does not count.
+  /// The result for a token that is refused.
   public static func refused(_ code: Problem.Code) -> ValidateTokenResponse {
     var response = ValidateTokenResponse()
     response.reason = code.rawValue

@@ -37,7 +37,7 @@ final class EventConsumer: QueueConsumer {
     outages = [:]
     let now = now
     let claimed = try relay.events(by: EventRelay.soon)
-      .take(limit, at: now, heldUntil: lease.end(from: now))
+      .claim(limit, at: now, leasedUntil: lease.end(from: now))
     return claimed.map { Item(event: $0, stepsDone: $0.stepsDone) }
   }
 
@@ -70,9 +70,9 @@ final class EventConsumer: QueueConsumer {
   }
 
   func record(_ outcome: QueueOutcome, of item: Item) throws {
-    try relay.events(by: EventRelay.soon).settle(
-      item.event,
+    try relay.events(by: EventRelay.soon).record(
       EventStore.Outcome(outcome),
+      of: item.event,
       stepsDone: item.stepsDone,
       at: now
     )
@@ -149,7 +149,7 @@ extension EventStore.Outcome {
       case .resume(let reason, let next): .postponed(reason: reason, until: next, counts: false)
       case .retry(let reason, let next, let isAttempt):
         .postponed(reason: reason, until: next, counts: isAttempt)
-      case .discarded(let reason): .dead(reason: reason)
+      case .discarded(let reason): .discarded(reason: reason)
       }
   }
 }

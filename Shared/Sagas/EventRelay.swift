@@ -98,6 +98,6 @@ public final class EventRelay {
   /// - Returns: how many.
   /// - Throws: `DatabaseError`.
   public func retryDiscarded(_ number: Int64?) throws -> Int {
-    try events(by: Self.soon).revive(number, at: clock())
+    try events(by: Self.soon).retry(number, at: clock())
   }
 }

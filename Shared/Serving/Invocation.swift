@@ -6,7 +6,7 @@ import Telemetry
 import Values
 public import Wire
 
-/// A function together with everything it needs to answer requests, by REST and by gRPC.
+/// A function with everything that it needs to answer requests by REST and by gRPC.
 public struct Invocation<F: Function> where F.Request: RequestMessage, F.Response: ResponseMessage {
   private let function: F
   private let resources: Resources
@@ -25,10 +25,10 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     deadlineMilliseconds = try resources.settings[.deadlineMilliseconds]
   }
 
-  /// Answers a REST request or a gRPC call, as CGI wants it.
+  /// Answers a REST request or a gRPC call in CGI's form.
   ///
-  /// `authorizations` is the number of `Authorization` headers. `isTooLarge` says that the body was larger than
-  /// allowed, and so was not read.
+  /// `authorizations` is the number of `Authorization` headers. `isTooLarge` tells that the body was larger than
+  /// allowed, and therefore not read.
   func answer(_ request: HTTPRequest, authorizations: Int, isTooLarge: Bool) -> [UInt8] {
     request.isRPC
       ? respond(toRPC: request, authorizations: authorizations, isTooLarge: isTooLarge).cgiBytes
@@ -96,16 +96,16 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     let now = resources.now
     let trace = Trace(requestID: request.id, parent: request.traceParent)
     var caller = Caller.unknown
-    // A deadline that has passed already can only be the caller's.
+    // A deadline that has already passed can only be the caller's.
     var isHurried = true
     let reply: Reply
     var problem: Problem?
     do {
       if isTooLarge || !request.isRPC && request.body.count > HTTPRequest.maximumMessageBytes {
-        throw Problem(.payloadTooLarge, "the body is larger than 1 MiB")
+        throw Problem(.payloadTooLarge)
       }
       if authorizations > 1 {
-        throw Problem(.tokenInvalid, "there is more than one Authorization header")
+        throw Problem(.tokenInvalid, "there must be only one Authorization header")
       }
       let usual = usualDeadline
       let deadline = try deadline(now)
@@ -133,9 +133,9 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
   /// The deadline of a request that begins now.
   var usualDeadline: Deadline { Deadline(millisecondsFromNow: deadlineMilliseconds) }
 
-  /// The deadline of a gRPC call: the caller's own, but no later than everybody's.
+  /// The deadline of a gRPC call: the caller's own, but no later than the usual one.
   ///
-  /// - Throws: `Problem` `DEADLINE_EXCEEDED` when that has passed, `INVALID_ARGUMENT`.
+  /// - Throws: `Problem` `DEADLINE_EXCEEDED` when it has passed, `INVALID_ARGUMENT`.
   private func deadline(of request: HTTPRequest, at now: Instant) throws -> Deadline {
     guard let microseconds = try request.patienceMicroseconds(at: now) else {
       return usualDeadline
@@ -154,17 +154,17 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     guard let tokens else { return .unknown }
     guard let token = try token() else {
       if access == .anyoneKnownOrNot { return .unknown }
-      throw Problem(.unauthenticated, "sign in first: this needs an access token")
+      throw Problem(.unauthenticated)
     }
     let caller = try tokens.caller(of: token, at: now)
     try access.check(caller)
     return caller
   }
 
-  /// Calls the function with a message. When fields of the message are wrong, the function only says which others are
-  /// wrong too, and one answer names them all.
+  /// Calls the function with a message. If fields of the message are already known to be wrong, the function only
+  /// checks the others, and one answer names them all.
   ///
-  /// - Throws: `Problem`, or anything else that goes wrong.
+  /// - Throws: `Problem`, or any other error.
   public func call(
     _ decoded: Decoded<F.Request>,
     _ context: Context
@@ -174,7 +174,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       do {
         _ = try function.input(from: decoded.message, in: context)
       } catch {
-        // Any other trouble comes up when the fields are right.
+        // Any other problem comes up again when the fields are right.
         let fields = (error as? Problem)?.wrongFields ?? [:]
         for (field, reason) in fields { violations.add(field, reason) }
       }
@@ -192,7 +192,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     _ now: Instant,
     _ outcome: (inout JSONWriter) -> Void
   ) {
-    // A caller who waits for less time than we may take has only their own deadline to blame.
+    // A caller who waits less long than we may take has only their own deadline to blame.
     let isTheirs = isHurried && problem?.code == .deadlineExceeded
     let isOurs = !isTheirs && problem.map { $0.code.httpStatus >= 500 } ?? false
     resources.log.write(isOurs ? .error : .info, at: now) { line in
@@ -217,7 +217,7 @@ extension Access {
   /// - Throws: `Problem` `PERMISSION_DENIED`.
   func check(_ caller: Caller) throws {
     if case .roles(let roles) = self, !roles.contains(caller.role) {
-      throw Problem.permissionDenied("your role does not allow this")
+      throw Problem(.permissionDenied)
     }
   }
 }

@@ -6,8 +6,8 @@ import Runtime
 import Values
 import Wire
 
-/// One call by hand: the request message as JSON from standard input, the response message to standard
-/// output. Anybody who can start the executable has its database and its keys, so the caller is taken on trust.
+/// A call by hand, with the request message as JSON from standard input and the response message to standard output.
+/// Anybody who can start the executable has access to its database and its keys, so the caller is trusted.
 struct Once {
   /// Invalid arguments.
   struct Failure: OperatorError {
@@ -27,7 +27,7 @@ struct Once {
       return
     }
     guard option == "--as", let value = rest.popFirst(), rest.isEmpty else {
-      throw Failure(message: "after --once comes nothing or --as USER_ID:ROLE")
+      throw Failure(message: "only --as USER_ID:ROLE may follow --once")
     }
     let parts = value.split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count == 2, let id = ID(String(parts[0])), let role = Role(name: String(parts[1]))
@@ -39,7 +39,7 @@ struct Once {
     caller = Caller(userID: id, role: role)
   }
 
-  /// Makes the call.
+  /// Calls the function.
   ///
   /// - Returns: whether it succeeded.
   func run<F: Function>(_ invocation: Invocation<F>, at now: Instant) throws -> Bool {
@@ -48,13 +48,13 @@ struct Once {
     do {
       let input = StandardStreams.read(atMost: HTTPRequest.maximumMessageBytes + 1)
       guard input.count <= HTTPRequest.maximumMessageBytes else {
-        throw Problem(.payloadTooLarge, "the request is larger than 1 MiB")
+        throw Problem(.payloadTooLarge)
       }
       switch F.access {
       case .anyone, .anyoneKnownOrNot: break
       case .signedIn, .roles:
         guard caller != .unknown else {
-          throw Problem(.unauthenticated, "say who calls: --as USER_ID:ROLE")
+          throw Problem(.unauthenticated, "name a caller: --as USER_ID:ROLE")
         }
         try F.access.check(caller)
       }

@@ -8,18 +8,18 @@ import Telemetry
 import Values
 public import Wire
 
-/// The `main` of every function: serves a pool's socket, or answers one request by hand.
+/// The `main` of every function. It serves a pool's socket, or answers a single request.
 public enum Serving {
-  /// Largest body, in bytes: a message of 1 MiB, and the prefix that gRPC puts before it.
+  /// The largest body in bytes: a message of 1 MiB, and the prefix that gRPC puts before it.
   private static let maximumBodyBytes = HTTPRequest.maximumMessageBytes + 5
 
   /// Runs a function until it is told to stop.
   ///
-  /// Started by a process manager it serves FastCGI from standard input. Started with `--once` it reads
+  /// Started by a process manager, it serves FastCGI from standard input. Started with `--once`, it reads
   /// the request message as JSON from standard input and writes the response message. Started in any other
-  /// way it answers one request as plain CGI.
+  /// way, it answers one request as plain CGI.
   ///
-  /// `streams` serves in the place of FastCGI, for a function whose gRPC method is a stream both ways.
+  /// `streams` serves instead of FastCGI for a function whose gRPC method is a stream in both directions.
   public static func run<F: Function>(
     needsDatabase: Bool = true,
     streams: StreamLoop? = nil,
@@ -84,8 +84,8 @@ public enum Serving {
     }
   }
 
-  /// Serves gRPC streams from the listening socket on standard input, and asks for an answer to each message in
-  /// its frame. An answer without trailers lets the call go on.
+  /// Serves gRPC streams from the listening socket on standard input, and requests an answer to each message in
+  /// its frame. After an answer without trailers, the call goes on.
   public typealias StreamLoop = (
     _ answer:
       @escaping (_ headers: [String: String], _ frame: [UInt8], _ isFirst: Bool) -> StreamAnswer
@@ -94,7 +94,8 @@ public enum Serving {
   /// Messages in their frames, and the status that ends the call.
   public typealias StreamAnswer = (body: [UInt8], trailers: [(name: String, value: String)])
 
-  /// Answers one message of a stream; the log has the first of a call, and a refusal. The gateway's own words come as headers there.
+  /// Answers one message of a stream. The first message of a call is logged, and so is a refusal. The gateway's
+  /// variables arrive as headers here.
   private static func answer<F: Function>(
     _ invocation: Invocation<F>,
     _ headers: [String: String],
@@ -120,7 +121,7 @@ public enum Serving {
     return (reply.body, reply.status == .ok ? [] : reply.trailers)
   }
 
-  /// One request by environment and standard input, one answer on standard output. Source: RFC 3875.
+  /// Answers a single request, from the environment and standard input, on standard output. Source: RFC 3875.
   private static func answerAsCGI<F: Function>(_ invocation: Invocation<F>) {
     func variable(_ name: StaticString) -> String? {
       getenv(name.description).map { String(cString: $0) }
@@ -148,7 +149,7 @@ public enum Serving {
                                                input, write the answer; exit status 1 for a problem
            \(name) --describe                  route, messages, bounds and errors, as one line of JSON
            \(name) --help                      this text
-    Settings come from the environment: DATABASE_URL, JWT_KEYS_FILE and others; see the README.
+    Settings come from the environment: DATABASE_URL, JWT_KEYS_FILE and others; see scripts/SETTINGS.md.
     """
   }
 }

@@ -4,7 +4,7 @@ public import Values
 
 /// The ways to reach the users, in `notification_db`: a copy of what the User service last said.
 ///
-/// Of a user who was deleted a row is kept that says so, and nothing else, for whatever was on its way to them to find.
+/// Of a user who was deleted, only a row that says so is kept, for anything that was still on its way to them.
 public struct ContactStore {
   /// The way to reach a user.
   public struct Contact: Equatable, Sendable {
@@ -12,9 +12,9 @@ public struct ContactStore {
     public let email: String
     /// Whether any channel of the user is on.
     public let wantsAnything: Bool
-    /// The instant that was asked for, in the user's time zone: `Friday, 31 January 2030, 17:00 (Europe/Berlin)`.
+    /// The requested instant in the user's time zone: `Friday, 31 January 2030, 17:00 (Europe/Berlin)`.
     public let localTime: String
-    /// The version of the user that this was taken from; 0 when it was not said.
+    /// The version of the user from which this was copied; 0 when it is not known.
     public let version: Int64
   }
 
@@ -55,16 +55,16 @@ public struct ContactStore {
     """
   )
 
-  /// Keeps what the User service says, unless something newer is known or the user was deleted. Notifications that still
-  /// wait for a channel that is off now are discarded.
+  /// Saves a contact from the User service, unless something newer is known or the user was deleted. Notifications that
+  /// still wait for a channel that is off now are discarded.
   ///
   /// - Throws: `DatabaseError`.
   public func save(_ contact: SaveContactRequest, at now: Instant) throws {
     _ = try database.write(Query(Self.save, Self.arguments(contact, at: now)))
   }
 
-  /// A statement that has a contact as its result, in the time zone of the user and, for one that the database does not
-  /// know, in UTC.
+  /// A statement whose result is a contact, in two versions: with the user's time zone, and with UTC for a zone that
+  /// the database does not know.
   private struct Localized {
     let inZoneOfUser: Statement
     let inUTC: Statement
@@ -74,7 +74,7 @@ public struct ContactStore {
       inUTC = Statement(statement(Self.contact(in: "'UTC'::text")))
     }
 
-    /// PostgreSQL has the rules of all time zones, daylight saving included.
+    /// PostgreSQL knows the rules of all time zones, including daylight saving.
     private static func contact(in zone: SQL) -> SQL {
       """
       email, email_notifications OR push_notifications,
@@ -86,9 +86,9 @@ public struct ContactStore {
 
   private static let saveAndFind = Localized { contact in "\(insertion) RETURNING \(contact)" }
 
-  /// Keeps what the User service says as `save(_:at:)` does, and gives what is known then, with an instant in the user's
-  /// time zone; `nil` for a user who was deleted.
+  /// Saves a contact as `save(_:at:)` does.
   ///
+  /// - Returns: the newest contact, with an instant in the user's time zone; `nil` for a user who was deleted.
   /// - Throws: `DatabaseError`.
   public func save(_ user: UserMessage, localTimeOf instant: Instant, at now: Instant) throws
     -> Contact?
@@ -123,7 +123,7 @@ public struct ContactStore {
     "SELECT EXISTS (SELECT FROM contacts WHERE user_id = :user AND forgotten_at IS NOT NULL)"
   )
 
-  /// Whether a user is known to be deleted.
+  /// Tells whether a user is known to be deleted.
   ///
   /// - Throws: `DatabaseError`.
   public func isForgotten(_ user: ID) throws -> Bool {
@@ -147,15 +147,15 @@ public struct ContactStore {
     "DELETE FROM push_subscriptions WHERE user_id = :user"
   )
 
-  /// Forgets a user who was deleted, for good: the address, what was still to be sent, and the browsers. What has been
-  /// sent goes with `NotificationStore.deleteSome(of:limit:)`.
+  /// Forgets a deleted user for good: the address, the notifications still to be sent, and the browsers. Those that
+  /// have been sent are removed by `NotificationStore.deleteSome(of:limit:)`.
   ///
   /// - Throws: `DatabaseError`.
   public func forget(_ user: ID, at now: Instant) throws {
     try database.transaction { transaction in
-      // Waits for whoever saves a subscription of this user; there may be no row to wait for.
+      // Wait for whoever saves a subscription of this user; there may be no row to wait for.
       try PushSubscriptionStore.lock(user, transaction)
-      // Whoever writes something down for this user has locked this row, and is waited for.
+      // Whoever adds something for this user has locked this row, so this waits for them.
       try transaction.run(Query(Self.forget, ["user": .id(user), "now": .instant(now)]))
       try transaction.run(Query(Self.deleteUnsent, ["user": .id(user)]))
       try transaction.run(Query(Self.deleteSubscriptions, ["user": .id(user)]))
@@ -171,7 +171,7 @@ public struct ContactStore {
 
   /// Removes up to `limit` users who were forgotten before an instant.
   ///
-  /// - Returns: how many.
+  /// - Returns: the number of users removed.
   /// - Throws: `DatabaseError`.
   public func purge(forgottenBefore instant: Instant, limit: Int) throws -> Int {
     try database.write(
@@ -179,8 +179,8 @@ public struct ContactStore {
     )
   }
 
-  /// Falls back on UTC for a zone that this host's files have and the database's do not (22023): it must keep nobody from
-  /// being reminded.
+  /// Falls back on UTC for a zone that is in this host's files and not in the database's (22023): that must not keep
+  /// anybody from being reminded.
   private func inKnownZone<T>(_ statement: Localized, _ body: (Statement) throws -> T) throws -> T {
     do {
       return try body(statement.inZoneOfUser)
@@ -202,7 +202,7 @@ extension ContactStore.Contact {
 }
 
 extension SaveContactRequest {
-  /// The part of a user that others keep.
+  /// The part of a user that other services keep.
   public init(_ user: UserMessage) {
     self.init()
     userID = user.id

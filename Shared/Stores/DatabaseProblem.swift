@@ -2,19 +2,11 @@ public import Endpoint
 public import PostgreSQL
 
 extension Problem {
-  /// Somebody has the username already.
-  static let usernameTaken = Problem(
-    .usernameTaken,
-    "this username is taken",
-    details: ["username": "is taken"]
-  )
+  /// Another user has the user name.
+  static let usernameTaken = Problem(.usernameTaken, details: ["username": "is taken"])
 
-  /// Somebody has the e-mail address already.
-  static let emailTaken = Problem(
-    .emailTaken,
-    "this e-mail address has an account",
-    details: ["email": "is taken"]
-  )
+  /// Another user has the e-mail address.
+  static let emailTaken = Problem(.emailTaken, details: ["email": "is taken"])
 
   /// The problem that a client sees instead of a database error: the one table from SQLSTATE to problem.
   /// Source: PostgreSQL manual, appendix A.

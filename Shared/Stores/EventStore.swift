@@ -1,20 +1,20 @@
 public import PostgreSQL
 public import Values
 
-/// The events that others must be told of: the transactional outbox, in `user_db` and in `task_db`.
+/// The events that other services must be told of: the transactional outbox, in `user_db` and in `task_db`.
 ///
-/// An event is written by the statement that makes it true, so there is none without the other. Of one subject only the
-/// oldest that is left can be claimed. The lease lasts until `next_attempt_at`, as with notifications.
+/// An event is written by the statement that makes it true, so there is never one without the other. Of the events of
+/// one subject, only the oldest can be claimed. The lease lasts until `next_attempt_at`, as with notifications.
 public struct EventStore {
   /// A kind of event.
   public enum Kind: String, CaseIterable, Sendable {
-    /// Somebody signed up, or changed what others keep about them.
+    /// A user signed up, or changed something of which other services keep a copy.
     case userSaved = "USER_SAVED"
     /// A user was deleted.
     case userDeleted = "USER_DELETED"
-    /// A task was given to somebody by somebody else.
+    /// A task was assigned to somebody by somebody else.
     case taskAssigned = "TASK_ASSIGNED"
-    /// A task was cancelled, because the user whom it was given to does not exist.
+    /// A task was cancelled because the user to whom it was assigned does not exist.
     case assignmentFailed = "ASSIGNMENT_FAILED"
 
     fileprivate var sql: SQL {
@@ -27,28 +27,28 @@ public struct EventStore {
     }
   }
 
-  /// An event that whoever has this is to relay now.
+  /// A claimed event, to be relayed now.
   public struct Event: Equatable, Sendable {
-    /// The event's place in the order of what has happened to its subject.
+    /// The event's place in the order of its subject's events.
     public let number: Int64
-    /// The kind; `nil` for one that a newer version has written.
+    /// The kind; `nil` for one that a newer version of the system has written.
     public let kind: Kind?
-    /// The id of what has changed.
+    /// The id of the subject.
     public let subject: ID
-    /// The user whom it concerns, when that is not the subject.
+    /// The user concerned, if not the subject.
     public let userID: ID?
-    /// The user who did it, when that matters.
+    /// The user who caused it, if that matters.
     public let actorID: ID?
     /// The time when it happened.
     public let createdAt: Instant
-    /// The number of steps of its saga that are done.
+    /// The number of completed steps of its saga.
     public let stepsDone: Int
     /// The number of this attempt, from 1.
     public let attempt: Int
     /// The end of the lease.
-    public let heldUntil: Instant
+    public let leasedUntil: Instant
 
-    /// The identity of the event, wherever it arrives and however often.
+    /// The key that identifies the event wherever and however often it arrives.
     public var key: String { "\(kind?.rawValue ?? "")/\(subject)/\(createdAt.microseconds)" }
 
     /// An event.
@@ -61,7 +61,7 @@ public struct EventStore {
       createdAt: Instant,
       stepsDone: Int = 0,
       attempt: Int = 1,
-      heldUntil: Instant
+      leasedUntil: Instant
     ) {
       self.number = number
       self.kind = kind
@@ -71,18 +71,18 @@ public struct EventStore {
       self.createdAt = createdAt
       self.stepsDone = stepsDone
       self.attempt = attempt
-      self.heldUntil = heldUntil
+      self.leasedUntil = leasedUntil
     }
   }
 
   /// The outcome of an attempt.
   public enum Outcome: Equatable, Sendable {
-    /// All that follows from it is done.
+    /// All steps of its saga are completed.
     case relayed
-    /// It is retried; `counts` is whether this was an attempt at all.
+    /// It will be retried; `counts` tells whether this was an attempt at all.
     case postponed(reason: String, until: Instant, counts: Bool)
     /// It is discarded.
-    case dead(reason: String)
+    case discarded(reason: String)
   }
 
   private static let maximumErrorCharacters = 500
@@ -92,7 +92,8 @@ public struct EventStore {
   /// The events of a database.
   public init(database: TimedDatabase) { self.database = database }
 
-  /// The part of a statement that writes an event for each row of what follows it, `FROM …`: `id` there is the subject.
+  /// The part of a statement that writes an event for each row of the `FROM …` that follows it, whose `id` is the
+  /// subject.
   ///
   /// `now` is a parameter; `user` and `actor` are parameters or columns.
   static func insertion(_ kind: Kind, at now: SQL, user: SQL = "NULL", actor: SQL = "NULL") -> SQL {
@@ -102,41 +103,41 @@ public struct EventStore {
     """
   }
 
-  private static let take = Statement(
+  private static let claim = Statement(
     """
     WITH due AS MATERIALIZED (
       SELECT number FROM events e WHERE next_attempt_at <= :now AND NOT EXISTS (
         SELECT FROM events o WHERE o.subject = e.subject AND o.number < e.number AND o.next_attempt_at IS NOT NULL)
       ORDER BY next_attempt_at, number LIMIT :limit FOR UPDATE SKIP LOCKED)
-    UPDATE events e SET attempts = attempts + 1, next_attempt_at = :held_until
+    UPDATE events e SET attempts = attempts + 1, next_attempt_at = :leased_until
     FROM due WHERE e.number = due.number
     RETURNING e.number, type, subject, user_id, actor_id, created_at, steps_done, attempts, e.next_attempt_at
     """
   )
 
-  /// Claims up to `limit` events whose time has come, and of each subject one at most, with a lease until `heldUntil`.
+  /// Claims up to `limit` due events, at most one of each subject, with a lease until `leasedUntil`.
   ///
   /// - Throws: `DatabaseError`.
-  public func take(_ limit: Int, at now: Instant, heldUntil: Instant) throws -> [Event] {
+  public func claim(_ limit: Int, at now: Instant, leasedUntil: Instant) throws -> [Event] {
     let query = Query(
-      Self.take,
-      ["now": .instant(now), "limit": .integer(limit), "held_until": .instant(heldUntil)]
+      Self.claim,
+      ["now": .instant(now), "limit": .integer(limit), "leased_until": .instant(leasedUntil)]
     )
     return try database.write(query, map: Event.init(row:)).sorted { $0.number < $1.number }
   }
 
-  private static let settle = Statement(
+  private static let record = Statement(
     """
     UPDATE events SET steps_done = :steps_done, next_attempt_at = :next, last_error = :reason,
       relayed_at = :relayed_at, attempts = attempts - :uncounted
-    WHERE number = :number AND next_attempt_at = :held_until
+    WHERE number = :number AND next_attempt_at = :leased_until
     """
   )
 
-  /// Records the outcome of an event, unless the lease is over and somebody else has claimed it.
+  /// Records the outcome of an attempt, unless the lease has expired and somebody else has claimed the event.
   ///
   /// - Throws: `DatabaseError`.
-  public func settle(_ event: Event, _ outcome: Outcome, stepsDone: Int, at now: Instant) throws {
+  public func record(_ outcome: Outcome, of event: Event, stepsDone: Int, at now: Instant) throws {
     var (next, reason, relayedAt): (Instant?, String?, Instant?)
     var uncounted = 0
     switch outcome {
@@ -144,10 +145,10 @@ public struct EventStore {
     case .postponed(let why, let until, let counts):
       (next, reason) = (until, Self.cut(why))
       uncounted = counts ? 0 : 1
-    case .dead(let why): reason = Self.cut(why)
+    case .discarded(let why): reason = Self.cut(why)
     }
     let query = Query(
-      Self.settle,
+      Self.record,
       [
         "steps_done": .integer(stepsDone),
         "next": .instant(next),
@@ -155,7 +156,7 @@ public struct EventStore {
         "relayed_at": .instant(relayedAt),
         "uncounted": .integer(uncounted),
         "number": .integer(event.number),
-        "held_until": .instant(event.heldUntil),
+        "leased_until": .instant(event.leasedUntil),
       ]
     )
     _ = try database.write(query)
@@ -165,20 +166,20 @@ public struct EventStore {
     String(reason.unicodeScalars.prefix(maximumErrorCharacters))
   }
 
-  private static let revive = Statement(
+  private static let retry = Statement(
     """
     UPDATE events SET attempts = 0, next_attempt_at = :now
     WHERE next_attempt_at IS NULL AND relayed_at IS NULL {AND number = :number}
     """
   )
 
-  /// Retries discarded events: one, or with `nil` all.
+  /// Retries discarded events: one, or all for `nil`.
   ///
-  /// - Returns: how many.
+  /// - Returns: the number of events to be retried.
   /// - Throws: `DatabaseError`.
-  public func revive(_ number: Int64?, at now: Instant) throws -> Int {
+  public func retry(_ number: Int64?, at now: Instant) throws -> Int {
     try database.write(
-      Query(Self.revive, ["now": .instant(now), "number": number.map { .integer($0) }])
+      Query(Self.retry, ["now": .instant(now), "number": number.map { .integer($0) }])
     )
   }
 
@@ -192,7 +193,7 @@ public struct EventStore {
 
   /// Removes up to `limit` events that were relayed before an instant.
   ///
-  /// - Returns: how many.
+  /// - Returns: the number of events removed.
   /// - Throws: `DatabaseError`.
   public func purge(relayedBefore instant: Instant, limit: Int) throws -> Int {
     try database.write(
@@ -212,7 +213,7 @@ extension EventStore.Event {
       createdAt: try row.instant(5),
       stepsDone: Int(try row.integer(6)),
       attempt: Int(try row.integer(7)),
-      heldUntil: try row.instant(8)
+      leasedUntil: try row.instant(8)
     )
   }
 }

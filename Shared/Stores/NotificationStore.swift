@@ -4,28 +4,28 @@ public import PostgreSQL
 public import Validation
 public import Values
 
-/// The notifications, in `notification_db`: those that are to be sent, and what has become of the others.
+/// The notifications, in `notification_db`: those that are to be sent, and the delivery results of the others.
 ///
-/// Whoever claims one has a lease on it until `next_attempt_at`: nobody else finds it before. So no lock is held while
-/// mail is under way, and what a process leaves behind that dies is tried by another.
+/// Whoever claims one has a lease on it until `next_attempt_at`: nobody else finds it before then. So no lock is held
+/// while mail is under way, and a notification that was claimed by a process that died is tried by another.
 public struct NotificationStore {
-  /// A notification that whoever has this is to try now.
+  /// A claimed notification, to be sent now.
   public struct Attempt: Equatable, Sendable {
     /// The notification's id.
     public let id: ID
     /// The channel.
     public let type: NotificationType
-    /// The user whom it is for, when it is for one of the users.
+    /// The user for whom it is, if it is for a user.
     public let userID: ID?
-    /// The address that it goes to.
+    /// The recipient's address.
     public let recipient: String
     /// One line.
     public let subject: String
     /// Plain text.
     public let body: String
-    /// The due date of the task that it reminds of.
+    /// The due date of the task of which it reminds.
     public let dueDate: Instant?
-    /// The time when it was asked for.
+    /// The time when it was requested.
     public let createdAt: Instant
     /// The number of this attempt, from 1.
     public let number: Int
@@ -44,14 +44,14 @@ public struct NotificationStore {
   private static let insertEmail = Statement(
     """
     INSERT INTO notifications (id, type, recipient, subject, body, created_at, attempts, next_attempt_at)
-    VALUES (:id, 'EMAIL', :recipient, :subject, :body, :now, 1, :held_until)
+    VALUES (:id, 'EMAIL', :recipient, :subject, :body, :now, 1, :leased_until)
     """
   )
 
-  /// Adds an e-mail that the caller is about to try itself, with a lease until `heldUntil`.
+  /// Adds an e-mail that the caller is about to send itself, with a lease until `leasedUntil`.
   ///
   /// - Throws: `DatabaseError`.
-  public func insert(_ draft: EmailDraft, id: ID, at now: Instant, heldUntil: Instant) throws
+  public func insert(_ draft: EmailDraft, id: ID, at now: Instant, leasedUntil: Instant) throws
     -> Attempt
   {
     let query = Query(
@@ -62,7 +62,7 @@ public struct NotificationStore {
         "subject": .text(draft.subject),
         "body": .text(draft.body),
         "now": .instant(now),
-        "held_until": .instant(heldUntil),
+        "leased_until": .instant(leasedUntil),
       ]
     )
     _ = try database.write(query)
@@ -79,8 +79,8 @@ public struct NotificationStore {
     )
   }
 
-  /// Whoever forgets the user waits for the lock on the contact, and removes what is written here. The change that changes
-  /// nothing makes the row that is there already a result.
+  /// Whoever forgets the user waits for the lock on the contact, and removes the rows written here. The update that
+  /// changes nothing returns a row that already exists.
   private static let insertNotice = Statement(
     """
     WITH contact AS (
@@ -101,8 +101,8 @@ public struct NotificationStore {
     """
   )
 
-  /// Adds what a user is to be told, by each channel that is on, to be tried from now on. One that was added before under
-  /// the same key takes its place. Adds nothing for a user who was deleted, or has no channel on.
+  /// Adds a notification for each of the user's channels that is on, to be sent from now on. If there is one under the
+  /// same key, it is returned instead. Nothing is added for a user who was deleted or has no channel on.
   ///
   /// - Throws: `DatabaseError`.
   public func insert(
@@ -131,7 +131,7 @@ public struct NotificationStore {
     "SELECT \(columns) FROM notifications WHERE key = ANY (:keys::varchar[]) ORDER BY key"
   )
 
-  /// Finds what a user was told before under the same key.
+  /// Finds the notifications that a user was sent under the same key.
   ///
   /// - Throws: `DatabaseError`.
   public func find(_ draft: NotificationDraft) throws -> [NotificationMessage] {
@@ -145,7 +145,7 @@ public struct NotificationStore {
     "SELECT EXISTS (SELECT FROM notifications WHERE next_attempt_at <= :now AND type = :type)"
   )
 
-  /// Whether there is one of a type whose time has come.
+  /// Tells whether a notification of a type is due.
   ///
   /// - Throws: `DatabaseError`.
   public func isAnyDue(_ type: NotificationType, at now: Instant) throws -> Bool {
@@ -154,34 +154,33 @@ public struct NotificationStore {
     }
   }
 
-  private static let take = Statement(
+  private static let claim = Statement(
     """
     WITH due AS MATERIALIZED (
       SELECT id FROM notifications WHERE next_attempt_at <= :now AND type = :type
       ORDER BY next_attempt_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-    UPDATE notifications n SET attempts = attempts + 1, next_attempt_at = :held_until
+    UPDATE notifications n SET attempts = attempts + 1, next_attempt_at = :leased_until
     FROM due WHERE n.id = due.id
     RETURNING n.id, type, recipient, subject, body, due_date, created_at, attempts, user_id
     """
   )
 
-  /// Claims up to `limit` of those of a type whose time has come, the longest waiting first, with a lease until
-  /// `heldUntil`.
+  /// Claims up to `limit` due notifications of a type, the longest waiting first, with a lease until `leasedUntil`.
   ///
   /// - Throws: `DatabaseError`.
-  public func take(
+  public func claim(
     _ limit: Int,
     _ type: NotificationType,
     at now: Instant,
-    heldUntil: Instant
+    leasedUntil: Instant
   ) throws -> [Attempt] {
     let query = Query(
-      Self.take,
+      Self.claim,
       [
         "now": .instant(now),
         "type": .text(type.name),
         "limit": .integer(limit),
-        "held_until": .instant(heldUntil),
+        "leased_until": .instant(leasedUntil),
       ]
     )
     return try database.write(query) { row in
@@ -206,8 +205,8 @@ public struct NotificationStore {
     """
   )
 
-  /// Records that the recipient's server has accepted one, even when the lease was over by then. `remark` says why some
-  /// of several servers have not.
+  /// Records that the recipient's server has accepted a notification, even if the lease has expired. `remark` tells why
+  /// some of several servers have not.
   ///
   /// - Throws: `DatabaseError`.
   public func recordSent(_ attempt: Attempt, remark: String? = nil, at now: Instant) throws {
@@ -228,8 +227,8 @@ public struct NotificationStore {
     """
   )
 
-  /// Records that an attempt failed, and when the next one is; `nil` for never. Unless `counts`, it was no attempt: nobody
-  /// was there to accept it.
+  /// Records that an attempt failed, and the time of the next one; `nil` for never. Unless `counts`, it was not an
+  /// attempt, because the server was unavailable.
   ///
   /// - Throws: `DatabaseError`.
   public func recordFailure(
@@ -251,7 +250,7 @@ public struct NotificationStore {
     _ = try database.write(query)
   }
 
-  /// An error as its column can hold it.
+  /// An error, cut to fit its column.
   private static func short(_ error: String) -> String {
     String(error.unicodeScalars.prefix(maximumErrorCharacters))
   }
@@ -264,7 +263,7 @@ public struct NotificationStore {
     """
   )
 
-  /// Releases some that were claimed and not tried, as far as nobody else has claimed them by now.
+  /// Releases notifications that were claimed and not tried, unless somebody else has claimed them by now.
   ///
   /// - Throws: `DatabaseError`.
   public func release(_ attempts: [Attempt], until next: Instant) throws {
@@ -280,23 +279,23 @@ public struct NotificationStore {
     _ = try database.write(query)
   }
 
-  private static let revive = Statement(
+  private static let retry = Statement(
     """
     UPDATE notifications SET attempts = 0, next_attempt_at = :now, pushed_to = '{}'
     WHERE NOT sent AND next_attempt_at IS NULL AND {id = :id ?? created_at > :oldest}
     """
   )
 
-  /// Retries discarded notifications: one, or with `nil` all that are not older than `maximumAgeSeconds`. No browser has
-  /// them, or they would count as sent: all are asked again.
+  /// Retries discarded notifications: one, or for `nil` all that are not older than `maximumAgeSeconds`. No browser has
+  /// received them, or they would count as sent, so all browsers are tried again.
   ///
-  /// - Returns: how many.
+  /// - Returns: the number of notifications to be retried.
   /// - Throws: `DatabaseError`.
-  public func revive(_ id: ID?, at now: Instant, maximumAgeSeconds: Int) throws -> Int {
+  public func retry(_ id: ID?, at now: Instant, maximumAgeSeconds: Int) throws -> Int {
     let oldest = now.adding(seconds: -Int64(maximumAgeSeconds))
     return try database.write(
       Query(
-        Self.revive,
+        Self.retry,
         ["now": .instant(now), "id": id.map { .id($0) }, "oldest": .instant(oldest)]
       )
     )
@@ -320,7 +319,7 @@ public struct NotificationStore {
   public func deleteSome(of user: ID, limit: Int) throws -> Bool {
     let query = Query(Self.deleteSome, ["user": .id(user), "limit": .integer(limit)])
     if try database.write(query) == limit { return true }
-    // Fewer are found when somebody else removes them at the same time.
+    // Fewer are found if somebody else removes them at the same time.
     return try database.one(Query(Self.hasAny, ["user": .id(user)])) { try $0.bool(0) }
   }
 
@@ -332,9 +331,9 @@ public struct NotificationStore {
     """
   )
 
-  /// Removes up to `limit` notifications that were made before an instant and are sent or discarded.
+  /// Removes up to `limit` notifications that were created before an instant and have been sent or discarded.
   ///
-  /// - Returns: how many.
+  /// - Returns: the number of notifications removed.
   /// - Throws: `DatabaseError`.
   public func purge(madeBefore instant: Instant, limit: Int) throws -> Int {
     try database.write(
@@ -344,7 +343,7 @@ public struct NotificationStore {
 
   private static let find = Statement("SELECT \(columns) FROM notifications WHERE id = :id")
 
-  /// Finds a notification that is the owner's (anybody's when `owner` is `nil`).
+  /// Finds a notification of the owner (of anybody when `owner` is `nil`).
   ///
   /// - Throws: `Problem` `NOTIFICATION_NOT_FOUND`; `DatabaseError`.
   public func find(_ id: ID, owner: ID?) throws -> NotificationMessage {
@@ -358,7 +357,7 @@ public struct NotificationStore {
     return found
   }
 
-  /// One row more than the page has tells whether another page follows.
+  /// One extra row shows whether another page follows.
   private static let list = Statement(
     """
     SELECT \(columns) FROM notifications

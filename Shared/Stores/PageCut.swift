@@ -1,9 +1,9 @@
 import Validation
 
 extension Array {
-  /// Leaves what belongs to a page of rows that were asked for with one more than it has, and gives the token of the page
-  /// that follows: empty when none does.
+  /// Removes the extra row that shows that another page follows.
   ///
+  /// - Returns: the token of the page that follows; empty when there is none.
   /// - Throws: what `token` throws.
   mutating func cut(to page: Page, token: (_ last: Element) throws -> String) rethrows -> String {
     guard count > page.size else { return "" }

@@ -5,38 +5,38 @@ import Resilience
 public import Validation
 public import Values
 
-/// Push messages on their way, in `notification_db`: the browsers that are still to get one, and the push services that
-/// work.
+/// The push messages on their way, in `notification_db`: the browsers that are still to receive one, and the state of
+/// the push services.
 public struct PushStore {
-  /// A browser that is to get a message.
+  /// A browser that is to receive a message.
   public struct Recipient: Equatable, Sendable {
     /// The subscription's id.
     public let id: ID
-    /// The URL that takes its messages.
+    /// The URL that receives its messages.
     public let endpoint: String
     /// Its public key, in base64url.
     public let p256dh: String
     /// The secret that goes with it, in base64url.
     public let auth: String
-    /// The push service that it is subscribed at.
+    /// Its push service.
     public let service: Service
   }
 
   /// A push service, and its state.
   public struct Service: Hashable, Sendable {
-    /// Scheme, host and unusual port.
+    /// The scheme, host and unusual port.
     public let origin: String
-    /// The number of failures in a row to reach it; 0 for one that works.
+    /// The number of consecutive failures to reach it; 0 if it works.
     public let failures: Int
-    /// The time before which nobody asks it; `nil` for one that works.
+    /// The time before which it is not tried again; `nil` if it works.
     public let retryAt: Instant?
   }
 
   /// The progress of a message.
   public struct Progress: Equatable, Sendable {
-    /// Whether any browser has got it.
+    /// Whether any browser has received it.
     public let hasArrived: Bool
-    /// The browsers that have not got it, and still may.
+    /// The browsers that may still receive it.
     public let recipients: [Recipient]
   }
 
@@ -55,7 +55,7 @@ public struct PushStore {
     made AS (
       INSERT INTO notifications
         (id, type, user_id, recipient, subject, body, created_at, attempts, next_attempt_at)
-      SELECT :id, 'PUSH', :user_id, :user_id, :subject, :body, :now, 1, :held_until
+      SELECT :id, 'PUSH', :user_id, :user_id, :subject, :body, :now, 1, :leased_until
       WHERE NOT EXISTS (SELECT FROM forgotten) AND EXISTS (
         SELECT FROM push_subscriptions WHERE user_id = :user_id AND (expires_at IS NULL OR expires_at > :now))
       RETURNING id)
@@ -63,10 +63,10 @@ public struct PushStore {
     """
   )
 
-  /// Adds a message that the caller is about to try itself, with a lease until `heldUntil`.
+  /// Adds a message that the caller is about to send itself, with a lease until `leasedUntil`.
   ///
   /// - Throws: `Problem` `USER_NOT_FOUND` when the user was deleted, `NO_SUBSCRIPTION`; `DatabaseError`.
-  public func insert(_ draft: PushDraft, id: ID, at now: Instant, heldUntil: Instant) throws
+  public func insert(_ draft: PushDraft, id: ID, at now: Instant, leasedUntil: Instant) throws
     -> NotificationStore.Attempt
   {
     let query = Query(
@@ -77,7 +77,7 @@ public struct PushStore {
         "subject": .text(draft.subject),
         "body": .text(draft.body),
         "now": .instant(now),
-        "held_until": .instant(heldUntil),
+        "leased_until": .instant(leasedUntil),
       ]
     )
     let found = try database.write(query) { (isForgotten: try $0.bool(0), isMade: try $0.bool(1)) }
@@ -133,7 +133,7 @@ public struct PushStore {
     """
   )
 
-  /// Records that a browser is done with a message: it has got it, or will never accept it.
+  /// Records that a message to a browser is completed: the browser has received it, or will never accept it.
   ///
   /// - Throws: `DatabaseError`.
   public func recordDone(
@@ -159,7 +159,7 @@ public struct PushStore {
     """
   )
 
-  /// Whether a browser still is that of the user whom a message is for.
+  /// Tells whether a browser still belongs to the user for whom a message is.
   ///
   /// - Throws: `DatabaseError`.
   public func isStill(_ recipient: Recipient, of attempt: NotificationStore.Attempt) throws -> Bool
@@ -207,7 +207,7 @@ public struct PushStore {
     "DELETE FROM push_subscriptions WHERE id = :id AND p256dh = :p256dh AND auth = :auth"
   )
 
-  /// Removes a subscription that has ended, unless the browser has subscribed anew meanwhile.
+  /// Removes a subscription that has ended, unless the browser has subscribed again in the meantime.
   ///
   /// - Throws: `DatabaseError`.
   public func remove(_ recipient: Recipient) throws {
@@ -226,8 +226,8 @@ public struct PushStore {
     "UPDATE push_services SET retry_at = :next WHERE origin = :origin AND retry_at <= :now"
   )
 
-  /// Whether the caller may ask a push service again that could not be reached: the first who comes when the pause is
-  /// over may, and is to record the outcome.
+  /// Tells whether the caller may try a push service again that could not be reached: the first caller after the pause
+  /// may, and must record the outcome.
   ///
   /// - Throws: `DatabaseError`.
   public func mayAskAgain(_ service: Service, at now: Instant) throws -> Bool {
@@ -261,10 +261,10 @@ public struct PushStore {
     """
   )
 
-  /// Records that a push service could not be reached. Of several who find out at once, one counts. Services that nobody
-  /// has heard from for a day are forgotten.
+  /// Records that a push service could not be reached. Of several callers who notice it at once, one counts. Services
+  /// that have not been heard from for a day are forgotten.
   ///
-  /// - Returns: when it may be asked again.
+  /// - Returns: the time when it may be tried again.
   /// - Throws: `DatabaseError`.
   public func recordUnreachable(_ service: Service, at now: Instant) throws -> Instant {
     let retryAt = Self.pause(after: service.failures, from: now)
@@ -281,7 +281,7 @@ public struct PushStore {
     return retryAt
   }
 
-  /// The time before which nobody asks a push service, when another failure follows those that there were.
+  /// The time before which a push service is not tried again after another failure.
   private static func pause(after failures: Int, from now: Instant) -> Instant {
     Backoff.pushService.next(afterAttempts: failures + 1, at: now)
   }

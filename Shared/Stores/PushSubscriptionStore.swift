@@ -4,7 +4,7 @@ public import PostgreSQL
 public import Validation
 public import Values
 
-/// The browsers that take push messages, in `notification_db`, as their owners see them.
+/// The browsers that receive push messages, in `notification_db`, as their owners see them.
 public struct PushSubscriptionStore {
   private static let columns: SQL = "id, user_id, endpoint, created_at, expires_at"
 
@@ -15,13 +15,13 @@ public struct PushSubscriptionStore {
 
   private static let lock = Statement("SELECT pg_advisory_xact_lock(hashtextextended(:user, 0))")
 
-  /// Waits for every other transaction that changes the subscriptions of a user in ways that rows cannot tell.
+  /// Waits for every other transaction that changes a user's subscriptions in a way that row locks do not cover.
   static func lock(_ user: ID, _ transaction: Transaction) throws {
     _ = try transaction.run(Query(lock, ["user": .id(user)])) { _ in }
   }
 
-  /// The owner must not be forgotten before the row is written, hence the lock on the contact: whoever forgets them waits,
-  /// and then finds the row.
+  /// The owner must not be forgotten before the row is written, hence the lock on the contact: whoever forgets the
+  /// owner waits, and then finds the row.
   private static let save = Statement(
     """
     WITH contact AS MATERIALIZED (
@@ -45,8 +45,8 @@ public struct PushSubscriptionStore {
     """
   )
 
-  /// Saves a subscription. One of the same endpoint becomes this one, whoever's it was; of more than
-  /// `Bounds.ListPushSubscriptionsResponse.subscriptionsCount` the oldest are removed.
+  /// Saves a subscription. It replaces one with the same endpoint, whoever owned that; if the owner has more than
+  /// `Bounds.ListPushSubscriptionsResponse.subscriptionsCount`, the oldest are removed.
   ///
   /// - Throws: `Problem` `USER_NOT_FOUND` when the owner was deleted; `DatabaseError`.
   public func save(_ draft: PushSubscriptionDraft, owner: ID, id: ID, at now: Instant) throws
@@ -67,7 +67,7 @@ public struct PushSubscriptionStore {
       ]
     )
     let saved = try database.transaction { transaction in
-      // One at a time for each owner: two at once would not see each other when they count.
+      // One at a time for each owner: two at once would not count each other's.
       try Self.lock(owner, transaction)
       return try transaction.first(query, map: PushSubscriptionMessage.init(row:))
     }
@@ -82,7 +82,7 @@ public struct PushSubscriptionStore {
     """
   )
 
-  /// Lists somebody's subscriptions, the newest first.
+  /// Lists the subscriptions of a user, the newest first.
   ///
   /// - Throws: `DatabaseError`.
   public func list(owner: ID) throws -> [PushSubscriptionMessage] {
@@ -103,9 +103,9 @@ public struct PushSubscriptionStore {
     """
   )
 
-  /// Removes up to `limit` subscriptions that ended by themselves before an instant.
+  /// Removes up to `limit` subscriptions that expired before an instant.
   ///
-  /// - Returns: how many.
+  /// - Returns: the number of subscriptions removed.
   /// - Throws: `DatabaseError`.
   public func purge(expiredBefore instant: Instant, limit: Int) throws -> Int {
     try database.write(

@@ -5,27 +5,27 @@ public import Values
 
 /// The reminders of tasks, in `task_db`: each (task, due date, lead time) is recorded once and for all.
 public struct ReminderStore {
-  /// The numbers of what a step has recorded.
+  /// The numbers of tasks and reminders that a step has recorded.
   public struct Recorded: Equatable, Sendable {
-    /// Tasks that were looked at.
+    /// Tasks that were checked.
     public var tasks = 0
-    /// Reminders that are to go out.
+    /// Reminders that are to be sent.
     public var pending = 0
-    /// Reminders that will not, each with its reason.
+    /// Reminders that are skipped, each with its reason.
     public var skipped = 0
   }
 
-  /// A reminder that whoever has this is to settle now: to hand it over, or to pass it over.
+  /// A claimed reminder, to be handed over or skipped now.
   public struct Handover: Equatable, Sendable {
     /// The request to the Notification service.
     public let request: SendTaskReminderRequest
-    /// The reason why it must not go out any more; `nil` when it must.
+    /// The reason why it must not be sent any more; `nil` when it must be sent.
     public let obstacle: String?
-    /// Whether that is because the task has changed.
+    /// Whether the reason is that the task has changed.
     let isTaskChanged: Bool
   }
 
-  /// The outcome of one.
+  /// The outcome of a claimed reminder.
   public enum Outcome: Equatable, Sendable {
     case handedOver
     case skipped(reason: String)
@@ -39,8 +39,8 @@ public struct ReminderStore {
   /// The reminders of a database.
   public init(database: TimedDatabase) { self.database = database }
 
-  /// Records the reminders of up to `limit` tasks whose time has come: of those that are due for a task, the latest is to
-  /// go out, and the others are passed over; so is one that comes more than `maximumAgeSeconds` late.
+  /// Records the due reminders of up to `limit` tasks: of those that are due for a task, the latest is to be sent, and
+  /// the others are skipped; so is one that is more than `maximumAgeSeconds` late.
   ///
   /// - Throws: `DatabaseError`.
   public func record(
@@ -55,24 +55,23 @@ public struct ReminderStore {
     ).first ?? Recorded()
   }
 
-  /// Claims up to `limit` reminders that are to go out, the longest waiting first, with a lease until `heldUntil`: nobody
-  /// else finds them before.
+  /// Claims up to `limit` reminders that are to be sent, the longest waiting first, with a lease until `leasedUntil`.
   ///
   /// - Throws: `DatabaseError`.
-  public func take(
+  public func claim(
     _ limit: Int,
     _ leads: LeadTimes,
     at now: Instant,
-    heldUntil: Instant,
+    leasedUntil: Instant,
     maximumAgeSeconds: Int
   ) throws -> [Handover] {
     try database.write(
-      Self.takeQuery(limit, leads, now, heldUntil, maximumAgeSeconds),
+      Self.claimQuery(limit, leads, now, leasedUntil, maximumAgeSeconds),
       map: Handover.init(row:)
     )
   }
 
-  private static let settle = Statement(
+  private static let recordOutcomes = Statement(
     """
     UPDATE reminders r SET state = o.state::reminder_state, reason = nullif(left(o.reason, 200), ''),
       next_attempt_at = nullif(o.next, '')::timestamptz, was_task_changed = o.was_task_changed,
@@ -85,10 +84,10 @@ public struct ReminderStore {
     """
   )
 
-  /// Records the outcome of some.
+  /// Records the outcomes of claimed reminders.
   ///
   /// - Throws: `DatabaseError`.
-  public func settle(_ outcomes: [(Handover, Outcome)], at now: Instant) throws {
+  public func record(_ outcomes: [(Handover, Outcome)], at now: Instant) throws {
     guard !outcomes.isEmpty else { return }
     var states: [String] = []
     var reasons: [String] = []
@@ -110,7 +109,7 @@ public struct ReminderStore {
       }
     }
     let query = Query(
-      Self.settle,
+      Self.recordOutcomes,
       [
         "now": .instant(now),
         "task_ids": .texts(outcomes.map(\.0.request.taskID)),
@@ -125,7 +124,7 @@ public struct ReminderStore {
     _ = try database.write(query)
   }
 
-  /// Finds what would go out now, at most `limit`; nothing is changed.
+  /// Finds up to `limit` reminders that would be sent now, without changing anything.
   ///
   /// - Throws: `DatabaseError`.
   public func preview(
@@ -138,7 +137,7 @@ public struct ReminderStore {
     do {
       try database.transaction { transaction in
         _ = try transaction.run(Self.recordQuery(leads, now, maximumAgeSeconds, limit)) { _ in }
-        let query = Self.takeQuery(limit, leads, now, now.adding(seconds: 1), maximumAgeSeconds)
+        let query = Self.claimQuery(limit, leads, now, now.adding(seconds: 1), maximumAgeSeconds)
         throw Undo(found: try transaction.run(query, map: Handover.init(row:)))
       }
       return []
@@ -157,10 +156,10 @@ public struct ReminderStore {
     """
   )
 
-  /// Removes up to `limit` reminders that are settled and were of due dates before an instant. No task gets a new reminder
-  /// of a due date that has passed.
+  /// Removes up to `limit` completed reminders of due dates before an instant. No task gets a new reminder of a due
+  /// date that has passed.
   ///
-  /// - Returns: how many.
+  /// - Returns: the number of reminders removed.
   /// - Throws: `DatabaseError`.
   public func purge(dueBefore instant: Instant, limit: Int) throws -> Int {
     try database.write(
@@ -196,7 +195,7 @@ public struct ReminderStore {
         :now, CASE WHEN is_superseded OR is_stale THEN :now::timestamptz END,
         CASE WHEN NOT (is_superseded OR is_stale) THEN :now::timestamptz END
       FROM come
-      -- What was dropped because the task changed may come back with the task; all else is settled.
+      -- A reminder that was skipped because the task changed may return with the task; all others are final.
       ON CONFLICT (task_id, due_date, lead_minutes) DO UPDATE SET
         state = excluded.state, reason = excluded.reason, settled_at = excluded.settled_at,
         next_attempt_at = excluded.next_attempt_at
@@ -224,12 +223,12 @@ public struct ReminderStore {
     )
   }
 
-  private static let take = Statement(
+  private static let claim = Statement(
     """
     WITH due AS MATERIALIZED (
       SELECT task_id, due_date, lead_minutes FROM reminders WHERE next_attempt_at <= :now
       ORDER BY next_attempt_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-    UPDATE reminders r SET attempts = attempts + 1, next_attempt_at = :held_until
+    UPDATE reminders r SET attempts = attempts + 1, next_attempt_at = :leased_until
     FROM due JOIN tasks t ON t.id = due.task_id
     WHERE r.task_id = due.task_id AND r.due_date = due.due_date AND r.lead_minutes = due.lead_minutes
     RETURNING r.task_id, t.user_id, t.title, r.due_date, r.lead_minutes, t.priority,
@@ -243,11 +242,11 @@ public struct ReminderStore {
     """
   )
 
-  private static func takeQuery(
+  private static func claimQuery(
     _ limit: Int,
     _ leads: LeadTimes,
     _ now: Instant,
-    _ heldUntil: Instant,
+    _ leasedUntil: Instant,
     _ maximumAgeSeconds: Int
   ) -> Query {
     Query(
@@ -255,7 +254,7 @@ public struct ReminderStore {
       [
         "now": .instant(now),
         "limit": .integer(limit),
-        "held_until": .instant(heldUntil),
+        "leased_until": .instant(leasedUntil),
         "leads": .integers(leads.minutes),
         "maximum_age": .integer(maximumAgeSeconds),
       ]

@@ -7,18 +7,18 @@ public import Values
 
 /// The sessions, in `user_db.refresh_tokens`.
 ///
-/// Refresh, logout and revocation all lock the session's row first, so they happen one after the other, and none of
-/// them does anything else while it holds the lock.
+/// Refresh, logout and revocation all lock the session's row first, so they happen one after the other. None of them
+/// does anything else while it holds the lock.
 public struct SessionStore {
   private static let columns: SQL =
     """
     s.id, s.user_id, s.generation, s.key_id, s.key_generation, s.older_key_id, s.rotations, s.expires_at,
     s.ended_at IS NOT NULL
     """
-  /// Bound on a user's sessions; beyond it the oldest ends.
+  /// The most sessions of a user; beyond it, the oldest ends.
   private static let maximumPerUser = 100
 
-  /// What a process remembers from one call to the next.
+  /// The memory of a process from one call to the next.
   public final class Memory {
     fileprivate var outage = Outage()
     fileprivate var ended: Set<ID> = []
@@ -57,13 +57,13 @@ public struct SessionStore {
   )
 
   /// Opens a session for a user whose password still has the hash that was verified. Verifying takes a
-  /// while; a password or a role that changed meanwhile has ended the sessions that there were, and this one
-  /// must not slip through. The row stays locked until the session is there for such a change to end.
+  /// while; if the password or role changed in the meantime, that ended the existing sessions, and this one must
+  /// not slip through. The row stays locked until the session exists, so that such a change can end it.
   ///
   /// `tokenHash` is SHA-256 of the session's first refresh token, 64 hexadecimal digits.
   /// `passwordHash` is the hash that was verified.
   /// - Returns: the user as of now.
-  /// - Throws: `Problem` `INVALID_CREDENTIALS` when the user is gone or has another password;
+  /// - Throws: `Problem` `INVALID_CREDENTIALS` when the user was deleted or has another password;
   ///   `DatabaseError`.
   public func open(
     _ session: Session,
@@ -106,7 +106,7 @@ public struct SessionStore {
     }
   }
 
-  /// All that a refresh needs to know, besides the session itself.
+  /// The parameters of a refresh, besides the session itself.
   public struct Refresh: Equatable, Sendable {
     /// The session that the presented token names.
     public let sessionID: ID
@@ -144,10 +144,10 @@ public struct SessionStore {
     }
   }
 
-  /// Refreshes a session. A re-use ends it, and that is committed before the error leaves.
+  /// Refreshes a session. The reuse of a token ends it, which is committed before the error is thrown.
   ///
-  /// - Returns: the session, its user, and the generation of the token to hand out: a new one, or the one that was handed
-  ///   out before.
+  /// - Returns: the session, its user, and the generation of the token to issue: a new one, or the one that was issued
+  ///   before.
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID`, `REFRESH_TOKEN_EXPIRED`, `REFRESH_TOKEN_REUSED`,
   ///   `SESSION_REVOKED`; `DatabaseError`.
   public func refresh(
@@ -186,15 +186,10 @@ public struct SessionStore {
     switch (verdict, session) {
     case (.rotate, .some(let session)): return (session, session.generation, user)
     case (.again(let generation), .some(let session)): return (session, generation, user)
-    case (.expired, _):
-      throw Problem(.refreshTokenExpired, "the refresh token has expired, sign in again")
-    case (.ended, _): throw Problem(.sessionRevoked, "the session has ended, sign in again")
-    case (.reused, _):
-      throw Problem(
-        .refreshTokenReused,
-        "the refresh token was used before, so its session has been ended: sign in again"
-      )
-    default: throw Problem(.refreshTokenInvalid, "the refresh token is not valid")
+    case (.expired, _): throw Problem(.refreshTokenExpired)
+    case (.ended, _): throw Problem(.sessionRevoked)
+    case (.reused, _): throw Problem(.refreshTokenReused)
+    default: throw Problem(.refreshTokenInvalid)
     }
   }
 
@@ -205,10 +200,10 @@ public struct SessionStore {
     """
   )
 
-  /// Ends a session, or with `everywhere` every session of its user.
+  /// Ends a session or, with `everywhere`, every session of its user.
   ///
-  /// A session that has ended changes nothing any more, and a token that was replaced long ago ends its own
-  /// session only: whoever stole one must not be able to sign its user out of everything.
+  /// A session that has ended has no effect any more, and a token that was replaced long ago ends only its own
+  /// session: whoever stole one must not be able to sign its user out everywhere.
   ///
   /// - Throws: `Problem` `REFRESH_TOKEN_INVALID` when there is no such session; `DatabaseError`.
   public func logOut(_ sessionID: ID, generation: Int, everywhere: Bool, at now: Instant) throws {
@@ -217,7 +212,7 @@ public struct SessionStore {
       let found = try transaction.first(query) {
         (owner: try $0.id(0), lives: try $0.bool(1), generation: Int(try $0.integer(2)))
       }
-      guard let found else { throw Problem(.refreshTokenInvalid, "the refresh token is not valid") }
+      guard let found else { throw Problem(.refreshTokenInvalid) }
       guard found.lives else { return }
       if everywhere, generation >= found.generation - 1 {
         try Self.endAll(of: found.owner, reason: "LOGOUT", at: now, transaction)
@@ -238,8 +233,8 @@ public struct SessionStore {
     """
   )
 
-  /// Ends every session of a user but one. The rows are locked in one order, so that two who do this at
-  /// once wait for each other instead of locking each other out.
+  /// Ends every session of a user but one. The rows are locked in the same order every time, so that two callers
+  /// at once wait for each other instead of deadlocking.
   static func endAll(
     of userID: ID,
     keeping kept: ID? = nil,
@@ -285,13 +280,13 @@ public struct SessionStore {
     ) { try UserMessage(row: $0) }
   }
 
-  /// As `user(of:at:)` for a gateway that asks before every request and must never wait: an answer within
-  /// 700 ms, and while the database is away within 40 ms once a second, otherwise at once.
+  /// As `user(of:at:)`, for a gateway that asks before every request and must not wait: the answer comes within
+  /// 700 ms and, while the database is unavailable, within 40 ms once a second and otherwise at once.
   ///
-  /// - Returns: whether the session lives; `nil` when nobody can tell at the moment.
-  /// - Throws: `DatabaseError` when the database refuses the question itself.
+  /// - Returns: whether the session is alive; `nil` when that is not known at the moment.
+  /// - Throws: `DatabaseError` when the database refuses the query itself.
   public func lives(_ sessionID: ID, at now: Instant) throws -> Bool? {
-    // A session that has ended never lives again: that can be said without asking.
+    // A session that has ended never becomes alive again, so there is no need to ask.
     if memory.ended.contains(sessionID) { return false }
     guard let limit = memory.outage.millisecondsToWait else { return nil }
     do {
@@ -320,9 +315,9 @@ public struct SessionStore {
     """
   )
 
-  /// Removes up to `limit` sessions that ended by themselves before an instant.
+  /// Removes up to `limit` sessions that expired before an instant.
   ///
-  /// - Returns: how many.
+  /// - Returns: the number of sessions removed.
   /// - Throws: `DatabaseError`.
   public func purge(expiredBefore instant: Instant, limit: Int) throws -> Int {
     try database.write(

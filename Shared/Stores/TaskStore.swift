@@ -10,10 +10,10 @@ public struct TaskStore {
     "id, title, description, status, priority, user_id, due_date, reminders, created_at, updated_at, version"
 
   private let database: TimedDatabase
-  /// How long before its due date a task is looked at for its first reminder, in minutes; `nil` for never.
+  /// The minutes before its due date when a task is checked for its first reminder; `nil` for never.
   private let firstLeadMinutes: Int?
 
-  /// The tasks of a database, and how long before they are due their owners are reminded.
+  /// The tasks of a database, and the times before their due dates at which owners are reminded.
   public init(database: TimedDatabase, leads: LeadTimes = .usual) {
     self.database = database
     firstLeadMinutes = leads.minutes.first
@@ -35,7 +35,7 @@ public struct TaskStore {
     """
   )
 
-  /// Adds a task. `assigner` is whoever adds it for somebody else; an event tells of that.
+  /// Adds a task. `assigner` is whoever adds it for somebody else, of which an event is written.
   ///
   /// - Throws: `DatabaseError`.
   public func insert(_ draft: TaskDraft, id: ID, assigner: ID? = nil, at now: Instant) throws
@@ -63,7 +63,8 @@ public struct TaskStore {
     return TaskMessage(draft, id: id, at: now)
   }
 
-  /// When a new task is to be looked at for reminders. Nobody is reminded of what was due before it was written down.
+  /// The time when a new task is to be checked for reminders. Nobody is reminded of a task that was due before it was
+  /// created.
   private func firstReminder(of draft: TaskDraft, at now: Instant) -> Instant? {
     guard let dueDate = draft.dueDate, dueDate > now, draft.status.isOpen,
       let minutes = draft.reminders.map(\.first) ?? firstLeadMinutes
@@ -73,7 +74,7 @@ public struct TaskStore {
 
   private static let find = Statement("SELECT \(columns) FROM tasks WHERE id = :id")
 
-  /// Finds a task that is the owner's (anybody's when `owner` is `nil`).
+  /// Finds a task of the owner (of anybody when `owner` is `nil`).
   ///
   /// - Throws: `Problem` `TASK_NOT_FOUND`; `DatabaseError`.
   public func find(_ id: ID, owner: ID?) throws -> TaskMessage {
@@ -85,8 +86,8 @@ public struct TaskStore {
     return task
   }
 
-  /// The next reminder is found as for a new task; the reminders know what has gone out already. `:first_lead` is given
-  /// when it has to be found anew.
+  /// The time of the next reminder is found as for a new task; the reminders table knows those already sent.
+  /// `:first_lead` is given when the time has to be found again.
   private static let changes: SQL = """
     SET version = version + 1, updated_at = :now
       {, title = :title}
@@ -115,7 +116,7 @@ public struct TaskStore {
     "UPDATE tasks \(changes) WHERE id = :id \(conditions) RETURNING \(columns)"
   )
 
-  /// Whose it was is read under the lock that the change needs anyway.
+  /// The previous owner is read under the lock that the change needs anyway.
   private static let handOn = Statement(
     """
     WITH before AS (
@@ -130,7 +131,7 @@ public struct TaskStore {
   )
 
   /// Changes a task in one statement: every condition is part of it, so nothing can come between. `assigner` is whoever
-  /// hands it to somebody else; an event tells of that.
+  /// hands it to somebody else, of which an event is written.
   ///
   /// - Throws: `Problem` `TASK_NOT_FOUND`, `VERSION_MISMATCH`, `INVALID_TRANSITION`; `DatabaseError`.
   public func update(
@@ -155,7 +156,7 @@ public struct TaskStore {
           details: ["allowed": task.status.next.map(\.name).joined(separator: ", ")]
         )
       }
-      // Somebody changed it between the two statements: now it may match.
+      // Somebody changed it between the two statements, so it may match now.
     }
     throw Problem.unavailable(cause: "task \(id) changed between three attempts")
   }
@@ -226,7 +227,7 @@ public struct TaskStore {
   public func deleteSome(of user: ID, limit: Int) throws -> Bool {
     let query = Query(Self.deleteSome, ["user": .id(user), "limit": .integer(limit)])
     if try database.write(query) == limit { return true }
-    // Fewer are found when somebody else removes them at the same time.
+    // Fewer are found if somebody else removes them at the same time.
     return try database.one(Query(Self.hasAny, ["user": .id(user)])) { try $0.bool(0) }
   }
 
@@ -241,8 +242,8 @@ public struct TaskStore {
     """
   )
 
-  /// Cancels a task that was assigned to a user who does not exist, as long as it is that user's and not done. An event
-  /// names who assigned it.
+  /// Cancels a task that was assigned to a user who does not exist, if it is still that user's and not done. An event
+  /// names whoever assigned it.
   ///
   /// - Throws: `DatabaseError`.
   public func cancelAssignment(of id: ID, to user: ID, by assigner: ID, at now: Instant) throws {
@@ -268,12 +269,12 @@ public struct TaskStore {
     return response
   }
 
-  /// The statements of the list in one order, both ways.
+  /// The statements of the list in one order, in both directions.
   private struct Lists {
     let ascending: Statement
     let descending: Statement
 
-    /// `key` is the expression that the indexes have.
+    /// `key` is the expression in the indexes.
     init(by key: SQL) {
       ascending = Self.list(key, "ASC", comparison: ">")
       descending = Self.list(key, "DESC", comparison: "<")
@@ -305,7 +306,7 @@ public struct TaskStore {
   private static let byDueDate = Lists(by: dueDate)
   private static let byPriority = Lists(by: "priority")
 
-  /// The statement of a list. One row more than the page has tells whether another page follows.
+  /// The statement of a list. One extra row shows whether another page follows.
   static func listQuery(_ listing: TaskListing) -> Query {
     let lists =
       switch listing.key {
@@ -325,7 +326,7 @@ public struct TaskStore {
         "priorities": priorities.isEmpty ? nil : .texts(priorities.map(\.name)),
         "due_before": listing.dueBefore.map { .instant($0) },
         "due_after": listing.dueAfter.map { .instant($0) },
-        "search_terms": listing.words.map { .text($0) },
+        "search_terms": listing.searchTerms.map { .text($0) },
         "limit": .integer(listing.page.size + 1),
       ]
     )
@@ -349,7 +350,7 @@ extension TaskMessage {
     version = try row.integer(10)
   }
 
-  /// The task that a draft becomes.
+  /// The task that is made of a draft.
   fileprivate init(_ draft: TaskDraft, id: ID, at now: Instant) {
     self.init()
     self.id = id.text

@@ -23,8 +23,8 @@ public struct UserStore {
     """
   )
 
-  /// Checks that neither the name nor the address of a draft is taken, before its password costs a hash. Two requests
-  /// that come at once are kept apart by the indexes.
+  /// Checks that neither the name nor the address of a draft is taken, before the effort of hashing its password. Of
+  /// two requests at once, the indexes admit one.
   ///
   /// - Throws: `Problem` `USERNAME_TAKEN`, `EMAIL_TAKEN`; `DatabaseError`.
   public func checkFree(_ draft: UserDraft) throws {
@@ -96,7 +96,7 @@ public struct UserStore {
     """
   )
 
-  /// Finds the user who signs in by a name, with the hash to hold the password against; `nil` when nobody has the name.
+  /// Finds the user who signs in with a name, and the hash to verify the password with; `nil` when nobody has the name.
   ///
   /// - Throws: `DatabaseError`.
   public func credentials(of name: Credentials.Name) throws -> (
@@ -168,8 +168,8 @@ public struct UserStore {
   /// Changes a user. A new password ends every session but `sessionID`; a new role ends all of them, because their
   /// access tokens name the old one.
   ///
-  /// `verifiedHash` is the hash that the current password was held against; when it is no longer the user's, nothing
-  ///   happens.
+  /// `verifiedHash` is the hash with which the current password was verified; when it is no longer the user's, nothing
+  /// is changed.
   /// - Throws: `Problem` `USER_NOT_FOUND`, `VERSION_MISMATCH`, `INVALID_CREDENTIALS`; `DatabaseError`.
   public func update(
     _ id: ID,
@@ -204,9 +204,9 @@ public struct UserStore {
         throw Problem.changed("user", since: version)
       }
       if let verifiedHash, try self.passwordHash(of: id) != verifiedHash {
-        throw Problem(.invalidCredentials, "the password was changed at the same time")
+        throw Problem(.invalidCredentials, "the password has just been changed: try again")
       }
-      // Somebody changed it between the two statements: now it may match.
+      // Somebody changed it between the two statements, so it may match now.
     }
     throw Problem.unavailable(cause: "user \(id) changed between three attempts")
   }
@@ -246,7 +246,7 @@ public struct UserStore {
     """
   )
 
-  /// Switches a user's mail off, if there is such a user and it is on.
+  /// Switches a user's mail off, if the user exists and it is on.
   ///
   /// - Throws: `DatabaseError`.
   public func switchMailOff(_ id: ID, at now: Instant) throws {
@@ -261,7 +261,7 @@ public struct UserStore {
     """
   )
 
-  /// Removes a user; the sessions go with it, and an event has all else removed.
+  /// Removes a user with all sessions; an event has everything else removed.
   ///
   /// - Throws: `Problem` `USER_NOT_FOUND`, `VERSION_MISMATCH`; `DatabaseError`.
   public func delete(_ id: ID, expectedVersion: Int64?, at now: Instant) throws {

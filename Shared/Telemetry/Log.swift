@@ -3,9 +3,9 @@ public import JSON
 public import Values
 
 /// Writes one JSON object per line, whole lines with a single `write`, so that the lines of many processes never
-/// mix. A file that has grown past its bound is renamed to `<file>.1` and begun anew.
+/// mix. A file that has grown past its limit is renamed to `<file>.1`, and a new one is begun.
 public final class Log {
-  /// How much an entry matters.
+  /// The severity of an entry.
   public enum Level: Int, Comparable, Sendable, CaseIterable {
     case debug
     case info
@@ -24,11 +24,11 @@ public final class Log {
       }
     }
 
-    /// Orders by weight.
+    /// Orders by severity.
     public static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
   }
 
-  /// What is below this level is not written.
+  /// Entries below this level are not written.
   public let level: Level
 
   private static let checkEverySeconds: Int64 = 1
@@ -36,7 +36,8 @@ public final class Log {
   private let function: String
   private let path: String?
   private let maximumBytes: Int
-  /// Whether lines may wait for `flush()`, or for the first line that is 100 ms younger. None that is a warning does.
+  /// Whether lines may wait for `flush()`, or for the first line that is 100 ms younger. Warnings and errors never
+  /// wait.
   public var gathers = false
 
   private static let maximumWaitMicroseconds: Int64 = 100_000
@@ -47,7 +48,7 @@ public final class Log {
   private var descriptor: Int32 = 2
   private var checkedAt: Int64 = 0
 
-  /// A log for one function, to a file or, without one, to standard error.
+  /// A log of one function, written to a file or, without one, to standard error.
   public init(function: String, level: Level, path: String?, maximumBytes: Int) {
     self.function = function
     self.level = level
@@ -86,7 +87,7 @@ public final class Log {
     }
   }
 
-  /// Writes the lines that wait.
+  /// Writes the waiting lines.
   public func flush() {
     guard waitingSince != nil else { return }
     waiting.withUnsafeBytes { _ = Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -109,8 +110,8 @@ public final class Log {
     descriptor = opened
   }
 
-  /// Once a second: follows the file when somebody renamed it, renames it when it is full. Of several
-  /// processes that find it full the one with the lock renames, if the name still leads to that file.
+  /// Once a second, follows the file when somebody has renamed it, and renames it when it is full. Of several
+  /// processes that find it full, the one with the lock renames it, if the name still refers to that file.
   private func rotateIfDue(_ now: Int64) {
     guard let path, abs(now - checkedAt) >= Self.checkEverySeconds else { return }
     checkedAt = now

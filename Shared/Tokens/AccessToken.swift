@@ -3,21 +3,21 @@ import JSON
 import Synchronization
 public import Values
 
-/// What an access token says. Source: RFC 7519 §4.1 for all but `role` and `sid`.
+/// The claims of an access token. Source: RFC 7519 §4.1 for all but `role` and `sid`.
 public struct AccessClaims: Equatable, Sendable {
   /// The user's id.
   public var subject: String
-  /// What the user may do: a role's name in the contract.
+  /// The name that the user's role has in the contract.
   public var role: String
   /// The session; `nil` for services.
   public var sessionID: String?
   /// The token's own id.
   public var tokenID: String
-  /// When it was made, in seconds since 1970.
+  /// The time when it was issued, in seconds since 1970.
   public var issuedAt: Int64
-  /// From when on it counts, in seconds since 1970.
+  /// The time from which it is valid, in seconds since 1970.
   public var notBefore: Int64
-  /// From when on it counts no longer, in seconds since 1970.
+  /// The time from which it is no longer valid, in seconds since 1970.
   public var expiresAt: Int64
 
   /// Claims.
@@ -40,22 +40,22 @@ public struct AccessClaims: Equatable, Sendable {
   }
 }
 
-/// Why a token does not count.
+/// The reason why a token is refused.
 public enum TokenError: Error, Equatable {
-  /// It is none of ours, or was tampered with. The reason is for the log.
+  /// It was not issued by us, or was tampered with. The reason is for the log.
   case invalid(String)
-  /// It names a key that the ring does not have: nobody's, or one that was added just now.
+  /// It names a key that the ring does not have: a made-up one, or one that was added just now.
   case unknownKey
-  /// It was good until it expired.
+  /// It was valid until it expired.
   case expired
 }
 
 /// Makes and verifies access tokens: JWTs signed with HMAC-SHA256. Source: RFC 7515, RFC 7519, RFC 8725.
 ///
-/// Remembers what the tokens said that it has verified lately.
+/// It remembers the claims of the tokens that it has verified recently.
 public final class AccessTokens: Sendable {
   private static let maximumBytes = 4096
-  /// How far the clocks of two hosts may differ, in seconds.
+  /// The seconds by which the clocks of two hosts may differ.
   private static let leewaySeconds: Int64 = 5
 
   private let issuer: String
@@ -122,7 +122,7 @@ public final class AccessTokens: Sendable {
     return claims
   }
 
-  /// The parts between the dots, and what the signature covers; `nil` unless there are three.
+  /// The parts between the dots, and the text that the signature covers; `nil` unless there are three parts.
   private static func segments(
     of token: UnsafeRawBufferPointer
   ) -> (
@@ -147,7 +147,7 @@ public final class AccessTokens: Sendable {
 
   /// The key that a token names. The algorithm is ours; a header that names another is refused.
   private func key(header text: UnsafeRawBufferPointer, _ ring: KeyRing) throws -> KeyRing.Key {
-    // What we make ourselves need not be taken apart.
+    // A header that we make ourselves need not be parsed.
     if let key = ring.key(tokenHeader: text) { return key }
     let header = try object(text, "header")
     guard header["alg"]?.string == "HS256" else { throw TokenError.invalid("alg is not HS256") }
@@ -207,8 +207,8 @@ public final class AccessTokens: Sendable {
   }
 }
 
-/// What the last tokens said whose signature was right, by that signature: nobody without the key can make another
-/// text with the same one. Saves taking the same text apart for each request; the signature itself is computed every time.
+/// The claims of recent tokens whose signature was right, by that signature: nobody without the key can make another
+/// text with the same one. Saves parsing the same text for each request; the signature itself is computed every time.
 private struct KnownClaims {
   private static let maximumCount = 128
 
@@ -217,7 +217,7 @@ private struct KnownClaims {
   subscript(code: [UInt8]) -> AccessClaims? {
     get { claims[code] }
     set {
-      // To forget all is as good as anything: those who still call are back after one request.
+      // Forgetting all is good enough: active callers are back after one request.
       if claims.count >= Self.maximumCount { claims.removeAll(keepingCapacity: true) }
       claims[code] = newValue
     }
@@ -225,7 +225,7 @@ private struct KnownClaims {
 }
 
 extension UnsafeRawBufferPointer {
-  /// Where a byte stands first. The corresponding C function is `memchr`.
+  /// The first place of a byte. The corresponding C function is `memchr`.
   fileprivate func firstPlace(of byte: UInt8) -> Int? {
     guard let start = baseAddress, let place = memchr(start, Int32(byte), count) else { return nil }
     return UnsafeRawPointer(place) - start

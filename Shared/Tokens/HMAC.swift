@@ -3,7 +3,7 @@ import Synchronization
 
 /// HMAC with SHA-256, through libcrypto. Source: RFC 2104, FIPS 180-4.
 public enum HMACSHA256 {
-  /// Bytes of a code.
+  /// The length of a code in bytes.
   public static let length = 32
 
   /// Compares in a time that depends on the lengths alone. The corresponding C function is `CRYPTO_memcmp`.
@@ -12,10 +12,10 @@ public enum HMACSHA256 {
   }
 }
 
-/// A key that is made ready once and used for many codes: to look up the algorithm and to hash the key takes
-/// four times as long as to hash a short message.
+/// A key that is prepared once and used for many codes: looking up the algorithm and hashing the key takes four
+/// times as long as hashing a short message.
 public final class HMACKey: @unchecked Sendable {
-  /// Held while the context is at work.
+  /// Locked while the context is in use.
   private let lock = Mutex<Void>(())
   private let context: OpaquePointer?
 
@@ -23,7 +23,7 @@ public final class HMACKey: @unchecked Sendable {
   public init(_ key: [UInt8]) {
     let algorithm = EVP_MAC_fetch(nil, "HMAC", nil)
     context = EVP_MAC_CTX_new(algorithm)
-    EVP_MAC_free(algorithm)  // the context has its own hold on it
+    EVP_MAC_free(algorithm)  // the context has its own reference
     // An empty array may have no address, which would mean "the key from before".
     let bytes = key.isEmpty ? [0] : key
     let isReady = tm_hmac_sha256_init(context, bytes, key.count)
@@ -45,7 +45,7 @@ public final class HMACKey: @unchecked Sendable {
   public func code(of message: UnsafeRawBufferPointer) -> [UInt8] {
     lock.withLock { _ in
       [UInt8](unsafeUninitializedCapacity: HMACSHA256.length) { code, count in
-        // Without a key it begins anew with the one that it has.
+        // Without a key, it starts again with the one that it has.
         let isDone =
           EVP_MAC_init(context, nil, 0, nil) == 1
           && EVP_MAC_update(context, message.baseAddress, message.count) == 1

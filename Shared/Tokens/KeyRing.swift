@@ -3,13 +3,13 @@ import Glibc
 import JSON
 public import Values
 
-/// The keys that tokens are made and verified with, from a file with a JWK set.
+/// The keys by which tokens are made and verified, from a file with a JWK set.
 ///
 /// `{"keys": [{"kty": "oct", "kid": "k1", "alg": "HS256", "k": "<base64url>", "key_ops": ["sign", "verify"]}]}`:
 /// exactly one key signs; others verify only (`"key_ops": ["verify"]`) until the last token made with
 /// them has expired. Source: RFC 7517 §4, §6.4.
 public struct KeyRing: Sendable {
-  /// What is wrong with the file. Never quotes a key.
+  /// A fault of the file. The message never quotes a key.
   public struct Malformed: Error {
     /// One sentence.
     public let message: String
@@ -67,7 +67,7 @@ public struct KeyRing: Sendable {
     }
     guard signing.count == 1 else {
       throw Malformed(
-        message: "the key file has \(signing.count) signing keys, it must have exactly one"
+        message: "the key file must have exactly one signing key, not \(signing.count)"
       )
     }
     self.keys = keys
@@ -84,7 +84,7 @@ public struct KeyRing: Sendable {
     }
     guard secret.count >= minimumSecretBytes else {
       throw Malformed(
-        message: "key \(id) has less than \(minimumSecretBytes) bytes (RFC 7518 §3.2)"
+        message: "key \(id) must have at least \(minimumSecretBytes) bytes (RFC 7518 §3.2)"
       )
     }
     guard case .array(let operations)? = members["key_ops"],
@@ -110,15 +110,15 @@ public struct KeyRing: Sendable {
   /// The id of the key that new tokens are made with.
   public var signingKeyID: String { signing.id }
 
-  /// Seals a page token: 16 bytes.
-  public func pageSeal(_ message: [UInt8]) -> [UInt8] {
+  /// The MAC of a page token, 16 bytes.
+  public func pageMAC(_ message: [UInt8]) -> [UInt8] {
     Array(signing.page.code(message).prefix(16))
   }
 
-  /// Whether a page token's seal was made with one of the keys.
-  public func isPageSeal(_ seal: [UInt8], of message: [UInt8]) -> Bool {
+  /// Tells whether a page token's MAC was made with one of the keys.
+  public func isPageMAC(_ mac: [UInt8], of message: [UInt8]) -> Bool {
     keys.contains {
-      HMACSHA256.isEqual(Array($0.page.code(message).prefix(16)), seal)
+      HMACSHA256.isEqual(Array($0.page.code(message).prefix(16)), mac)
     }
   }
 }
@@ -131,7 +131,7 @@ public final class KeyRingFile {
   private var ring: KeyRing?
   private var stamp: FileStamp?
   private var checkedAt: Instant?
-  /// Called with a sentence when a changed file is no key ring and the old one stays in use.
+  /// Called with a sentence when a changed file is not a key ring and the old one stays in use.
   private let report: (String) -> Void
 
   /// A key file; nothing is read yet.
@@ -140,11 +140,10 @@ public final class KeyRingFile {
     self.report = report
   }
 
-  /// The keys as the file has them; looked at again once a second, or sooner when somebody comes with a key
-  /// that is not among them. A changed file that cannot be used is reported and the keys from before stay in
-  /// use.
+  /// The keys in the file, which is checked for changes once a second, or sooner when a token names a key that is
+  /// not among them. A changed file that cannot be used is reported, and the previous keys stay in use.
   ///
-  /// `maximumAgeMilliseconds` is how long ago the file may have been looked at.
+  /// `maximumAgeMilliseconds` is the age up to which the last check still counts.
   /// - Throws: `KeyRing.Malformed` when the file has never been usable.
   public func current(at now: Instant, maximumAgeMilliseconds: Int64 = 1000) throws -> KeyRing {
     if let ring, let checkedAt,
@@ -163,7 +162,7 @@ public final class KeyRingFile {
     } catch let error as KeyRing.Malformed {
       guard let ring else { throw error }
       self.stamp = stamp
-      report("the key ring stays as it was: \(error.message)")
+      report("the previous keys stay in use: \(error.message)")
       return ring
     }
   }
@@ -175,7 +174,7 @@ public final class KeyRingFile {
     }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: Self.maximumBytes + 1)
-    // A regular file of this size comes with one call.
+    // One call reads a whole regular file of this size.
     let count = Glibc.read(descriptor, &bytes, bytes.count)
     guard count >= 0, count <= Self.maximumBytes else {
       throw KeyRing.Malformed(message: "cannot read the key file \(path), or it is too large")
@@ -185,8 +184,8 @@ public final class KeyRingFile {
 }
 
 extension KeyRingFile {
-  /// Does something with the keys, and once more with the file as it is now when a token names a key that is
-  /// not among them: a new key signs as soon as one process has seen it, and must count in all others.
+  /// Calls `body` with the keys, and again with those that the file has now when a token names a key that is not
+  /// among them: a new key signs as soon as one process has seen it, and must be valid in all others.
   ///
   /// - Throws: `KeyRing.Malformed`, or what `body` throws.
   public func withKeys<T>(at now: Instant, _ body: (KeyRing) throws -> T) throws -> T {
@@ -198,7 +197,7 @@ extension KeyRingFile {
   }
 }
 
-/// What tells that a file is another or has changed.
+/// The properties of a file that tell when it has been replaced or changed.
 private struct FileStamp: Equatable {
   let seconds: Int
   let nanoseconds: Int

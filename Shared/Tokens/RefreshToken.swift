@@ -1,13 +1,13 @@
 public import Values
 
-/// Makes and recognises refresh tokens.
+/// Makes and verifies refresh tokens.
 ///
 /// A token is `kid.session.code`: the id of a key, 20 bytes that name the session and the generation, and
-/// an HMAC-SHA256 code (256 bits) over them. It can be made anew from the session and the key, so the same
-/// successor can be handed out twice without being stored; whoever has the database but not the key ring
-/// can make none; and a token that was never given out is told from one that was, whatever its age.
+/// an HMAC-SHA256 code (256 bits) over them. It can be made again from the session and the key, so the same
+/// successor can be issued twice without being stored; whoever has the database but not the key ring can make
+/// none; and a token that was never issued can be told from one that was, whatever its age.
 public enum RefreshTokens {
-  /// A genuine token's content.
+  /// The content of a genuine token.
   public struct Content: Equatable, Sendable {
     /// The session that it belongs to.
     public let sessionID: ID
@@ -34,7 +34,7 @@ public enum RefreshTokens {
     let segments = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard segments.count == 3, let content = Base64URL.decode(segments[1]), content.count == 20,
       let code = Base64URL.decode(segments[2])
-    else { throw TokenError.invalid("not a refresh token of ours") }
+    else { throw TokenError.invalid("not a refresh token issued by us") }
     guard let key = ring.key(String(decoding: segments[0], as: UTF8.self)) else {
       throw TokenError.unknownKey
     }

@@ -2,22 +2,22 @@ public import API
 import Endpoint
 import Values
 
-/// What somebody signs in with: one way to say who they are, and a password.
+/// The credentials of a sign-in: a name and a password.
 public struct Credentials: Sendable {
-  /// How somebody says who they are.
+  /// The name of a user: the user name or the e-mail address.
   public enum Name: Equatable, Sendable {
     case username(String)
     case email(String)
   }
 
-  /// Who.
+  /// The user's name.
   public let name: Name
-  /// 1 to 1024 bytes. What is longer than bcrypt reads is wrong, and takes as long to be.
+  /// 1 to 1024 bytes. A password that is longer than bcrypt reads is wrong, and takes as long to check as others.
   public let password: String
 
   /// Checks a request.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every wrong field.
   public init(_ request: LoginRequest) throws {
     var violations = Violations()
     if request.hasUsername == request.hasEmail {

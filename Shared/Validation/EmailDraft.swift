@@ -12,7 +12,7 @@ public struct EmailDraft: Sendable {
 
   /// Checks a request.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every wrong field.
   public init(_ request: SendEmailRequest) throws {
     var violations = Violations()
     recipient = violations.email(request.recipient, "recipient")

@@ -1,9 +1,9 @@
 import API
 import Values
 
-/// How long before a task's due date its owner is reminded.
+/// The times before a task's due date at which its owner is reminded.
 public struct LeadTimes: Equatable, Sendable {
-  /// Text that names none.
+  /// A text is not a list of lead times.
   public struct Malformed: Error {
     /// One sentence.
     public let message: String
@@ -12,13 +12,13 @@ public struct LeadTimes: Equatable, Sendable {
   /// Minutes, each once, the longest first.
   public let minutes: [Int]
 
-  /// A day and an hour before.
+  /// One day and one hour before.
   public static let usual = LeadTimes(sorted: [1440, 60])
 
   private init(sorted: [Int]) { minutes = sorted }
 
   /// Reads a list such as `24h,1h`: numbers of days (`d`), hours (`h`) or minutes (`m`), up to four weeks. An
-  /// empty text is no lead time at all.
+  /// empty text stands for no lead times.
   ///
   /// - Throws: `Malformed`.
   public init(_ text: String) throws {

@@ -5,7 +5,7 @@ import Values
 extension Instant {
   /// The instant of a timestamp that a client sent.
   init?(_ timestamp: Timestamp, of field: String, violations: inout Violations) {
-    guard timestamp.isSound else {
+    guard timestamp.isValid else {
       violations.add(field, "is outside the years 1 to 9999")
       return nil
     }

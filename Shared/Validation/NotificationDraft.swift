@@ -4,7 +4,7 @@ public import Values
 
 /// A notification for a user, to be sent once by each of the user's channels. An invalid one cannot exist.
 public struct NotificationDraft: Sendable {
-  /// What it is about.
+  /// The subject matter.
   enum Content {
     /// A text that another service has written.
     case text(subject: String, body: String)
@@ -16,7 +16,7 @@ public struct NotificationDraft: Sendable {
   public let userID: ID
   /// The key by which two drafts are the same notification.
   public let key: String
-  /// When the task that it speaks of is due.
+  /// The due date of the task that it concerns.
   public let dueDate: Instant?
   private let content: Content
 
@@ -29,7 +29,7 @@ public struct NotificationDraft: Sendable {
 
   /// Checks a request.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every wrong field.
   public init(_ request: NotifyUserRequest) throws {
     var violations = Violations()
     userID = violations.userID(request.userID)
@@ -43,7 +43,7 @@ public struct NotificationDraft: Sendable {
     try violations.check()
   }
 
-  /// Whether it is sent with how far away the due date is at that moment.
+  /// Whether it tells how far away the due date is when it is sent.
   public var countsDown: Bool {
     switch content {
     case .text: false

@@ -2,7 +2,7 @@ public import API
 public import Endpoint
 public import Values
 
-/// A valid question for notifications, the newest first.
+/// A valid request for a list of notifications, the newest first.
 public struct NotificationListing: Sendable {
   /// The user whose notifications are listed; `nil` for everybody's.
   public let owner: ID?

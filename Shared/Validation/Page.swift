@@ -2,7 +2,7 @@ import API
 import Endpoint
 import Values
 
-/// The beginning of a page: after the row with this key and id.
+/// The place where a page begins: after the row with this key and id.
 public struct Cursor: Equatable, Sendable {
   /// The value that the list is ordered by, as PostgreSQL reads it.
   public let key: String
@@ -16,16 +16,16 @@ public struct Cursor: Equatable, Sendable {
   }
 }
 
-/// Makes and reads page tokens: a cursor under a MAC that also covers the filters, so that a token that was
-/// tampered with, or that belongs to another list, is recognised.
+/// Makes and reads page tokens: a cursor and a MAC that also covers the filters, so that a token that was
+/// tampered with or belongs to another list is recognised.
 public struct PageTokens {
-  private static let sealLength = Seals.length
+  private static let macLength = MAC.length
   private static let maximumLength = Bounds.ListUsersRequest.pageToken.upperBound
 
-  private let seals: Seals
+  private let mac: MAC
 
-  /// Page tokens under these MACs.
-  public init(_ seals: Seals) { self.seals = seals }
+  /// Page tokens that are authenticated by a MAC.
+  public init(_ mac: MAC) { self.mac = mac }
 
   /// The token for the page after `cursor`; empty without one.
   ///
@@ -33,7 +33,7 @@ public struct PageTokens {
   public func token(after cursor: Cursor?, filters: String) throws -> String {
     guard let cursor else { return "" }
     let position = Array("\(cursor.id)\(cursor.key)".utf8)
-    return Base64URL.encode(try seals.seal(message(position, filters)) + position)
+    return Base64URL.encode(try mac.make(message(position, filters)) + position)
   }
 
   /// The cursor in a token; `nil` for the empty one.
@@ -41,16 +41,12 @@ public struct PageTokens {
   /// - Throws: `Problem` `INVALID_PAGE_TOKEN`, or errors of the MAC.
   public func cursor(in token: String, filters: String) throws -> Cursor? {
     if token.isEmpty { return nil }
-    let invalid = Problem(
-      .invalidPageToken,
-      "page_token is not one that this list with these filters gave",
-      details: ["page_token": "is not valid here"]
-    )
+    let invalid = Problem(.invalidPageToken, details: ["page_token": "is not valid here"])
     guard token.utf8.count <= Self.maximumLength, let bytes = Base64URL.decode(token.utf8),
-      bytes.count > Self.sealLength + 36
+      bytes.count > Self.macLength + 36
     else { throw invalid }
-    let position = Array(bytes[Self.sealLength...])
-    guard try seals.check(message(position, filters), Array(bytes[..<Self.sealLength])) else {
+    let position = Array(bytes[Self.macLength...])
+    guard try mac.check(message(position, filters), Array(bytes[..<Self.macLength])) else {
       throw invalid
     }
     return Cursor(
@@ -64,27 +60,27 @@ public struct PageTokens {
   }
 }
 
-/// A message authentication code, which shows that a message was issued by us.
-public struct Seals {
-  /// Bytes of a MAC.
+/// A message authentication code (MAC), which shows that a message was issued by us.
+public struct MAC {
+  /// The length of a code in bytes.
   static let length = 16
 
-  /// Makes the MAC of a message, 16 bytes.
-  public typealias Seal = (_ message: [UInt8]) throws -> [UInt8]
-  /// Tells whether a MAC is that of a message.
-  public typealias Check = (_ message: [UInt8], _ seal: [UInt8]) throws -> Bool
+  /// Makes the code of a message, 16 bytes.
+  public typealias Make = (_ message: [UInt8]) throws -> [UInt8]
+  /// Tells whether a code is that of a message.
+  public typealias Check = (_ message: [UInt8], _ code: [UInt8]) throws -> Bool
 
-  let seal: Seal
+  let make: Make
   let check: Check
 
-  /// A MAC, from its two halves.
-  public init(seal: @escaping Seal, check: @escaping Check) {
-    self.seal = seal
+  /// A MAC from its two halves.
+  public init(make: @escaping Make, check: @escaping Check) {
+    self.make = make
     self.check = check
   }
 }
 
-/// A number of rows, and where they begin.
+/// A number of rows, and the place where they begin.
 public struct Page: Equatable, Sendable {
   /// 1 to 200.
   public let size: Int

@@ -4,7 +4,7 @@ public import Values
 
 /// A push message. An invalid one cannot exist.
 public struct PushDraft: Sendable {
-  /// The user whose browsers are to have it.
+  /// The user whose browsers are to receive it.
   public let userID: ID
   /// 1 to 255 characters in one line.
   public let subject: String
@@ -13,7 +13,7 @@ public struct PushDraft: Sendable {
 
   /// Checks a request.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every wrong field.
   public init(_ request: SendPushNotificationRequest) throws {
     var violations = Violations()
     userID = violations.userID(request.userID)

@@ -2,12 +2,12 @@ public import API
 import Endpoint
 public import Values
 
-/// A browser's subscription that is sound: one that is not cannot exist.
+/// A browser's subscription. An invalid one cannot exist.
 public struct PushSubscriptionDraft: Sendable {
-  /// What `Delivery`, which sends to it, says of an endpoint and its keys: the push service, and what is wrong.
+  /// The findings of `WebPush` about an endpoint and its keys: the push service, and the faults.
   public typealias Service = (origin: String, violations: [(field: String, reason: String)])
 
-  /// Where it takes messages.
+  /// The URL that receives its messages.
   public let endpoint: String
   /// The push service, such as `https://fcm.googleapis.com`.
   public let origin: String
@@ -15,12 +15,12 @@ public struct PushSubscriptionDraft: Sendable {
   public let p256dh: String
   /// The secret that goes with it, in base64url.
   public let auth: String
-  /// When it ends, if the browser knows.
+  /// The time when it ends, if the browser knows.
   public let expiresAt: Instant?
 
   /// Checks a request.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every wrong field.
   public init(_ request: RegisterPushSubscriptionRequest, service: Service, at now: Instant) throws
   {
     var violations = Violations()

@@ -10,16 +10,16 @@ public struct ReminderDraft: Sendable {
   public let userID: ID
   /// The task's title.
   public let title: String
-  /// When the task is due.
+  /// The task's due date.
   public let dueDate: Instant
-  /// How long before that the reminder was meant to go out.
+  /// The time before the due date at which the reminder was meant to be sent.
   public let leadMinutes: Int
   /// The task's priority.
   public let priority: TaskPriority
 
   /// Checks a request.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every wrong field.
   public init(_ request: SendTaskReminderRequest) throws {
     var violations = Violations()
     taskID = violations.userID(request.taskID, "task_id")

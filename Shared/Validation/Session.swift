@@ -1,10 +1,10 @@
 public import Values
 
-/// A sign-in: the family of refresh tokens that follow each other, numbered by generation from 0.
+/// A sign-in: a family of refresh tokens that succeed each other, numbered by generation from 0.
 public struct Session: Equatable, Sendable {
   /// The `sid` of its access tokens.
   public var id: ID
-  /// Who is signed in.
+  /// The user who is signed in.
   public var userID: ID
   /// The newest token's generation.
   public var generation: Int
@@ -14,9 +14,9 @@ public struct Session: Equatable, Sendable {
   public var keyGeneration: Int
   /// The key of the generations before that.
   public var olderKeyID: String?
-  /// When the last generations were replaced, oldest first; the last entry belongs to `generation - 1`.
+  /// The times when the last generations were replaced, oldest first; the last entry belongs to `generation - 1`.
   public var rotations: [Instant]
-  /// When the newest token expires.
+  /// The time when the newest token expires.
   public var expiresAt: Instant
   /// Whether it was ended: by a sign-out, a re-use, a new password or a new role.
   public var hasEnded: Bool
@@ -44,25 +44,25 @@ public struct Session: Equatable, Sendable {
     self.hasEnded = hasEnded
   }
 
-  /// What follows when a genuine token of some generation is presented.
+  /// The consequence of presenting a genuine token of some generation.
   public enum Verdict: Equatable, Sendable {
     /// The newest token, used for the first time: it gets a successor.
     case rotate
-    /// A token that was replaced already, by a client that lost the answer or asked twice at once: it
-    /// gets the successor that it got before, of this generation.
+    /// A token that was replaced already, presented by a client that lost the answer or asked twice at once: it
+    /// gets the same successor as before, of this generation.
     case again(generation: Int)
     /// A token that somebody else has used since: the family ends.
     case reused
     /// The token is too old.
     case expired
-    /// The family has ended before.
+    /// The family has already ended.
     case ended
-    /// A token that this session has never given, e.g. because the database was set back.
+    /// A token that this session has never issued, e.g. because the database was restored from a backup.
     case unknown
   }
 
-  /// Decides. A replaced token counts as lost rather than stolen while its successor has never been used,
-  /// and within `graceSeconds` of its replacement in any case.
+  /// Decides about a presented token. A replaced token counts as lost rather than stolen while its successor has
+  /// never been used, and in any case within `graceSeconds` of its replacement.
   public func verdict(on presented: Int, at now: Instant, graceSeconds: Int64) -> Verdict {
     if hasEnded { return .ended }
     if presented > generation { return .unknown }
@@ -76,8 +76,8 @@ public struct Session: Equatable, Sendable {
     return .reused
   }
 
-  /// The next generation, made with `keyID` and expiring at `expiresAt`. Rotations that no longer decide
-  /// anything are forgotten; at most 64 are kept.
+  /// Begins the next generation, made with `keyID` and expiring at `expiresAt`. Rotations that no longer matter
+  /// are forgotten; at most 64 are kept.
   public mutating func rotate(
     keyID: String,
     at now: Instant,

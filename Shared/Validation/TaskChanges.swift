@@ -2,29 +2,29 @@ public import API
 public import Endpoint
 public import Values
 
-/// Sound changes to a task: what is `nil` stays as it is.
+/// Valid changes to a task; fields that are `nil` stay as they are.
 public struct TaskChanges: Sendable {
   /// 1 to 255 characters.
   public let title: String?
   /// At most 10,000 characters, or none.
   public let description: String??
-  /// Where to.
+  /// The new status.
   public let status: TaskStatus?
-  /// How much it matters.
+  /// The new priority.
   public let priority: TaskPriority?
-  /// When it should be done, or no longer at any time.
+  /// The new due date, or none.
   public let dueDate: Instant??
-  /// How many minutes before that its owner is reminded, the longest first, or as everybody is.
+  /// The minutes before the due date at which its owner is reminded, the longest first, or none for the usual ones.
   public let reminders: [Int]??
-  /// Whose task it becomes.
+  /// The new owner.
   public let userID: ID?
   /// The version that the caller has seen.
   public let expectedVersion: Int64?
 
   /// Checks a request.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field; `PERMISSION_DENIED` when somebody
-  ///   who is not an admin hands the task to another.
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every wrong field; `PERMISSION_DENIED` when somebody
+  ///   who is not an admin hands the task to somebody else.
   public init(_ request: UpdateTaskRequest, caller: Caller) throws {
     var violations = Violations()
     let given = request.givenFields
@@ -88,7 +88,7 @@ extension UpdateTaskRequest {
 
 extension Violations {
   /// The fields to change: those of the mask, or without one those that are given. A field that is given
-  /// and not in the mask would be lost without a word, so it is refused.
+  /// but not in the mask would be lost silently, so it is refused.
   mutating func changing(_ given: Set<String>, mask: FieldMask?, known: [String]) -> Set<String> {
     guard let mask else { return given }
     let named = Set(mask.names)

@@ -2,26 +2,26 @@ public import API
 public import Endpoint
 public import Values
 
-/// A new task that is sound: one that is not cannot exist.
+/// A new task. An invalid one cannot exist.
 public struct TaskDraft: Sendable {
   /// 1 to 255 characters.
   public let title: String
   /// At most 10,000 characters.
   public let description: String?
-  /// Where it starts.
+  /// The initial status.
   public let status: TaskStatus
-  /// How much it matters.
+  /// The priority.
   public let priority: TaskPriority
-  /// Whose task it is.
+  /// The owner.
   public let userID: ID
-  /// When it should be done.
+  /// The due date.
   public let dueDate: Instant?
-  /// How many minutes before that its owner is reminded, the longest first; `nil`: as everybody is.
+  /// The minutes before the due date at which its owner is reminded, the longest first; `nil` for the usual ones.
   public let reminders: [Int]?
 
   /// Checks a request and fills in the defaults.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field; `PERMISSION_DENIED` when the task
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every wrong field; `PERMISSION_DENIED` when the task
   ///   would be somebody else's and the caller is neither admin nor service.
   public init(_ request: CreateTaskRequest, caller: Caller) throws {
     var violations = Violations()
@@ -44,7 +44,7 @@ public struct TaskDraft: Sendable {
 }
 
 extension Violations {
-  /// A value of an enumeration; `nil` when it was not given.
+  /// Checks a value of an enumeration; `nil` when it was not given.
   mutating func named<T: NamedEnum>(_ value: T, _ field: String) -> T? {
     if !value.name.isEmpty { return value }
     if value != T.allCases.first { add(field, "must be one of \(T.names.joined(separator: ", "))") }

@@ -1,15 +1,15 @@
 public import API
 
 extension TaskStatus {
-  /// Whether there is still something to do.
+  /// Whether the task is still to be done.
   public var isOpen: Bool { self == .pending || self == .inProgress }
 
-  /// The statuses from which a task may become this one, itself included.
+  /// The statuses from which a task may change to this one, itself included.
   public var reachableFrom: [TaskStatus] {
     TaskStatus.allCases.filter { $0.next.contains(self) }
   }
 
-  /// What a task of this status may become, itself included.
+  /// The statuses that a task of this status may change to, itself included.
   public var next: [TaskStatus] {
     switch self {
     case .pending: [.pending, .inProgress, .completed, .cancelled]

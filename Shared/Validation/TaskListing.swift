@@ -2,7 +2,7 @@ public import API
 public import Endpoint
 public import Values
 
-/// A valid question for tasks: their owner, filters, order and page.
+/// A valid request for a list of tasks: their owner, filters, order and page.
 public struct TaskListing: Sendable {
   /// The columns that a list can be ordered by.
   public enum Key: String, CaseIterable, Sendable {
@@ -23,7 +23,7 @@ public struct TaskListing: Sendable {
   /// Due at this instant or later.
   public let dueAfter: Instant?
   /// Search terms that must all occur in title or description; `nil` for any text.
-  public let words: String?
+  public let searchTerms: String?
   /// The column that the list is ordered by; ties are broken by id.
   public let key: Key
   /// Whether the largest comes first.
@@ -76,7 +76,8 @@ public struct TaskListing: Sendable {
     dueAfter =
       request.hasDueAfter
       ? Instant(request.dueAfter, of: "due_after", violations: &violations) : nil
-    words = request.q.isEmpty ? nil : violations.text(request.q, "q", Bounds.ListTasksRequest.q)
+    searchTerms =
+      request.q.isEmpty ? nil : violations.text(request.q, "q", Bounds.ListTasksRequest.q)
     (key, isDescending) = violations.order(request.orderBy)
     let size = violations.pageSize(request.hasPageSize ? request.pageSize : nil)
     try violations.check()
@@ -99,19 +100,19 @@ public struct TaskListing: Sendable {
     return try pages.token(after: Cursor(key: key, id: last.id), filters: filters)
   }
 
-  /// Everything but the page, in one form only: a page token is bound to it.
+  /// Everything but the page, in a single form, to which page tokens are bound.
   private var filters: String {
     [
       "tasks", owner?.text ?? "*",
       statuses.map(\.name).joined(separator: ","), priorities.map(\.name).joined(separator: ","),
       dueBefore?.rfc3339 ?? "", dueAfter?.rfc3339 ?? "",
-      key.rawValue, isDescending ? "desc" : "asc", words ?? "",
+      key.rawValue, isDescending ? "desc" : "asc", searchTerms ?? "",
     ].joined(separator: "\n")
   }
 }
 
 extension ListUserTasksRequest {
-  /// The same request without its `user_id`.
+  /// The same request without `user_id`.
   fileprivate init(_ request: ListTasksRequest) {
     self.init()
     if request.hasPageSize { pageSize = request.pageSize }

@@ -1,11 +1,11 @@
 internal import API
 internal import Endpoint
 
-/// Checks of single fields. Each notes what is wrong and gives the value back.
+/// Checks of single fields. Each records a fault and returns the value.
 extension Violations {
-  /// Text of `range` characters (Unicode scalars, which is what PostgreSQL counts).
+  /// Text of `range` characters (Unicode scalars, as PostgreSQL counts).
   mutating func text(_ value: String, _ field: String, _ range: ClosedRange<Int>) -> String {
-    // A cheap bound first: a scalar has at least one byte.
+    // A cheap check first: a scalar has at least one byte.
     let bytes = value.utf8.count
     let count =
       bytes <= range.upperBound && range.lowerBound <= 1
@@ -25,7 +25,7 @@ extension Violations {
   /// 3 to 100 ASCII letters, digits, `.`, `_` and `-`.
   mutating func username(_ value: String, _ field: String = "username") -> String {
     _ = text(value, field, Bounds.User.username)
-    let isSound = value.utf8.allSatisfy { byte in
+    let isValid = value.utf8.allSatisfy { byte in
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
       case UInt8(ascii: "0")...UInt8(ascii: "9"): true
@@ -33,7 +33,7 @@ extension Violations {
       default: false
       }
     }
-    if !isSound { add(field, "may have letters, digits and . _ - only") }
+    if !isValid { add(field, "may have letters, digits and . _ - only") }
     return value
   }
 
@@ -49,7 +49,7 @@ extension Violations {
     }
     let atoms = parts[0].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     let labels = parts[1].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    let isSound =
+    let isValid =
       atoms.allSatisfy { !$0.isEmpty && $0.allSatisfy(isAtomText) }
       && labels.count >= 2
       && labels.allSatisfy {
@@ -58,12 +58,12 @@ extension Violations {
           && $0.first != UInt8(ascii: "-") && $0.last != UInt8(ascii: "-")
       }
       && !(labels.last?.allSatisfy { (0x30...0x39).contains($0) } ?? true)
-    if !isSound { add(field, "is not an e-mail address") }
+    if !isValid { add(field, "is not an e-mail address") }
     return value
   }
 
-  /// 8 to 72 bytes without NUL. bcrypt reads 72 bytes and stops at a NUL: what it would not read is
-  /// refused, never cut.
+  /// 8 to 72 bytes without NUL. bcrypt reads 72 bytes and stops at a NUL: a password that it would not read
+  /// completely is refused, never cut.
   mutating func password(_ value: String, _ field: String = "password") -> String {
     let count = value.utf8.count
     let bounds = Bounds.CreateUserRequest.password

@@ -2,8 +2,8 @@ internal import Endpoint
 import Glibc
 
 extension Violations {
-  /// A name of the IANA time zone database, e.g. `Europe/Berlin`, as the host's zone files have it
-  /// (Debian: tzdata), which are the ones that PostgreSQL reads too.
+  /// A name in the IANA time zone database, e.g. `Europe/Berlin`, that is among the host's zone files
+  /// (Debian: tzdata), which PostgreSQL reads too.
   mutating func timeZone(_ value: String, _ field: String = "time_zone") -> String {
     let isName =
       (1...64).contains(value.utf8.count)
@@ -15,7 +15,7 @@ extension Violations {
         }
       }
       && !value.hasPrefix("/") && !value.contains("//")
-      // What else lies beside the zones: other renderings of them, and the host's own.
+      // The other files beside the zones: other versions of them, and the host's own zone.
       && !["posix", "right", "localtime"].contains { value.hasPrefix($0) }
     guard isName, value == "UTC" || isZoneFile("/usr/share/zoneinfo/" + value) else {
       add(field, "is not an IANA time zone such as Europe/Berlin")
@@ -25,7 +25,7 @@ extension Violations {
   }
 }
 
-/// Whether a file begins as RFC 8536 §3.1 says a zone file does.
+/// Tells whether a file begins like a zone file. Source: RFC 8536 §3.1.
 private func isZoneFile(_ path: String) -> Bool {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { return false }

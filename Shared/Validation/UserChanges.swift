@@ -1,7 +1,7 @@
 public import API
 public import Endpoint
 
-/// Sound changes to a user: what is `nil` stays as it is.
+/// Valid changes to a user; fields that are `nil` stay as they are.
 public struct UserChanges: Sendable {
   /// 3 to 100 of letters, digits, `.`, `_`, `-`.
   public let username: String?
@@ -9,19 +9,19 @@ public struct UserChanges: Sendable {
   public let email: String?
   /// At most 255 characters, or none.
   public let fullName: String??
-  /// IANA name.
+  /// The IANA name of the time zone.
   public let timeZone: String?
-  /// Whether they are told things by e-mail.
+  /// Whether notifications are sent by e-mail.
   public let emailNotifications: Bool?
-  /// Whether they are told things in their browsers.
+  /// Whether notifications are sent to the user's browsers.
   public let pushNotifications: Bool?
-  /// 8 to 72 bytes. Hash it and forget it.
+  /// The new password, 8 to 72 bytes. Hash it and forget it.
   public let password: String?
-  /// The password until now, when the caller must prove to know it.
+  /// The current password, when the caller must prove that they know it.
   public let currentPassword: String?
-  /// What the user may do from now on.
+  /// The new role.
   public let role: Role?
-  /// Whether others must be told: something has changed that they keep.
+  /// Whether other services must be told, because they keep a copy of something that changes.
   public var concernsOthers: Bool {
     email != nil || timeZone != nil || emailNotifications != nil || pushNotifications != nil
   }
@@ -30,7 +30,7 @@ public struct UserChanges: Sendable {
 
   /// Checks a request.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field; `PERMISSION_DENIED` when somebody
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every wrong field; `PERMISSION_DENIED` when somebody
   ///   who is not an admin gives a role.
   public init(_ request: UpdateUserRequest, caller: Caller) throws {
     var violations = Violations()

@@ -1,28 +1,28 @@
 public import API
 import Endpoint
 
-/// A new user that is sound, but for the password's hash, which is made only when everything else is right.
+/// A valid new user, but for the password's hash, which is made only when everything else is valid.
 public struct UserDraft: Sendable {
   /// 3 to 100 of letters, digits, `.`, `_`, `-`.
   public let username: String
   /// At most 255 characters.
   public let email: String
-  /// 8 to 72 bytes. Hash it and forget it.
+  /// The password, 8 to 72 bytes. Hash it and forget it.
   public let password: String
   /// At most 255 characters.
   public let fullName: String?
-  /// IANA name.
+  /// The IANA name of the time zone.
   public let timeZone: String
-  /// Whether they are told things by e-mail.
+  /// Whether notifications are sent by e-mail.
   public let emailNotifications: Bool
-  /// Whether they are told things in their browsers.
+  /// Whether notifications are sent to the user's browsers.
   public let pushNotifications: Bool
-  /// What the user may do.
+  /// The role.
   public let role: Role
 
   /// Checks a request and fills in the defaults.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every wrong field.
   public init(_ request: CreateUserRequest, role: Role = .user) throws {
     var violations = Violations()
     username = violations.username(request.username)

@@ -2,7 +2,7 @@ public import API
 import Endpoint
 import Values
 
-/// A valid question for users, the newest first.
+/// A valid request for a list of users, the newest first.
 public struct UserListing: Sendable {
   /// The part of the list.
   public let page: Page

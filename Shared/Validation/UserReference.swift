@@ -2,9 +2,9 @@ public import API
 import Endpoint
 public import Values
 
-/// A sound reference to a user, who need not exist any more.
+/// A valid reference to a user, who may have been deleted.
 public struct UserReference: Sendable {
-  /// Which user.
+  /// The user's id.
   public let id: ID
 
   /// Checks the field `user_id`.
@@ -18,14 +18,14 @@ public struct UserReference: Sendable {
 }
 
 extension SaveContactRequest {
-  /// Checks how to reach whom.
+  /// Checks the contact of a user.
   ///
-  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every bad field.
+  /// - Throws: `Problem` `INVALID_ARGUMENT` naming every wrong field.
   public func check() throws {
     var violations = Violations()
     _ = violations.userID(userID)
     _ = violations.email(email)
-    // Whether this host knows the zone does not matter here.
+    // This host need not know the zone.
     _ = violations.text(timeZone, "time_zone", Bounds.User.timeZone)
     try violations.check()
   }

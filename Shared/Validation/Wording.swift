@@ -1,9 +1,9 @@
 public import API
 public import Values
 
-/// Everything that the system tells users in words of its own: subjects and bodies of reminders and notifications.
+/// All texts that the system itself writes to users: subjects and bodies of reminders and notifications.
 ///
-/// Subjects are one line, however long or strange the text that users wrote into it.
+/// Subjects are one line, however long or strange the users' own text in them is.
 public enum Wording {
   /// A message to a user.
   public struct Text: Equatable, Sendable {
@@ -23,7 +23,7 @@ public enum Wording {
   /// The subject of a reminder of a task.
   static func reminderSubject(title: String) -> String { line("Reminder: \(title)") }
 
-  /// The body of a reminder of a task. `localTime` is its due date where the user lives.
+  /// The body of a reminder of a task. `localTime` is its due date in the user's time zone.
   static func reminderBody(
     title: String,
     priority: TaskPriority,
@@ -38,7 +38,7 @@ public enum Wording {
     remaining(until: dueDate, at: now) + "\n\n" + body
   }
 
-  /// How far away a due date is, such as `Due in 55 minutes.` or `This was due 2 hours ago.`
+  /// The distance of a due date, such as `Due in 55 minutes.` or `This was due 2 hours ago.`
   public static func remaining(until dueDate: Instant, at now: Instant) -> String {
     let seconds = dueDate.seconds - now.seconds
     let minutes = (abs(seconds) + 30) / 60
@@ -54,12 +54,12 @@ public enum Wording {
 
   // MARK: What happened to a task
 
-  /// For the new owner of a task that somebody else has assigned.
+  /// The message to the new owner of a task that somebody else has assigned.
   public static func assigned(_ task: TaskMessage) -> Text {
     about(task, "New task: \(task.title)", "A task has been assigned to you.")
   }
 
-  /// For whoever assigned a task to a user who does not exist.
+  /// The message to whoever assigned a task to a user who does not exist.
   public static func cancelled(_ task: TaskMessage) -> Text {
     about(
       task,
@@ -80,7 +80,7 @@ public enum Wording {
   /// The line of a body that tells a due date.
   static func due(_ localTime: String) -> String { "Due: \(localTime)" }
 
-  /// A subject that holds what users wrote: one line of at most 255 characters.
+  /// A subject that contains text of users: one line of at most 255 characters.
   fileprivate static func line(_ text: String) -> String {
     var line = String.UnicodeScalarView()
     for scalar in text.unicodeScalars.prefix(Bounds.Notification.subject.upperBound) {

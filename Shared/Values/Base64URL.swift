@@ -1,17 +1,17 @@
-/// Base64 with the URL and file name safe alphabet and no padding. Source: RFC 4648 §5, RFC 7515 §2.
+/// Base64 with the alphabet that is safe in URLs and file names, without padding. Source: RFC 4648 §5, RFC 7515 §2.
 public enum Base64URL {
   private static let alphabet = Array(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8
   )
 
-  /// The value of each character; 255 for one that is not of the alphabet.
+  /// The value of each character; 255 for one that is not in the alphabet.
   private static let values: [UInt8] = {
     var values = [UInt8](repeating: 255, count: 256)
     for (value, character) in alphabet.enumerated() { values[Int(character)] = UInt8(value) }
     return values
   }()
 
-  /// `ceil(4/3 · count)` characters.
+  /// Encodes bytes as `ceil(4/3 · count)` characters.
   public static func encode(_ bytes: some Collection<UInt8>) -> String {
     if let text = bytes.withContiguousStorageIfAvailable({ encode(buffer: $0) }) { return text }
     return ContiguousArray(bytes).withUnsafeBufferPointer { encode(buffer: $0) }
@@ -41,10 +41,10 @@ public enum Base64URL {
     }
   }
 
-  /// `nil` when a character is not of the alphabet (padding included), the length is impossible, or bits
-  /// that say nothing are not zero: every value has exactly one text.
+  /// Decodes a text; `nil` when a character is not in the alphabet (padding included), the length is impossible,
+  /// or unused bits are not zero, so that every value has exactly one text.
   public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
-    // Text lies in one piece nearly always, and walking a buffer is several times as fast.
+    // Text is nearly always contiguous, and walking a buffer is several times as fast.
     if let decoded = text.withContiguousStorageIfAvailable({ decode(UnsafeRawBufferPointer($0)) }) {
       return decoded
     }
@@ -54,14 +54,16 @@ public enum Base64URL {
   /// As `decode(_:)`.
   public static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
     guard text.count % 4 != 1 else { return nil }
-    var isSound = true
+    var isValid = true
     let bytes = [UInt8](unsafeUninitializedCapacity: text.count * 3 / 4) { bytes, length in
-      isSound = decode(text, into: bytes, &length)
+      isValid = decode(text, into: bytes, &length)
     }
-    return isSound ? bytes : nil
+    return isValid ? bytes : nil
   }
 
-  /// Whether the text is sound.
+  /// Decodes a text into a buffer.
+  ///
+  /// - Returns: whether the text is valid.
   private static func decode(
     _ text: UnsafeRawBufferPointer,
     into bytes: UnsafeMutableBufferPointer<UInt8>,

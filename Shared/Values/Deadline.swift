@@ -5,7 +5,7 @@ public struct Deadline: Sendable, Comparable {
   /// Nanoseconds of `CLOCK_MONOTONIC`.
   private let nanoseconds: UInt64
 
-  /// So many milliseconds from now.
+  /// A number of milliseconds from now.
   public init(millisecondsFromNow: Int) {
     nanoseconds = Self.now + UInt64(max(0, millisecondsFromNow)) * 1_000_000
   }
@@ -15,10 +15,10 @@ public struct Deadline: Sendable, Comparable {
   /// A point that never comes.
   public static let never = Deadline(nanoseconds: .max)
 
-  /// Whether it is over.
+  /// Whether it has passed.
   public var hasPassed: Bool { millisecondsLeft == 0 }
 
-  /// Whole milliseconds that are left, rounded up; 0 when it has passed.
+  /// The milliseconds that are left, rounded up to whole ones; 0 when it has passed.
   public var millisecondsLeft: Int32 {
     let now = Self.now
     guard now < nanoseconds else { return 0 }

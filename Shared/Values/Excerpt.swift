@@ -1,5 +1,5 @@
 extension String {
-  /// The beginning, for a message: at most so many bytes, cut between characters of Unicode.
+  /// The beginning of a text, for a message: at most `maximumBytes`, cut between Unicode scalars.
   public func excerpt(maximumBytes: Int = 64) -> String {
     if utf8.count <= maximumBytes { return self }
     var excerpt = String.UnicodeScalarView()

@@ -1,12 +1,12 @@
 /// The identifier of a user, task or session: a UUID as 36 lower-case characters.
 ///
-/// New ones are version 7, so that rows made after each other lie beside each other in an index.
+/// New ones are version 7, so that rows created one after the other lie next to each other in an index.
 /// Source: RFC 9562 §4, §5.7.
 public struct ID: Hashable, Sendable, CustomStringConvertible {
   /// `8-4-4-4-12` lower-case hexadecimal digits.
   public let text: String
 
-  /// Takes any UUID, in either case. `nil` when the text is none.
+  /// Reads a UUID in upper or lower case; `nil` when the text is not a UUID.
   public init?(_ text: String) {
     var text = text
     guard text.utf8.count == 36, let isLowerCase = text.withUTF8({ Self.form(of: $0) }) else {
@@ -15,7 +15,7 @@ public struct ID: Hashable, Sendable, CustomStringConvertible {
     self.text = isLowerCase ? text : text.lowercased()
   }
 
-  /// Whether 36 bytes are a UUID in lower case; `nil` when they are none.
+  /// Tells whether 36 bytes are a UUID in lower case; `nil` when they are not a UUID.
   private static func form(of text: UnsafeBufferPointer<UInt8>) -> Bool? {
     var isLowerCase = true
     for position in 0..<36 {
@@ -34,7 +34,7 @@ public struct ID: Hashable, Sendable, CustomStringConvertible {
   /// A bit for each position of a dash.
   private static let dashes: UInt64 = 1 << 8 | 1 << 13 | 1 << 18 | 1 << 23
 
-  /// Takes what a database column of ids holds.
+  /// An id from a database column, which holds valid ones only.
   public init(stored text: String) { self.text = text }
 
   /// A new version 7 UUID: 48 bits of milliseconds, then 74 random bits.

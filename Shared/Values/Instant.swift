@@ -1,6 +1,6 @@
 /// A point in time, in whole microseconds since 1970-01-01T00:00:00Z (leap seconds not counted).
 ///
-/// Microseconds are what PostgreSQL's `timestamptz` keeps, so no value changes on its way there and back.
+/// PostgreSQL's `timestamptz` keeps microseconds too, so no value changes on its way there and back.
 public struct Instant: Hashable, Comparable, Sendable {
   /// Microseconds since 1970-01-01T00:00:00Z.
   public var microseconds: Int64

@@ -1,6 +1,6 @@
 /// The text form of an `Instant`. Source: RFC 3339 §5.6.
 extension Instant {
-  /// Why a text is not an instant, as one phrase that can follow "due_date: ".
+  /// The reason why a text is not an instant, as a phrase that can follow "due_date: ".
   public struct Malformed: Error, Equatable {
     /// The phrase.
     public let reason: String
@@ -31,15 +31,17 @@ extension Instant {
     self.init(microseconds: Int64(seconds) * 1_000_000 + Int64(fraction))
   }
 
-  /// The shortest of 0, 3 or 6 fractional digits that says everything, in UTC with `Z`.
+  /// The text form in UTC with `Z`, and with as few of 0, 3 or 6 fractional digits as lose nothing.
   public var rfc3339: String {
     String(unsafeUninitializedCapacity: Self.maximumLength) { write(to: $0) }
   }
 
-  /// Bytes of the longest `rfc3339`: `YYYY-MM-DDThh:mm:ss.ffffffZ`.
+  /// The length of the longest `rfc3339` in bytes: `YYYY-MM-DDThh:mm:ss.ffffffZ`.
   public static let maximumLength = 27
 
-  /// Writes `rfc3339` where there is room for `maximumLength` bytes, and gives how many they are.
+  /// Writes `rfc3339` to a buffer with room for `maximumLength` bytes.
+  ///
+  /// - Returns: the number of bytes written.
   public func write(to buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
     guard buffer.count >= Self.maximumLength, let start = buffer.baseAddress else { return 0 }
     let seconds = self.seconds
@@ -70,13 +72,13 @@ extension Instant {
     return end + 1
   }
 
-  /// Two digits.
+  /// Writes a number as two digits.
   private static func put(_ number: Int, at place: UnsafeMutablePointer<UInt8>) {
     place[0] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number / 10)
     place[1] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10)
   }
 
-  /// Seconds of 0001-01-01T00:00:00Z and of 9999-12-31T23:59:59Z.
+  /// The seconds from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
   private static let representable = -62_135_596_800...253_402_300_799
 
   private static func floorDivide(_ number: Int, by divisor: Int) -> (quotient: Int, remainder: Int)
@@ -115,7 +117,7 @@ extension Instant {
   }
 }
 
-/// Takes a timestamp apart from left to right.
+/// Reads the parts of a timestamp from left to right.
 private struct Digits {
   let utf8: [UInt8]
   var position = 0
@@ -161,7 +163,7 @@ private struct Digits {
     return number
   }
 
-  /// Microseconds of the optional fraction.
+  /// Reads the optional fraction in microseconds.
   mutating func fraction() throws -> Int {
     guard position < utf8.count, utf8[position] == UInt8(ascii: ".") else { return 0 }
     position += 1

@@ -1,14 +1,14 @@
 private import Glibc
 
-/// An address of the internet, and whether anybody may reach it.
+/// An internet address, which is public or private.
 ///
-/// Subscribers name the address that we then connect to: it must not lead into our own network.
+/// Subscribers name the address to which we then connect: it must not lead into our own network.
 enum PushAddress: Equatable, CustomStringConvertible {
   case ipv4(UInt32)
   /// 16 bytes.
   case ipv6([UInt8])
 
-  /// An address as resolvers accept it without asking anybody: IPv6 in brackets, IPv4 also as
+  /// An address in any form that resolvers accept without a lookup: IPv6 in brackets, IPv4 also as
   /// `127.1`, `0x7f000001` or `017700000001`.
   ///
   /// The corresponding C functions are `inet_aton` and `inet_pton`.
@@ -59,7 +59,7 @@ enum PushAddress: Equatable, CustomStringConvertible {
     }
   }
 
-  /// Blocks that are not public, as their highest bits and how many those are.
+  /// Blocks that are not public, as their highest bits and the number of these.
   private static let reservedIPv4: [(network: UInt32, bits: UInt32)] = [
     (0x0000_0000, 8),  // 0.0.0.0/8, this network
     (0x0A00_0000, 8),  // 10.0.0.0/8, private
@@ -69,7 +69,7 @@ enum PushAddress: Equatable, CustomStringConvertible {
     (0xAC10_0000, 12),  // 172.16.0.0/12, private
     (0xC000_0000, 24),  // 192.0.0.0/24, protocol assignments
     (0xC000_0200, 24),  // 192.0.2.0/24, documentation
-    (0xC058_6300, 24),  // 192.88.99.0/24, once relays of 6to4
+    (0xC058_6300, 24),  // 192.88.99.0/24, formerly relays of 6to4
     (0xC0A8_0000, 16),  // 192.168.0.0/16, private
     (0xC612_0000, 15),  // 198.18.0.0/15, benchmarks
     (0xC633_6400, 24),  // 198.51.100.0/24, documentation

@@ -20,7 +20,7 @@ final class PushAnswer {
     return bytes.count <= room
   }
 
-  /// Takes a line of the header.
+  /// Reads a line of the header.
   ///
   /// - Returns: false when that is too much.
   func add(line: UnsafeRawBufferPointer) -> Bool {
@@ -53,9 +53,9 @@ final class PushAnswer {
       decoding: body.map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: " ") },
       as: UTF8.self
     )
-    let words = printable.split(separator: " ").joined(separator: " ")
-    return words.isEmpty
-      ? "HTTP \(status)" : "HTTP \(status): \(words.excerpt(maximumBytes: 256))"
+    let explanation = printable.split(separator: " ").joined(separator: " ")
+    return explanation.isEmpty
+      ? "HTTP \(status)" : "HTTP \(status): \(explanation.excerpt(maximumBytes: 256))"
   }
 
   /// The value of the header `Retry-After`, which is in seconds or a date: a day at most.

@@ -2,11 +2,11 @@ import Values
 
 /// Makes authorizations and keeps them for a while, to save a signature for each message.
 struct PushAuthorizations {
-  /// Push services accept at most 24 hours, and clocks may differ.
+  /// The lifetime of one. Push services accept at most 24 hours, and clocks may differ.
   private static let lifeSeconds: Int64 = 12 * 3600
-  /// How long one is used, so that it has not expired when the message arrives.
+  /// The time for which one is used, short enough that it has not expired when the message arrives.
   private static let useSeconds: Int64 = 6 * 3600
-  /// Anybody can subscribe with an origin of their own, so origins must not pile up.
+  /// The most origins. Anybody can subscribe with an origin of their own, so they must not pile up.
   private static let maximumOrigins = 64
 
   private let key: VAPIDKey

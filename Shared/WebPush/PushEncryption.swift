@@ -13,8 +13,8 @@ public enum PushEncryption {
   /// - Parameters:
   ///   - payload: at most `maximumPayloadBytes`.
   ///   - subscription: the browser.
-  ///   - length: a shorter payload is padded to so many bytes, so that its length reveals less. The browser
-  ///     removes the padding.
+  ///   - length: the number of bytes to which a shorter payload is padded, so that its length reveals less. The
+  ///     browser removes the padding.
   ///   - salt: 16 bytes that are never used twice; random ones by default.
   ///   - key: a key pair that is never used twice; a new one by default.
   /// - Returns: at most 4,096 bytes, of which 103 are not payload or padding.
@@ -115,7 +115,7 @@ public enum PushEncryption {
     guard context != nil, EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), nil, key, nonce) == 1,
       EVP_EncryptUpdate(context, &sealed, &count, plain, Int32(plain.count)) == 1,
       Int(count) == plain.count,
-      // A stream cipher has nothing left to write, but needs a place for it.
+      // A stream cipher has nothing left to write, but needs an address for it.
       EVP_EncryptFinal_ex(context, &tag, &rest) == 1, rest == 0,
       EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(tagLength), &tag) == 1
     else { throw PushFailure.libcrypto("AES-128-GCM failed") }

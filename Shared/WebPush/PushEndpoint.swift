@@ -1,11 +1,11 @@
-/// The parts that we need of the URL that a push service has given a browser.
+/// The parts that we need of a URL that a push service has given to a browser.
 struct PushEndpoint {
   private static let scheme = "https://"
   private static let maximumCharacters = 2048
-  /// The length of a domain name. Source: RFC 1035 §2.3.4.
+  /// The maximum length of a domain name. Source: RFC 1035 §2.3.4.
   private static let maximumHostCharacters = 253
 
-  /// The reason why a text is no endpoint, as a phrase that can follow "endpoint ".
+  /// The reason why a text is not an endpoint, as a phrase that can follow "endpoint ".
   struct Malformed: Error {
     let reason: String
   }
@@ -13,7 +13,7 @@ struct PushEndpoint {
   /// `https://host`, with the port when it is not 443. Source: RFC 6454 §6.2.
   let origin: String
 
-  /// Reads an endpoint. `allowsPrivate` admits hosts that are plainly in our own network.
+  /// Reads an endpoint. `allowsPrivate` admits hosts that are obviously in our own network.
   ///
   /// - Throws: `Malformed`.
   init(_ text: String, allowsPrivate: Bool) throws {
@@ -79,7 +79,7 @@ struct PushEndpoint {
     }
   }
 
-  /// Whether the name alone shows that a host is private. Where other names lead is seen when we connect.
+  /// Whether the name alone shows that a host is private. The addresses of other names are checked when we connect.
   private static func isPrivate(_ host: String) -> Bool {
     var host = host
     while host.hasSuffix(".") { host.removeLast() }

@@ -2,10 +2,10 @@ private import COpenSSL
 
 /// The reason why a push message or its authorization cannot be made.
 public struct PushFailure: Error, Equatable, CustomStringConvertible {
-  /// One sentence. Never quotes a private key.
+  /// One sentence, which never quotes a private key.
   public let message: String
 
-  /// The sentence.
+  /// One sentence, for people.
   public var description: String { message }
 
   init(_ message: String) { self.message = message }

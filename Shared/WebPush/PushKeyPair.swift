@@ -48,7 +48,7 @@ public final class PushKeyPair: @unchecked Sendable {
         let source = BIO_new_mem_buf(text.baseAddress, Int32(clamping: text.count))
         guard source != nil else { return nil }
         defer { BIO_free(source) }
-        // Without a callback that has none, the passphrase of a key would be asked for on the terminal.
+        // Without a callback that supplies none, OpenSSL would ask for a key's passphrase on the terminal.
         return PEM_read_bio_PrivateKey(source, nil, { _, _, _, _ in -1 }, nil)
       }
     )
@@ -74,7 +74,7 @@ public final class PushKeyPair: @unchecked Sendable {
       && name.prefix(length).elementsEqual("prime256v1".utf8.map { CChar($0) })
   }
 
-  /// The public point, read by its coordinates: as a whole it may come in the compressed form.
+  /// The public point, read by its coordinates, because as a whole it may be in compressed form.
   ///
   /// The corresponding C function is `EVP_PKEY_get_bn_param`.
   private static func point(of key: OpaquePointer) -> [UInt8]? {
@@ -97,7 +97,8 @@ public final class PushKeyPair: @unchecked Sendable {
       ? bytes : nil
   }
 
-  /// Whether 65 bytes are an uncompressed point on the curve. The corresponding C function is `EVP_PKEY_fromdata`.
+  /// Tells whether 65 bytes are an uncompressed point on the curve. The corresponding C function is
+  /// `EVP_PKEY_fromdata`.
   static func isPublicKey(_ bytes: [UInt8]) -> Bool {
     guard bytes.count == publicKeyLength, bytes[0] == 4 else { return false }
     guard let key = tm_p256_public(bytes, bytes.count) else {
@@ -108,7 +109,7 @@ public final class PushKeyPair: @unchecked Sendable {
     return true
   }
 
-  /// The secret of 32 bytes that only this private key and that of the other side yield.
+  /// The secret of 32 bytes that only this private key and the other side's yield.
   ///
   /// The corresponding C function is `EVP_PKEY_derive`. Source: RFC 8291 §3.1.
   /// - Throws: `PushFailure`.
@@ -122,7 +123,7 @@ public final class PushKeyPair: @unchecked Sendable {
     guard peer != nil, context != nil, EVP_PKEY_derive_init(context) == 1,
       EVP_PKEY_derive_set_peer(context, peer) == 1,
       EVP_PKEY_derive(context, &secret, &count) == 1, count == secret.count
-    else { throw PushFailure.libcrypto("the keys of the two sides give no secret") }
+    else { throw PushFailure.libcrypto("the keys of the two sides yield no secret") }
     return secret
   }
 
@@ -145,7 +146,7 @@ public final class PushKeyPair: @unchecked Sendable {
     defer { ECDSA_SIG_free(signature) }
     guard let signature, let first = Self.coordinate(ECDSA_SIG_get0_r(signature)),
       let second = Self.coordinate(ECDSA_SIG_get0_s(signature))
-    else { throw PushFailure.libcrypto("the signature is none") }
+    else { throw PushFailure.libcrypto("the signature is not valid") }
     return first + second
   }
 }

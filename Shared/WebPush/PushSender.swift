@@ -1,9 +1,9 @@
 private import CCurl
 public import Values
 
-/// Sends push messages over HTTPS. It keeps connections, so each thread needs its own. Source: RFC 8030 §5.
+/// Sends push messages over HTTPS. It keeps connections open, so each thread needs its own sender. Source: RFC 8030 §5.
 public final class PushSender {
-  /// How much of a phone's battery the message is worth. Source: RFC 8030 §5.3.
+  /// The urgency of a message, for which a phone may spend battery. Source: RFC 8030 §5.3.
   public enum Urgency: String, Sendable {
     /// Only while the phone charges and data is free.
     case veryLow = "very-low"
@@ -18,7 +18,7 @@ public final class PushSender {
   /// Payloads are padded to multiples of this, so that their length reveals little.
   private static let paddingBytes = 256
   private static let maximumTopicCharacters = 32
-  /// How many connections are kept open. Beyond them the least recently used one is closed.
+  /// The most connections that are kept open. Beyond it, the least recently used one is closed.
   private static let maximumConnections = 4
 
   private let allowsPrivateAddresses: Bool
@@ -32,7 +32,7 @@ public final class PushSender {
   ///   - key: the key with which the browsers have subscribed.
   ///   - subject: a `mailto:` or `https:` URI by which push services reach the sender, see `VAPIDKey.isSubject(_:)`.
   ///   - allowsPrivateAddresses: whether push services may be in our own network; for tests.
-  ///   - caFile: the trusted certificates in PEM; `nil`: those of the system.
+  ///   - caFile: the trusted certificates in PEM; `nil` for those of the system.
   public init(key: VAPIDKey, subject: String, allowsPrivateAddresses: Bool, caFile: String?) {
     authorizations = PushAuthorizations(key: key, subject: subject)
     self.allowsPrivateAddresses = allowsPrivateAddresses
@@ -41,19 +41,19 @@ public final class PushSender {
 
   /// Encrypts a payload for a browser and hands it to its push service.
   ///
-  /// `unreachable` concerns that push service alone, the `origin` of the subscription: others may well
-  /// work. `postponed` holds the seconds of `Retry-After`, a day at most. `refused` with the status
-  /// 401 or 403 most often means that the browser has subscribed with another key.
+  /// `unreachable` concerns only that push service, the `origin` of the subscription: others may well
+  /// work. `postponed` contains the seconds of `Retry-After`, a day at most. `refused` with the status
+  /// 401 or 403 usually means that the browser has subscribed with another key.
   /// The corresponding C function is `curl_easy_perform`.
   ///
   /// - Parameters:
   ///   - payload: at most `PushEncryption.maximumPayloadBytes`.
   ///   - subscription: the browser.
-  ///   - ttlSeconds: how long the push service is to keep the message while the browser is away.
-  ///   - urgency: how urgent it is.
+  ///   - ttlSeconds: the time for which the push service is to keep the message while the browser is offline.
+  ///   - urgency: its urgency.
   ///   - topic: replaces a message of the same topic that is still waiting; at most 32 characters of base64url.
   ///   - now: the time.
-  ///   - deadline: when to give up. The message may arrive all the same.
+  ///   - deadline: the time to give up. The message may arrive all the same.
   /// - Returns: the outcome.
   public func send(
     _ payload: [UInt8],

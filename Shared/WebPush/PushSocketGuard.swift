@@ -3,8 +3,8 @@ private import Glibc
 
 /// Opens the sockets of libcurl, but none to a private address.
 ///
-/// Names are no protection: their owners can let them lead anywhere. Here the address is known that is
-/// really connected to.
+/// Names are no protection, because their owners can point them anywhere. Here, the address to which libcurl really
+/// connects is known.
 final class PushSocketGuard {
   private let allowsPrivate: Bool
   private var refused: [String] = []

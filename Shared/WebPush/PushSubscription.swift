@@ -1,6 +1,7 @@
 private import Values
 
-/// The place where a browser receives push messages, and the keys to encrypt them with. Source: W3C Push API §8, RFC 8291 §2.
+/// The place where a browser receives push messages, and the keys to encrypt them with. Source: W3C Push API §8, RFC
+/// 8291 §2.
 public struct PushSubscription: Hashable, Sendable {
   /// A fault of one field.
   public struct Violation: Equatable, Sendable {
@@ -10,9 +11,9 @@ public struct PushSubscription: Hashable, Sendable {
     public let reason: String
   }
 
-  /// The reasons why texts are no subscription: every wrong field, once.
+  /// The reasons why texts are not a subscription: every wrong field, once.
   public struct Malformed: Error, Equatable {
-    /// In the order of the fields, at least one.
+    /// The faults in the order of the fields, at least one.
     public let violations: [Violation]
   }
 
@@ -31,7 +32,7 @@ public struct PushSubscription: Hashable, Sendable {
   /// The push service, such as `https://fcm.googleapis.com`: scheme, host and unusual port of the endpoint.
   public let origin: String
 
-  /// Reads what a browser gave: `endpoint`, and from `keys` the texts `p256dh` and `auth` in base64url.
+  /// Reads a browser's subscription: `endpoint`, and from `keys` the texts `p256dh` and `auth` in base64url.
   ///
   /// Unless `allowsPrivate`, an endpoint whose host is `localhost`, ends in `.local` or is a private address in
   /// any spelling is refused. Other names that lead to private addresses are refused by `PushSender`.
@@ -68,7 +69,7 @@ public struct PushSubscription: Hashable, Sendable {
 
   /// Checks as `init(endpoint:p256dh:auth:allowsPrivate:)` does, for a caller that collects violations.
   ///
-  /// - Returns: the push service, which is empty when anything is wrong, and each wrong field.
+  /// - Returns: the push service, which is empty if anything is wrong, and each wrong field.
   public static func check(endpoint: String, p256dh: String, auth: String, allowsPrivate: Bool) -> (
     origin: String, violations: [(field: String, reason: String)]
   ) {

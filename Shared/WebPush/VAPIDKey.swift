@@ -31,7 +31,7 @@ public struct VAPIDKey: Sendable {
     try self.init(pem: pem)
   }
 
-  /// Whether push services accept a text as the contact of the sender: a `mailto:` or `https:` URI.
+  /// Tells whether push services accept a text as the contact of the sender: a `mailto:` or `https:` URI.
   ///
   /// Apple's service refuses spaces and angle brackets. Source: RFC 8292 §2.1.
   public static func isSubject(_ text: String) -> Bool {
@@ -44,8 +44,8 @@ public struct VAPIDKey: Sendable {
   ///
   /// - Parameters:
   ///   - audience: the origin of the push service.
-  ///   - subject: the contact when something is wrong, see `isSubject(_:)`.
-  ///   - expiry: when it expires, 24 hours from now at the latest.
+  ///   - subject: the contact in case something is wrong, see `isSubject(_:)`.
+  ///   - expiry: the time when it expires, 24 hours from now at the latest.
   /// - Returns: the value of the header `Authorization`, `vapid t=<JWT>,k=<public key>`.
   /// - Throws: `PushFailure`.
   func authorization(audience: String, subject: String, expiry: Instant) throws -> String {

@@ -1,6 +1,6 @@
-/// An answer as CGI wants it: header lines, an empty line, the body. Source: RFC 3875 §6.
+/// An answer in CGI's form: header lines, an empty line, the body. Source: RFC 3875 §6.
 enum CGIReply {
-  /// `length` is what `Content-Length` says; `nil` leaves it out.
+  /// `length` is the value of `Content-Length`; `nil` leaves it out.
   static func bytes(
     status: String,
     contentType: String?,

@@ -3,8 +3,8 @@ public import Endpoint
 public import JSON
 import Values
 
-/// The fields of a request, wherever they stand: in the path, the query or the JSON body. A binding takes
-/// each field that its message has; what is wrong is noted, and what nobody took is unknown.
+/// The fields of a request, whether they are in the path, the query or the JSON body. A binding reads each field
+/// that its message has; faults are recorded, and fields that nobody reads are unknown.
 public struct Fields {
   private enum Value {
     /// From the path or the query.
@@ -13,19 +13,19 @@ public struct Fields {
     case json(JSONValue)
   }
 
-  /// How the fields are to be understood.
+  /// The meaning of the fields.
   public enum Mode: Sendable {
-    /// What is not given takes its default.
+    /// Fields that are not given get their defaults.
     case whole
-    /// What is not given stays as it is (PATCH).
+    /// Fields that are not given stay as they are (PATCH).
     case partial
-    /// As `partial`; and what stands outside the fields of a REST request (`If-Match`) is a field too.
+    /// As `partial`; data that is outside the fields of a REST request (`If-Match`) is a field, too.
     case message
   }
 
-  /// What is wrong so far.
+  /// The faults found so far.
   public var violations = Violations()
-  /// How the fields are to be understood.
+  /// The meaning of the fields.
   public let mode: Mode
   private var values: [(name: String, value: Value, isTaken: Bool)] = []
 
@@ -44,17 +44,17 @@ public struct Fields {
       if case .texts(let texts) = values[index].value {
         values[index].value = .texts(texts + [text])
       } else {
-        violations.add(name, "stands in the path and in the body")
+        violations.add(name, "must not be in the body as well as in the path")
       }
       return
     }
     values.append((name, .texts([text]), false))
   }
 
-  /// Whether the field is there, `null` included.
+  /// Tells whether the field is present, even if it is `null`.
   public func has(_ name: String) -> Bool { values.contains { $0.name == name } }
 
-  /// Notes every field that nobody took.
+  /// Records every field that nobody has read as a fault.
   public mutating func finish() {
     for field in values where !field.isTaken {
       violations.add(field.name.excerpt(), "is not a field of this request")
@@ -78,7 +78,7 @@ public struct Fields {
     return value
   }
 
-  /// A string.
+  /// Reads a string.
   public mutating func string(_ name: String) -> String? {
     switch single(name) {
     case nil: return nil
@@ -90,7 +90,7 @@ public struct Fields {
     }
   }
 
-  /// A string that must be there and not be empty: in a gRPC message the two are one.
+  /// Reads a string that must be present and not empty: in a gRPC message these are the same.
   public mutating func requiredString(_ name: String) -> String {
     let before = violations.reasons[name]
     if let text = string(name) {
@@ -101,7 +101,7 @@ public struct Fields {
     return ""
   }
 
-  /// A boolean.
+  /// Reads a boolean.
   public mutating func bool(_ name: String) -> Bool? {
     switch single(name) {
     case nil: return nil
@@ -113,10 +113,10 @@ public struct Fields {
     }
   }
 
-  /// A whole number of 32 bits.
+  /// Reads a whole number of 32 bits.
   public mutating func integer(_ name: String) -> Int32? { whole(name) }
 
-  /// A whole number of 64 bits.
+  /// Reads a whole number of 64 bits.
   public mutating func longInteger(_ name: String) -> Int64? { whole(name) }
 
   private mutating func whole<T: FixedWidthInteger>(_ name: String) -> T? {
@@ -133,7 +133,7 @@ public struct Fields {
     return fitting
   }
 
-  /// Whole numbers of 32 bits, at most so many: a JSON array.
+  /// Reads a JSON array of at most `maximumCount` whole numbers of 32 bits.
   public mutating func integers(_ name: String, atMost maximumCount: Int) -> [Int32]? {
     guard let value = take(name) else { return nil }
     guard case .json(.array(let elements)) = value else {
@@ -152,7 +152,7 @@ public struct Fields {
     return numbers
   }
 
-  /// The version that the caller has seen, where it is a field.
+  /// Reads the version that the caller has seen, where it is a field.
   public mutating func expectedVersion() -> Int64? {
     guard mode == .message else { return nil }
     switch single("expected_version") {
@@ -168,7 +168,7 @@ public struct Fields {
     text.hasPrefix("+") ? nil : Int64(text)
   }
 
-  /// An RFC 3339 timestamp.
+  /// Reads an RFC 3339 timestamp.
   public mutating func timestamp(_ name: String) -> Timestamp? {
     guard let text = string(name) else { return nil }
     do {
@@ -181,13 +181,13 @@ public struct Fields {
     return nil
   }
 
-  /// The names of the fields that an update changes: every replaceable one when the whole is replaced,
-  /// else those that are given; the others only when given.
+  /// The names of the fields that an update changes: every replaceable one when the whole resource is replaced,
+  /// otherwise those that are given; the others only when given.
   public func mask(replaceable: [String], others: [String]) -> [String] {
     replaceable.filter { mode == .whole || has($0) } + others.filter(has)
   }
 
-  /// A message inside of the message: `read` takes its fields, whose names are `outer.inner` in what is wrong.
+  /// Reads a nested message: `read` reads its fields, whose names are `outer.inner` in the faults.
   public mutating func message<T: Message>(
     _ name: String,
     _ read: (_ inner: inout Fields) -> T
@@ -207,13 +207,13 @@ public struct Fields {
     return nil
   }
 
-  /// A value of an enumeration, by its name.
+  /// Reads a value of an enumeration by its name.
   public mutating func named<T: NamedEnum>(_ name: String) -> T? {
     guard let text = string(name) else { return nil }
     return value(of: text, name)
   }
 
-  /// Values of an enumeration, at most so many: a field of the query that may be repeated, or a JSON array.
+  /// Reads at most `maximumCount` values of an enumeration: a repeated field of the query, or a JSON array.
   public mutating func namedList<T: NamedEnum>(_ name: String, atMost maximumCount: Int) -> [T] {
     let texts: [String]
     switch take(name) {

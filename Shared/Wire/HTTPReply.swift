@@ -6,9 +6,9 @@ import JSON
 public struct HTTPReply {
   /// The HTTP status.
   public let status: Int
-  /// Header lines beyond those about the body.
+  /// The header lines that are not about the body.
   public private(set) var headers: [(name: String, value: String)]
-  /// The body, JSON or nothing.
+  /// The body, which is JSON or empty.
   public let body: [UInt8]
 
   private init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
@@ -49,7 +49,7 @@ public struct HTTPReply {
     self.init(status: route.creates == nil ? 200 : created, headers: headers, body: json.bytes)
   }
 
-  /// The answer for a problem, in the one error shape.
+  /// The answer for a problem, in the form that all errors have.
   public init(_ problem: Problem, allowing methods: [Route.Method] = []) {
     let status = problem.code.httpStatus
     var headers: [(name: String, value: String)] = []
@@ -64,7 +64,7 @@ public struct HTTPReply {
     self.init(status: status, headers: headers, body: json.bytes)
   }
 
-  /// The go-ahead, or 401 with the code that the gateway puts into its own answer.
+  /// The permission to go on, or 401 with the code that the gateway puts into its own answer.
   private init(_ verdict: TokenVerdict, to check: HTTPRequest.Check) {
     switch verdict {
     case .valid: self.init(status: check == .token ? 300 : 303)
@@ -96,7 +96,7 @@ public struct HTTPReply {
       PercentEncoding.decode(pair.prefix { $0 != UInt8(ascii: "=") }) != "page_token"
     }
     let query = kept.map { PercentEncoding.encode($0) } + ["page_token=\(pageToken)"]
-    // Text from a client goes into a header: encoded, it can end neither the line nor the link.
+    // Text from a client goes into a header: when encoded, it can end neither the line nor the link.
     return
       "<\(PercentEncoding.encode(request.path.utf8))?\(query.joined(separator: "&"))>; rel=\"next\""
   }
@@ -131,7 +131,7 @@ public struct HTTPReply {
     return "\(status) \(reason)"
   }
 
-  /// The answer as CGI wants it.
+  /// The answer in CGI's form.
   public var cgiBytes: [UInt8] {
     CGIReply.bytes(
       status: Self.statusLine(status),

@@ -1,21 +1,21 @@
 import Endpoint
 public import Values
 
-/// A request as a gateway (or plain CGI) hands it over.
+/// A request as it comes from a gateway (or by plain CGI).
 public struct HTTPRequest {
   /// Reads a CGI variable. Source: RFC 3875 §4.1.
   public typealias Variables = (StaticString) -> String?
 
-  /// Largest message, in bytes: a body without gRPC's prefix.
+  /// The largest message in bytes: a body without gRPC's prefix.
   public static let maximumMessageBytes = 1_048_576
 
-  /// `GET` …; a `HEAD` is answered like a `GET`, and the gateway drops the body.
+  /// The method, such as `GET`. A `HEAD` is answered like a `GET`, and the gateway drops the body.
   public let method: String
-  /// Decoded, without the query.
+  /// The path, decoded, without the query.
   public let path: String
-  /// As sent, without the question mark.
+  /// The query as sent, without the question mark.
   public let query: String
-  /// As received.
+  /// The body as received.
   public let body: [UInt8]
   private let variables: Variables
 
@@ -35,14 +35,14 @@ public struct HTTPRequest {
   /// The request's id, made or checked by the gateway.
   public var id: String { variables("REQUEST_ID") ?? "" }
 
-  /// The service whose port the request came to; `nil` on the gateway's.
+  /// The service whose port received the request; `nil` on the gateway's port.
   public var service: String? { nonEmpty("SERVICE") }
 
   /// The questions that the gateway asks before it lets a request pass.
   enum Check: String {
     /// Is the token valid? 300 leads on to the next question.
     case token
-    /// Does the session live? 303 lets the request pass.
+    /// Is the session alive? 303 lets the request pass.
     case session
   }
 
@@ -59,7 +59,7 @@ public struct HTTPRequest {
   var messageEncoding: String { nonEmpty("HTTP_GRPC_ENCODING") ?? "identity" }
 
   /// The time that the caller still waits at `now`, in microseconds: 0 when it has given up, `nil` when it does not
-  /// say. The gateway says when it handed the call over and how long it had held it by then.
+  /// say. The gateway tells when it passed the call on, and how long it had kept the call by then.
   ///
   /// - Throws: `Problem` `INVALID_ARGUMENT`.
   public func patienceMicroseconds(at now: Instant) throws -> Int64? {
@@ -100,9 +100,9 @@ extension HTTPRequest {
 }
 
 extension HTTPRequest {
-  /// The version that `If-Match` names: one entity tag as `ETag` gives them. `*` names any version. A weak
-  /// tag counts too, though RFC 9110 §13.1.1 says otherwise: the gateway makes the tag of a compressed
-  /// reply weak, and the version that it names is the same.
+  /// The version that `If-Match` names: a single entity tag in the form of `ETag`. `*` names any version. A weak
+  /// tag is accepted, too, though RFC 9110 §13.1.1 says otherwise: the gateway makes the tag of a compressed
+  /// reply weak, but it names the same version.
   func expectedVersion(_ violations: inout Violations) -> Int64? {
     guard var ifMatch, ifMatch != "*" else { return nil }
     if ifMatch.hasPrefix("W/") { ifMatch.removeFirst(2) }

@@ -2,9 +2,9 @@ import API
 import FoundationEssentials
 import SwiftProtobuf
 
-/// Encodes messages in one walk. swift-protobuf's own `serializedBytes()` walks through a message and all that
-/// is inside it once to know its length, and again for each level to write it. Here each length is put in once
-/// its message is written.
+/// Encodes messages in one pass. swift-protobuf's own `serializedBytes()` goes through a message and its
+/// nested messages once for the length, and again for each level to write it. Here, each length is inserted
+/// after its message has been written.
 ///
 /// Source: Protocol Buffers, "Encoding".
 struct MessageEncoder {
@@ -12,7 +12,8 @@ struct MessageEncoder {
 
   init() { bytes.reserveCapacity(1024) }
 
-  /// Adds a message behind a gRPC prefix: not compressed, and its length. Source: gRPC over HTTP/2, "Requests".
+  /// Adds a message after a gRPC prefix: a flag for no compression, and the length. Source: gRPC over HTTP/2,
+  /// "Requests".
   mutating func addFrame(_ message: some API.Message) throws {
     bytes.append(contentsOf: [0, 0, 0, 0, 0])
     let start = bytes.count
@@ -47,7 +48,7 @@ struct MessageEncoder {
     withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
   }
 
-  /// Writes what `body` writes, behind its length.
+  /// Writes the output of `body`, after its length.
   private mutating func delimited(
     _ fieldNumber: Int,
     _ body: (inout MessageEncoder) throws -> Void
@@ -57,7 +58,7 @@ struct MessageEncoder {
     bytes.append(0)
     try body(&self)
     var rest = bytes.count - place - 1
-    // Nearly all messages are so short that the one byte is enough.
+    // Nearly all messages are so short that one byte is enough.
     var position = place
     while rest > 0x7F {
       bytes[position] = UInt8(truncatingIfNeeded: rest) | 0x80
@@ -149,7 +150,8 @@ extension MessageEncoder: Visitor {
     try delimited(fieldNumber) { try value.traverse(visitor: &$0) }
   }
 
-  /// Numbers without a tag for each, as proto3 has them. Other types of numbers come one by one, which is as right.
+  /// Writes packed numbers, without a tag for each, as in proto3. Numbers of other types are written one by one, which
+  /// is just as valid.
   mutating func visitPackedInt32Field(value: [Int32], fieldNumber: Int) {
     delimited(fieldNumber) { encoder in
       for number in value { encoder.put(varint: UInt64(bitPattern: Int64(number))) }

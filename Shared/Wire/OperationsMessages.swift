@@ -3,7 +3,7 @@ import Endpoint
 public import JSON
 
 extension HealthCheckRequest: RequestMessage {
-  /// Takes the fields of the message.
+  /// Reads the fields of the message.
   public init(_ fields: inout Fields) {
     self.init()
     service = fields.string("service") ?? ""
@@ -20,7 +20,7 @@ extension HealthCheckResponse: ResponseMessage {
 }
 
 extension ReflectionRequest: RequestMessage {
-  /// Takes the fields of the message that ask for something.
+  /// Reads the fields of the message that ask for something.
   public init(_ fields: inout Fields) {
     self.init()
     if let name = fields.string("file_by_filename") { fileByFilename = name }
@@ -30,8 +30,7 @@ extension ReflectionRequest: RequestMessage {
 }
 
 extension ReflectionResponse: ResponseMessage {
-  /// Writes the names of the services, or of the file and what it imports in base64; this is for a person
-  /// at a terminal.
+  /// Writes the names of the services, or the file and its imports in base64, for a person at a terminal.
   public func write(to json: inout JSONWriter) {
     json.beginObject()
     switch messageResponse {

@@ -1,6 +1,6 @@
 /// Bytes of a URL's query. Source: RFC 3986 §2.1, WHATWG URL §5.1.
 enum PercentEncoding {
-  /// The text of a name or value; `nil` when it is not valid UTF-8, has U+0000, or a broken escape.
+  /// The text of a name or value; `nil` when it is not valid UTF-8, or has U+0000 or a broken escape.
   static func decode(_ text: some Sequence<UInt8>) -> String? {
     var bytes: [UInt8] = []
     var iterator = text.makeIterator()
@@ -15,14 +15,14 @@ enum PercentEncoding {
       default: bytes.append(byte)
       }
     }
-    // What the gateway handed over in another encoding has become U+FFFD.
+    // Bytes in another encoding from the gateway have become U+FFFD.
     guard let decoded = String(validating: bytes, as: UTF8.self),
       !decoded.unicodeScalars.contains("\u{FFFD}")
     else { return nil }
     return decoded
   }
 
-  /// The text with every byte escaped that cannot stand in a URL; what is escaped already stays as it is.
+  /// The text with every byte escaped that is not allowed in a URL; existing escapes stay as they are.
   static func encode(_ text: some Sequence<UInt8>) -> String {
     var bytes: [UInt8] = []
     for byte in text {

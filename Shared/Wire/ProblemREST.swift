@@ -2,7 +2,7 @@ public import Endpoint
 public import JSON
 
 extension Problem {
-  /// Writes the error shape, the only one there is.
+  /// Writes the problem in the form that all errors have.
   public func write(to json: inout JSONWriter) {
     json.beginObject()
     json.member("error", message)

@@ -3,9 +3,9 @@ import Endpoint
 import Values
 
 extension Problem {
-  /// Says whose reasons these are: `ErrorInfo.domain`.
+  /// The system that the codes belong to: `ErrorInfo.domain`.
   static let domain = "task-management"
-  /// Most bytes of `grpc-message` before its escapes, and of each reason in the details: clients refuse
+  /// The most bytes of `grpc-message` before it is escaped, and of each reason in the details: clients refuse
   /// trailers of more than 8 KiB.
   private static let maximumTextBytes = 512
   private static let maximumDetailsBytes = 3072
@@ -24,8 +24,8 @@ extension Problem {
   }
 
   /// The problem as the trailer `grpc-status-details-bin` carries it: a `google.rpc.Status` with an
-  /// `ErrorInfo` (our code, and the details that are about no field) and, when fields are to blame, a
-  /// `BadRequest` with each of them. Fields that find no room are left out. Base64 without padding.
+  /// `ErrorInfo` (our code, and the details that do not concern a field) and, when fields are to blame, a
+  /// `BadRequest` with each of them. Fields for which there is no room are left out. Base64 without padding.
   /// Source: googleapis `google/rpc/status.proto`, `google/rpc/error_details.proto`.
   var rpcDetails: String {
     var info = ProtobufBytes()
@@ -64,13 +64,13 @@ extension Problem {
 }
 
 extension String {
-  /// Each of these ASCII characters by another.
+  /// Replaces one ASCII character by another.
   fileprivate func replacing(_ replacements: [Character: Character]) -> String {
     String(map { replacements[$0] ?? $0 })
   }
 }
 
-/// Protobuf's encoding of the few messages that are not of the contract.
+/// Protobuf's encoding of the few messages that are not in the contract.
 /// Source: protobuf.dev "Encoding".
 private struct ProtobufBytes {
   private(set) var bytes: [UInt8] = []

@@ -10,18 +10,18 @@ public enum RESTDecoder {
   /// Reads a request that a route leads to.
   ///
   /// - Throws: `Problem` `NOT_FOUND`, `METHOD_NOT_ALLOWED`, `UNSUPPORTED_MEDIA_TYPE`, `MALFORMED_JSON`,
-  ///   or `INVALID_ARGUMENT` for a body where there can be none.
+  ///   or `INVALID_ARGUMENT` for a body where there must be none.
   public static func decode<Request: RequestMessage>(
     _ request: HTTPRequest,
     route: Route,
     as type: Request.Type = Request.self
   ) throws -> Decoded<Request> {
     guard let parameters = route.match(request.path) else {
-      throw Problem(.notFound, "there is nothing at this path")
+      throw Problem(.notFound)
     }
     guard route.methods.contains(where: { $0.rawValue == request.method })
     else {
-      throw Problem(.methodNotAllowed, "\(request.method.prefix(16)) is not possible here")
+      throw Problem(.methodNotAllowed)
     }
     var fields = Fields(mode: request.method == "PATCH" ? .partial : .whole)
     if route.readsBody, let body = try body(of: request) { fields.add(body) }
@@ -51,15 +51,12 @@ public enum RESTDecoder {
     switch request.method {
     case "GET", "DELETE":
       guard request.body.isEmpty else {
-        throw Problem(.invalidArgument, "a \(request.method) request has no body")
+        throw Problem(.invalidArgument, "a \(request.method) request must have no body")
       }
       return nil
     default:
       guard let type = request.contentType, isJSON(type) else {
-        throw Problem(
-          .unsupportedMediaType,
-          "the body must be JSON: Content-Type: application/json"
-        )
+        throw Problem(.unsupportedMediaType)
       }
       return try object(request.body)
     }
@@ -67,7 +64,7 @@ public enum RESTDecoder {
 
   /// `application/json`, in UTF-8 if it says so. Source: RFC 9110 §8.3.1.
   private static func isJSON(_ contentType: String) -> Bool {
-    // As nearly all clients write it.
+    // Nearly all clients write it like this.
     if contentType == "application/json" { return true }
     let parts = contentType.lowercased().split(separator: ";").map {
       $0.filter { $0 != " " && $0 != "\t" && $0 != "\"" }
@@ -95,12 +92,12 @@ public enum RESTDecoder {
     }
   }
 
-  /// Only a GET has fields in its query: what changes something, or is secret, does not belong in a URL.
+  /// Only a GET has fields in its query: data that changes something or is secret does not belong in a URL.
   /// Source: WHATWG URL §5.1 (application/x-www-form-urlencoded), but strict.
   private static func addQuery(of request: HTTPRequest, to fields: inout Fields) throws {
     let pairs = request.query.utf8.split(separator: UInt8(ascii: "&"))
     guard pairs.count <= maximumQueryFields else {
-      throw Problem(.invalidArgument, "the query has more than \(maximumQueryFields) fields")
+      throw Problem(.invalidArgument, "the query must have at most \(maximumQueryFields) fields")
     }
     for pair in pairs {
       let parts = pair.split(

@@ -5,13 +5,13 @@ public import Endpoint
 public struct RPCReply {
   /// The status.
   public let status: RPCStatus
-  /// The messages, each behind its prefix.
+  /// The messages, each after its prefix.
   public let body: [UInt8]
   private let problem: Problem?
 
-  /// The answer for messages: one, or for a stream of questions one for each.
+  /// The answer for messages: one, or one for each question of a stream.
   ///
-  /// - Throws: an error of swift-protobuf for a message that cannot be encoded, which none of the contract is.
+  /// - Throws: an error of swift-protobuf for a message that cannot be encoded; the contract has no such message.
   public init(_ messages: [some Message]) throws {
     var encoder = MessageEncoder()
     for message in messages { try encoder.addFrame(message) }
@@ -27,7 +27,7 @@ public struct RPCReply {
     self.problem = problem
   }
 
-  /// The header lines that become trailers, and those that do not.
+  /// The header lines: those that become trailers, and the others.
   public var headers: [(name: String, value: String)] {
     guard let problem else { return [("X-Grpc-Status", "0")] }
     var headers = [
@@ -38,7 +38,7 @@ public struct RPCReply {
     return headers
   }
 
-  /// The trailers, where they can be sent as such.
+  /// The trailers, for a transport that can send them as such.
   public var trailers: [(name: String, value: String)] {
     headers.map { name, value in
       let name = name.lowercased()
@@ -46,8 +46,8 @@ public struct RPCReply {
     }
   }
 
-  /// The answer as CGI wants it. The HTTP status is 200 whatever the outcome. Without a Content-Length: some
-  /// HTTP/2 clients stop there and never read the trailers (libcurl 7.88 does).
+  /// The answer in CGI's form. The HTTP status is 200 whatever the outcome. There is no Content-Length, because
+  /// some HTTP/2 clients would stop there and never read the trailers (libcurl 7.88, for one).
   public var cgiBytes: [UInt8] {
     CGIReply.bytes(
       status: "200 OK",

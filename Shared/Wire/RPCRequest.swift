@@ -4,10 +4,10 @@ import Values
 
 /// Reads a gRPC call into its message. Source: gRPC over HTTP/2, "Requests".
 public enum RPCDecoder {
-  /// A message's prefix: whether it is compressed, and its length in four bytes.
+  /// The length of a message's prefix: one byte for compression, and four for the message's length.
   static let prefixLength = 5
 
-  /// The messages of a call: one, or for a stream of questions any number.
+  /// The messages of a call: one, or any number in a stream of questions.
   ///
   /// - Throws: `Problem` `MALFORMED_MESSAGE`, `UNSUPPORTED_ENCODING`, `PAYLOAD_TOO_LARGE`.
   public static func decode<Request: RequestMessage>(
@@ -27,7 +27,7 @@ public enum RPCDecoder {
       message.addMissing(to: &violations)
       messages.append((message, violations))
       guard messages.count <= maximumMessages else {
-        throw Problem(.payloadTooLarge, "the call has more than \(maximumMessages) messages")
+        throw Problem(.payloadTooLarge, "the call must have at most \(maximumMessages) messages")
       }
     }
     guard route.streams || messages.count == 1 else {
@@ -55,13 +55,13 @@ public enum RPCDecoder {
     switch (flag, encoding) {
     case (0, _): break
     case (1, "identity"):
-      throw malformed("the message is marked as compressed, and grpc-encoding names no compression")
+      throw malformed("the message is marked as compressed, but grpc-encoding names no compression")
     case (1, _):
       throw Problem(
         .unsupportedEncoding,
-        "messages compressed with \(encoding.excerpt()) are not understood: send them as they are"
+        "messages compressed with \(encoding.excerpt()) are not understood: send them uncompressed"
       )
-    default: throw malformed("the message's compressed flag is \(flag), it must be 0 or 1")
+    default: throw malformed("the message's compressed flag must be 0 or 1, not \(flag)")
     }
     guard body.count - start >= length else {
       throw malformed("the message is cut off after \(body.count - start) of \(length) bytes")
@@ -79,9 +79,9 @@ public enum RPCDecoder {
   }
 }
 
-/// How long a caller waits. Source: gRPC over HTTP/2, "Timeout".
+/// The time that a caller waits. Source: gRPC over HTTP/2, "Timeout".
 public enum RPCTimeout {
-  /// Microseconds of a `grpc-timeout` such as `250m`.
+  /// The microseconds of a `grpc-timeout` such as `250m`.
   ///
   /// - Throws: `Problem` `INVALID_ARGUMENT`.
   public static func microseconds(_ text: String) throws -> Int64 {

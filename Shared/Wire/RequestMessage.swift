@@ -1,26 +1,26 @@
 public import API
 public import Endpoint
 
-/// A request message that comes in by every door: as the fields of a REST request, as a gRPC message, or
-/// as JSON by hand. One for each `rpc`; the code of each is generated from the contract.
+/// A request message that can arrive in every form: as the fields of a REST request, as a gRPC message, or
+/// as JSON typed by hand. There is one for each `rpc`; the code is generated from the contract.
 public protocol RequestMessage: Message {
-  /// Takes the fields that the message has.
+  /// Reads the fields of the message.
   init(_ fields: inout Fields)
 
-  /// Takes from a REST request what stands outside its fields, e.g. `If-Match`.
+  /// Reads the parts of a REST request that are outside its fields, e.g. `If-Match`.
   mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations)
 
-  /// Notes the required fields that are not there. In a gRPC message a text that is not there is empty.
+  /// Records the required fields that are missing. In a gRPC message, a text that is missing is empty.
   func addMissing(to violations: inout Violations)
 }
 
 extension RequestMessage {
-  /// Nothing stands outside.
+  /// Reads nothing.
   public mutating func readOutside(_ request: HTTPRequest, _ violations: inout Violations) {}
 
-  /// Nothing is required.
+  /// Records nothing.
   public func addMissing(to violations: inout Violations) {}
 }
 
-/// A message together with what is wrong with the fields that it was read from.
+/// A message, and the faults of the fields from which it was read.
 public typealias Decoded<Request> = (message: Request, violations: Violations)

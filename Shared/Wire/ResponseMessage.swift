@@ -3,31 +3,31 @@ public import Endpoint
 public import JSON
 import Values
 
-/// The gateway's question about an access token, answered.
+/// The answer to the gateway's question about an access token.
 public enum TokenVerdict: Equatable, Sendable {
-  /// The token counts.
+  /// The token is valid.
   case valid
-  /// It does not, for this reason.
+  /// The token is refused for this reason.
   case refused(Problem.Code)
 }
 
-/// A response message that can be written as JSON. Every field is always there: `null` when it is not set,
-/// `[]` when there is nothing in it. The code of each is generated from the contract.
+/// A response message that can be written as JSON. Every field is always present: `null` when it is not set,
+/// `[]` when it is empty. The code is generated from the contract.
 public protocol ResponseMessage: Message {
   /// Writes the message as one JSON value.
   func write(to json: inout JSONWriter)
 
-  /// Whether there is anything to write; if not, the answer is a 204.
+  /// Whether there is anything to write; if not, the status is 204.
   static var hasContent: Bool { get }
-  /// The verdict for the gateway, which reads no body; `nil` for a message that it never asks for.
+  /// The verdict for the gateway, which reads no body; `nil` for a message that it never requests.
   var verdict: TokenVerdict? { get }
-  /// The resource's version, for `ETag`; `nil` when it is no single resource.
+  /// The resource's version, for `ETag`; `nil` when the message is not a single resource.
   var entityVersion: Int64? { get }
   /// The resource's id, for `Location`.
   var entityID: String { get }
-  /// The token of the next page, for `Link`; empty on the last one and for what has no pages.
+  /// The token of the next page, for `Link`; empty on the last page and for a message without pages.
   var followingPageToken: String { get }
-  /// Whether what was asked for is written down and still to be done: 202.
+  /// Whether the request has been accepted but not completed, for status 202.
   var isPending: Bool { get }
 }
 

@@ -41,8 +41,8 @@ struct `A settings file` {
     let file = read("CRON=off\nCRON=on\nnonsense\nMAIL_FROM=\"Tasks <t@example.com>\"\n")
     #expect(
       file.problems == [
-        "line 2: CRON is set in line 1 already", "line 3 is not NAME=VALUE",
-        "line 4: MAIL_FROM must stand there without quotes",
+        "line 2: CRON is already set in line 1", "line 3 is not NAME=VALUE",
+        "line 4: MAIL_FROM must be written without quotes",
       ]
     )
     #expect(file.entries["CRON"]?.text == "off")

@@ -53,7 +53,7 @@ struct `A report on settings` {
         "BCRYPT_COST must be a number from 4 to 15 (it is '99', environment)",
         "LOG_LEVEL must be debug, info, warning, error, or off (it is 'loud', tasks.conf:1)",
         "SMPT_URL in the environment is not a setting: did you mean SMTP_URL?",
-        "tasks.conf, line 4: CRON is set in line 3 already",
+        "tasks.conf, line 4: CRON is already set in line 3",
         "tasks.conf, line 2: BCRIPT_COST is not a setting: did you mean BCRYPT_COST?",
         "DATABASE_URL_USER and DATABASE_URL_NOTIFICATION must be set, too: DATABASE_URL_USER, DATABASE_URL_TASK, DATABASE_URL_NOTIFICATION, or none of them",
       ]
@@ -132,7 +132,7 @@ struct `A report on settings` {
   @Test func `wants an owner's URL only beside the database's own`() {
     #expect(
       report(["DATABASE_URL_TASK_OWNER": "postgresql:///t"]).problems == [
-        "DATABASE_URL_TASK_OWNER means nothing unless DATABASE_URL_TASK is set"
+        "DATABASE_URL_TASK_OWNER has no effect unless DATABASE_URL_TASK is set"
       ]
     )
   }

@@ -88,7 +88,7 @@ def test_a_settings_file_is_strict(stopped, tmp_path):
     config.write_text("# ours\nBCRYPT_COSTS=5\n\nCRON=off\nCRON=on\nLOG_LEVEL: debug\nSIGN_UP=maybe\nSTATE_DIR=/srv\n")
     assert refuse(stopped, "--config", str(config)) == [
         f"SIGN_UP must be open or closed (it is 'maybe', {config}:7)",
-        f"{config}, line 5: CRON is set in line 4 already",
+        f"{config}, line 5: CRON is already set in line 4",
         f"{config}, line 6 is not NAME=VALUE",
         f"{config}, line 2: BCRYPT_COSTS is not a setting: did you mean BCRYPT_COST?",
         f"{config}, line 8: STATE_DIR is needed before this file is read: set it in the environment"]

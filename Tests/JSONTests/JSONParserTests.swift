@@ -210,9 +210,9 @@ struct `The JSON parser refuses` {
     ("{\"a\":1,\"a\":1}", 7), ("{\"a\":1,\"b\":2,\"a\":3}", 13), (#"{"a":1,"\u0061":2}"#, 7),
     ("{\"\":1,\"\":2}", 6), ("[{\"a\":{},\"a\":{}}]", 9),
   ])
-  func `a name that stands twice`(text: String, offset: Int) throws {
+  func `a name that occurs twice`(text: String, offset: Int) throws {
     let error = try #require(throws: JSONError.self) { try parsed(text) }
-    #expect(error.reason.hasSuffix("stands twice"))
+    #expect(error.reason.hasSuffix("occurs twice"))
     #expect(error.offset == offset)
   }
 

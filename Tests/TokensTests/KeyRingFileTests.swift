@@ -53,7 +53,7 @@ final class `A key file on disk` {
     try write(text)
     for seconds in 1...5 { #expect(try keyID(after: Int64(seconds)) == "k1") }
     #expect(reports.count == 1)
-    #expect(reports.first?.hasPrefix("the key ring stays as it was: ") == true)
+    #expect(reports.first?.hasPrefix("the previous keys stay in use: ") == true)
     try write(keyFile(KeyEntry(id: "k2")))
     #expect(try keyID(after: 6) == "k2")
     #expect(reports.count == 1)

@@ -114,42 +114,42 @@ struct `A key file` {
   }
 }
 
-struct `A page's seal` {
+struct `The MAC of a page token` {
   private let text = Array("after this row".utf8)
 
   @Test func `is of 16 bytes and right for its text alone`() throws {
     let ring = try keyRing(.signing)
-    let seal = ring.pageSeal(text)
-    #expect(seal.count == 16)
-    #expect(ring.isPageSeal(seal, of: text))
-    #expect(!ring.isPageSeal(seal, of: text + [0]))
-    #expect(!ring.isPageSeal([], of: text))
-    #expect(!ring.isPageSeal(Array(seal.dropLast()), of: text))
-    #expect(!ring.isPageSeal(seal + [0], of: text))
-    for index in seal.indices {
-      var other = seal
+    let mac = ring.pageMAC(text)
+    #expect(mac.count == 16)
+    #expect(ring.isPageMAC(mac, of: text))
+    #expect(!ring.isPageMAC(mac, of: text + [0]))
+    #expect(!ring.isPageMAC([], of: text))
+    #expect(!ring.isPageMAC(Array(mac.dropLast()), of: text))
+    #expect(!ring.isPageMAC(mac + [0], of: text))
+    for index in mac.indices {
+      var other = mac
       other[index] ^= 0x80
-      #expect(!ring.isPageSeal(other, of: text))
+      #expect(!ring.isPageMAC(other, of: text))
     }
   }
 
   @Test func `is right as long as its key is in the ring`() throws {
-    let seal = try keyRing(.signing).pageSeal(text)
+    let mac = try keyRing(.signing).pageMAC(text)
     let later = try keyRing(
       KeyEntry(id: "k2", secret: KeyEntry.otherSecret),
       KeyEntry(operations: #"["verify"]"#)
     )
-    #expect(later.isPageSeal(seal, of: text))
-    #expect(later.pageSeal(text) != seal)
+    #expect(later.isPageMAC(mac, of: text))
+    #expect(later.pageMAC(text) != mac)
     #expect(
-      try !keyRing(KeyEntry(id: "k1", secret: KeyEntry.otherSecret)).isPageSeal(seal, of: text)
+      try !keyRing(KeyEntry(id: "k1", secret: KeyEntry.otherSecret)).isPageMAC(mac, of: text)
     )
   }
 
   @Test func `is made with a key of its own`() throws {
     let secret = try #require(Base64URL.decode(KeyEntry.signing.secret.utf8))
     #expect(
-      try keyRing(.signing).pageSeal(text) != Array(HMACKey(secret).code(text).prefix(16))
+      try keyRing(.signing).pageMAC(text) != Array(HMACKey(secret).code(text).prefix(16))
     )
   }
 }

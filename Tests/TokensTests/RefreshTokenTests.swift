@@ -122,7 +122,7 @@ struct `A refresh token` {
       try RefreshTokens.read("k1.\(segments[1]).\(forged)", ring: ring)
     }
     #expect(
-      ring.pageSeal(content)
+      ring.pageMAC(content)
         != (Base64URL.decode(segments[2].utf8).map { Array($0.prefix(16)) } ?? [])
     )
   }

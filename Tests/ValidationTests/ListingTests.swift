@@ -4,16 +4,16 @@ import Testing
 import Validation
 import Values
 
-/// A seal that tests can look through: a sum over all bytes, with the key in front.
+/// A MAC that tests can see through: a sum over all bytes, with the key in front.
 private func pages(key: UInt8 = 1) -> PageTokens {
-  func seal(_ message: [UInt8]) -> [UInt8] {
-    var seal = [UInt8](repeating: key, count: 16)
+  func code(_ message: [UInt8]) -> [UInt8] {
+    var code = [UInt8](repeating: key, count: 16)
     for (index, byte) in message.enumerated() {
-      seal[index % 16] = seal[index % 16] &* 31 &+ byte &+ UInt8(truncatingIfNeeded: index)
+      code[index % 16] = code[index % 16] &* 31 &+ byte &+ UInt8(truncatingIfNeeded: index)
     }
-    return seal
+    return code
   }
-  return PageTokens(Seals(seal: seal, check: { $1 == seal($0) }))
+  return PageTokens(MAC(make: code, check: { $1 == code($0) }))
 }
 
 private let cursor = Cursor(
@@ -52,7 +52,7 @@ struct `A page token` {
     #expect(try code(token, filters: filters, pages: pages()) == .invalidPageToken)
   }
 
-  @Test func `counts under its seal alone`() throws {
+  @Test func `is valid with its own MAC alone`() throws {
     let token = try pages(key: 2).token(after: cursor, filters: "all")
     #expect(try code(token, pages: pages()) == .invalidPageToken)
   }
@@ -82,10 +82,10 @@ struct `A page token` {
     #expect(problem.details.keys.sorted() == ["page_token"])
   }
 
-  @Test func `hands on what the seal throws`() throws {
+  @Test func `throws the errors of the MAC`() throws {
     struct NoKeys: Error {}
     let broken = PageTokens(
-      Seals(seal: { _ in throw NoKeys() }, check: { _, _ in throw NoKeys() })
+      MAC(make: { _ in throw NoKeys() }, check: { _, _ in throw NoKeys() })
     )
     let token = try pages().token(after: cursor, filters: "all")
     #expect(throws: NoKeys.self) { try broken.token(after: cursor, filters: "all") }
@@ -115,7 +115,7 @@ struct `A list of tasks` {
     #expect(listing.priorities == [])
     #expect(listing.dueBefore == nil)
     #expect(listing.dueAfter == nil)
-    #expect(listing.words == nil)
+    #expect(listing.searchTerms == nil)
     #expect(listing.key == .createdAt)
     #expect(listing.isDescending)
     #expect(listing.page == Page(size: 50, after: nil))
@@ -185,7 +185,7 @@ struct `A list of tasks` {
     #expect(listing.priorities == [.low, .urgent])
     #expect(listing.dueBefore == now)
     #expect(listing.dueAfter == now.adding(seconds: -1))
-    #expect(listing.words == "water plants")
+    #expect(listing.searchTerms == "water plants")
   }
 
   @Test func `that is asked for in many wrong ways is told all of them at once`() throws {
@@ -210,8 +210,8 @@ struct `A list of tasks` {
   }
 
   @Test(arguments: ["\u{0}", text(256), text(128, of: "e\u{301}")])
-  func `is searched for no such words`(words: String) throws {
-    #expect(try violations { _ = try listing { $0.q = words } }.keys.sorted() == ["q"])
+  func `is searched for no such terms`(terms: String) throws {
+    #expect(try violations { _ = try listing { $0.q = terms } }.keys.sorted() == ["q"])
   }
 
   @Test(arguments: [
@@ -267,8 +267,8 @@ struct `A list of tasks` {
       $0.clearDueBefore()
       $0.dueAfter = Timestamp(now)
     },
-    Change(testDescription: "other words") { $0.q = "plant" },
-    Change(testDescription: "no words") { $0.q = "" },
+    Change(testDescription: "other search terms") { $0.q = "plant" },
+    Change(testDescription: "no search terms") { $0.q = "" },
     Change(testDescription: "other order") { $0.orderBy = "updated_at" },
     Change(testDescription: "other direction") { $0.orderBy = "created_at" },
   ])

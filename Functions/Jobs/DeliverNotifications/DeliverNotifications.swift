@@ -18,7 +18,7 @@ struct DeliverNotifications {
            deliver-notifications push         the same for push messages; without either: both
            deliver-notifications --drain      sends what is due now
            deliver-notifications --revive ID  has one that was given up tried again; `all` for ID: all but the too old
-    Settings come from the environment: DATABASE_URL, SMTP_URL, VAPID_KEY_FILE, DELIVERY_WORKERS and others; see the README.
+    Settings come from the environment: DATABASE_URL, SMTP_URL, VAPID_KEY_FILE, DELIVERY_WORKERS and others; see scripts/SETTINGS.md.
     """
 
   static func main() {

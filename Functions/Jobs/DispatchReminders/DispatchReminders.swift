@@ -12,7 +12,7 @@ struct DispatchReminders {
     Usage: dispatch-reminders             one run, as cron starts it
            dispatch-reminders --dry-run   prints what would be handed over (at most 1,000), and changes nothing
     Settings come from the environment: DATABASE_URL, JWT_KEYS_FILE, NOTIFICATION_SERVICE_URL, REMINDER_LEAD_TIMES,
-    REMINDER_MAX_AGE_SECONDS; see the README.
+    REMINDER_MAX_AGE_SECONDS; see scripts/SETTINGS.md.
     """
 
   static func main() {

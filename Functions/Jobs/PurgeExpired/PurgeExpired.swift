@@ -10,7 +10,7 @@ struct PurgeExpired {
 
     Usage: purge-expired
     Settings come from the environment: DATABASE_URL, SERVICE (user, auth, task or notification), EVENT_KEEP_DAYS,
-    NOTIFICATION_KEEP_DAYS, REMINDER_KEEP_DAYS; see the README.
+    NOTIFICATION_KEEP_DAYS, REMINDER_KEEP_DAYS; see scripts/SETTINGS.md.
     """
 
   static func main() {

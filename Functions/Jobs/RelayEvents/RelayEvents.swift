@@ -17,7 +17,7 @@ struct RelayEvents {
            relay-events --drain          relays what is due now
            relay-events --revive NUMBER  has one that was given up tried again; `all` for NUMBER: all of them
     Settings come from the environment: DATABASE_URL, JWT_KEYS_FILE, TASK_SERVICE_URL, NOTIFICATION_SERVICE_URL,
-    EVENT_MAX_AGE_SECONDS; see the README.
+    EVENT_MAX_AGE_SECONDS; see scripts/SETTINGS.md.
     """
 
   static func main() {

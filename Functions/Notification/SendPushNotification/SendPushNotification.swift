@@ -30,7 +30,7 @@ struct SendPushNotification: Function {
       draft,
       id: id,
       at: context.now,
-      heldUntil: outbox.leaseEnd(from: context.now)
+      leasedUntil: outbox.leaseEnd(from: context.now)
     )
     try outbox.tryAtOnce(attempt, in: context)
     return try notifications(by: context.deadline).find(id, owner: nil)

@@ -7,8 +7,8 @@ import Stores
 /// gRPC `grpc.health.v1.Health/Check`: tells whether a service can answer, in the form that gRPC clients and load
 /// balancers expect. `health` answers the same question by REST.
 ///
-/// The empty name stands for all services of the port that received the call. `NOT_FOUND` for a service that this
-/// port does not have.
+/// The empty name stands for all services at the port that received the call. `NOT_FOUND` for a service that is not at
+/// this port.
 @main
 struct CheckHealth: Function {
   static let contract = FunctionContract.checkHealth
@@ -26,7 +26,7 @@ struct CheckHealth: Function {
     if !request.service.isEmpty {
       guard let service = Self.services[request.service],
         context.service == nil || context.service == service
-      else { throw Problem(.notFound, "there is no such service here") }
+      else { throw Problem(.notFound, "there is no such service on this port") }
       asked = service
     }
     let isUp = try readiness.states(of: asked).values.allSatisfy { $0 == nil }

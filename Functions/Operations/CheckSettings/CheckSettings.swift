@@ -9,11 +9,11 @@ import Tokens
 @main
 struct CheckSettings {
   private static let usage = """
-    check-settings: checks all settings, by the declarations that the functions read them with
+    check-settings: checks all settings against their declarations
 
-    Usage: check-settings --check [--config FILE]     says on standard error what is wrong, and ends with exit status 1
-                                                      when anything is; prints the valid settings of the file
-           check-settings --settings [--config FILE]  lists all with their values, passwords masked
+    Usage: check-settings --check [--config FILE]     reports faults on standard error, with exit status 1 if there are
+                                                      any; prints the valid settings of the file
+           check-settings --settings [--config FILE]  lists all settings with their values, passwords masked
            check-settings --reference                 writes scripts/SETTINGS.md
            check-settings --table                     writes scripts/lib/settings.tsv
     """
@@ -54,7 +54,7 @@ struct CheckSettings {
     )
   }
 
-  /// The checks of what is not a matter of form, or known to a library alone.
+  /// The checks that go beyond the form of a value, or that only a library can make.
   private static var checks: [String: SettingsReport.Check] {
     var checks: [String: SettingsReport.Check] = [
       "JWT_KEYS_FILE": { settings in

@@ -9,7 +9,7 @@ import Values
 /// `create-admin NAME EMAIL`: adds a user with the role ADMIN; the password comes from standard input.
 @main
 struct CreateAdmin {
-  /// The end of the wait for a statement.
+  /// The time that a statement may take.
   private static var soon: Deadline { Deadline(millisecondsFromNow: 10_000) }
 
   static func main() {

@@ -27,7 +27,7 @@ struct Health: Function {
     response.status = "UP"
     guard request.probe != "live" else { return response }
     guard request.probe == "ready" else {
-      throw Problem(.notFound, "there is nothing at this path")
+      throw Problem(.notFound)
     }
     let asked = request.hasService ? request.service : nil
     let states = try readiness.states(of: context.service ?? asked)

@@ -8,7 +8,7 @@ import Serving
 /// gRPC `grpc.reflection.v1.ServerReflection/ServerReflectionInfo`: describes the services and their messages
 /// to clients that have no `.proto` files.
 ///
-/// A stream of questions. Each is answered on its own; one without an answer gets an error of its own.
+/// A call is a stream of questions. Each is answered by itself; one without an answer gets an error of its own.
 @main
 struct ReflectServer: Function {
   static let contract = FunctionContract.reflectServer
@@ -34,7 +34,7 @@ struct ReflectServer: Function {
       response.messageResponse = answer(with: nil)
     case nil:
       response.errorResponse.errorCode = 3
-      response.errorResponse.errorMessage = "the question asks for nothing"
+      response.errorResponse.errorMessage = "the request must ask for something"
     }
     return response
   }
@@ -42,7 +42,7 @@ struct ReflectServer: Function {
   private func answer(with file: ContractFiles.File?) -> ReflectionResponse.OneOf_MessageResponse {
     guard let file else {
       return .errorResponse(
-        .with { ($0.errorCode, $0.errorMessage) = (5, "there is no such thing") }
+        .with { ($0.errorCode, $0.errorMessage) = (5, "there is no such file or symbol") }
       )
     }
     return .fileDescriptorResponse(

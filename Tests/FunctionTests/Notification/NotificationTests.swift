@@ -103,15 +103,15 @@ struct NotificationTests {
   @Test func `what is taken is held: nobody else finds it before the time is over`() throws {
     let one = try reminder(to: fixture.stranger())
     let now = fixture.clock.now
-    let taken = try store.take(10, .email, at: now, heldUntil: now.adding(seconds: 60))
+    let taken = try store.claim(10, .email, at: now, leasedUntil: now.adding(seconds: 60))
     #expect(taken.map(\.id.text) == [one.id])
     #expect(taken.first?.number == 1)
-    #expect(try store.take(10, .email, at: now.adding(seconds: 59), heldUntil: now).isEmpty)
-    let again = try store.take(
+    #expect(try store.claim(10, .email, at: now.adding(seconds: 59), leasedUntil: now).isEmpty)
+    let again = try store.claim(
       10,
       .email,
       at: now.adding(seconds: 60),
-      heldUntil: now.adding(seconds: 120)
+      leasedUntil: now.adding(seconds: 120)
     )
     #expect(again.map(\.number) == [2])
 
@@ -137,7 +137,7 @@ struct NotificationTests {
       var mine: [ID] = []
       while true {
         let store = NotificationStore(database: database.by(.soon))
-        let some = try store.take(7, .email, at: now, heldUntil: now.adding(seconds: 60))
+        let some = try store.claim(7, .email, at: now, leasedUntil: now.adding(seconds: 60))
         if some.isEmpty { return mine }
         mine += some.map(\.id)
       }
@@ -149,28 +149,28 @@ struct NotificationTests {
   @Test func `what was given up stays, until somebody revives it`() throws {
     let one = try reminder(to: fixture.stranger())
     let now = fixture.clock.now
-    let taken = try store.take(1, .email, at: now, heldUntil: now.adding(seconds: 60))
+    let taken = try store.claim(1, .email, at: now, leasedUntil: now.adding(seconds: 60))
     try store.recordFailure(taken[0], reason: "550 no such user", next: nil, counts: true)
     let dead = try read(one.id)
     #expect(!dead.hasNextAttemptAt && !dead.sent && dead.lastError == "550 no such user")
     let later = now.adding(seconds: 1_000_000)
-    #expect(try store.take(1, .email, at: later, heldUntil: later).isEmpty)
-    #expect(try store.revive(fixture.id(), at: later, maximumAgeSeconds: 60) == 0)
-    #expect(try store.revive(nil, at: later, maximumAgeSeconds: 60) == 0)
-    #expect(try store.revive(ID(stored: one.id), at: later, maximumAgeSeconds: 60) == 1)
-    #expect(try store.take(1, .email, at: later, heldUntil: later).map(\.number) == [1])
+    #expect(try store.claim(1, .email, at: later, leasedUntil: later).isEmpty)
+    #expect(try store.retry(fixture.id(), at: later, maximumAgeSeconds: 60) == 0)
+    #expect(try store.retry(nil, at: later, maximumAgeSeconds: 60) == 0)
+    #expect(try store.retry(ID(stored: one.id), at: later, maximumAgeSeconds: 60) == 1)
+    #expect(try store.claim(1, .email, at: later, leasedUntil: later).map(\.number) == [1])
   }
 
   @Test func `what is given back has not been tried`() throws {
     _ = try reminder(to: fixture.stranger())
     let now = fixture.clock.now
-    let taken = try store.take(1, .email, at: now, heldUntil: now.adding(seconds: 60))
+    let taken = try store.claim(1, .email, at: now, leasedUntil: now.adding(seconds: 60))
     try store.release(taken, until: now.adding(seconds: 5))
-    let again = try store.take(
+    let again = try store.claim(
       1,
       .email,
       at: now.adding(seconds: 5),
-      heldUntil: now.adding(seconds: 60)
+      leasedUntil: now.adding(seconds: 60)
     )
     #expect(again.map(\.number) == [1])
   }

@@ -297,21 +297,21 @@ struct SagaTests {
     let now = fixture.clock.now
     let held = now.adding(seconds: 60)
     // Everything that is there: of Ada only that she signed up.
-    let first = try events.take(100, at: now, heldUntil: held)
+    let first = try events.claim(100, at: now, leasedUntil: held)
     #expect(first.filter { $0.subject == ada.id }.map(\.kind) == [.userSaved])
     #expect(first.contains { $0.subject == bob.id })
-    #expect(try events.take(100, at: now, heldUntil: held) == [])
-    for event in first { try events.settle(event, .relayed, stepsDone: 1, at: now) }
-    #expect(try events.take(100, at: now, heldUntil: held).map(\.kind) == [.userDeleted])
+    #expect(try events.claim(100, at: now, leasedUntil: held) == [])
+    for event in first { try events.record(.relayed, of: event, stepsDone: 1, at: now) }
+    #expect(try events.claim(100, at: now, leasedUntil: held).map(\.kind) == [.userDeleted])
   }
 
   @Test func `what a relay that was killed had in its hands is done by another one later`() throws {
     let ada = try fixture.user()
     let now = fixture.clock.now
-    let taken = try fixture.userService.events(by: .soon).take(
+    let taken = try fixture.userService.events(by: .soon).claim(
       100,
       at: now,
-      heldUntil: now.adding(seconds: 60)
+      leasedUntil: now.adding(seconds: 60)
     )
     #expect(taken.contains { $0.subject == ada.id })
     run()
@@ -321,9 +321,9 @@ struct SagaTests {
     #expect(try contact(ada.id) != nil)
     // The dead one comes back after all: nothing is undone.
     for event in taken {
-      try fixture.userService.events(by: .soon).settle(
-        event,
-        .dead(reason: "late"),
+      try fixture.userService.events(by: .soon).record(
+        .discarded(reason: "late"),
+        of: event,
         stepsDone: 0,
         at: fixture.clock.now
       )

@@ -100,13 +100,13 @@ struct PlanTests {
               $0.orderBy = "\(key.rawValue) \(direction)"
               filter(&$0)
             }
-            let first = try TaskListing(request, caller: caller, pages: .unsealed)
+            let first = try TaskListing(request, caller: caller, pages: .unauthenticated)
             let later = try TaskListing(
               request.with {
-                $0.pageToken = try PageTokens.unsealed.token(after: cursor(key), filters: "")
+                $0.pageToken = try PageTokens.unauthenticated.token(after: cursor(key), filters: "")
               },
               caller: caller,
-              pages: .unsealed
+              pages: .unauthenticated
             )
             let label = "\(key.rawValue) \(direction), \(caller.role.name), \(name)"
             let isFiltered = name != "no filter"
@@ -166,8 +166,8 @@ extension SQLValue {
 
 extension PageTokens {
   /// Page tokens that anybody can make.
-  fileprivate static var unsealed: PageTokens {
-    PageTokens(Seals(seal: { _ in [UInt8](repeating: 0, count: 16) }, check: { _, _ in true }))
+  fileprivate static var unauthenticated: PageTokens {
+    PageTokens(MAC(make: { _ in [UInt8](repeating: 0, count: 16) }, check: { _, _ in true }))
   }
 }
 

@@ -118,7 +118,7 @@ struct ListTasksTests {
     #expect(answer.objects("tasks").map { $0["title"]?.string } == ["early"])
   }
 
-  @Test func `words are found in title and description, all of them, in any case`() throws {
+  @Test func `search terms are found in title and description, all of them, in any case`() throws {
     try add("Paint the fence") { $0.description_p = "green, twice" }
     try add("Paint the door")
     try add("Call Øyvind's bank")

@@ -39,7 +39,7 @@ struct UnsubscribeTests {
   @Test func `a token that is none of ours does nothing`() throws {
     let other = try fixture.notificationService.unsubscribeTokens.token(of: fixture.id())
     let token = try fixture.notificationService.unsubscribeTokens.token(of: ada.id)
-    // Somebody else's seal before Ada's id.
+    // Somebody else's MAC before Ada's id.
     let forged = other.prefix(21) + token.dropFirst(21)
     for bad in ["x", String(forged), token + "A", String(token.dropLast()), ada.id.text] {
       let answer = try fixture.unsubscribe.rest("POST", "/api/v1/unsubscribe/\(bad)")

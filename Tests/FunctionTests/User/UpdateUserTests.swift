@@ -240,7 +240,7 @@ struct UpdateUserTests {
     let session = try fixture.signIn(ada)
     let before = try fixture.row(ofUser: ada.id)
 
-    #expect(throws: Problem(.invalidCredentials, "the password was changed at the same time")) {
+    #expect(throws: Problem(.invalidCredentials, "the password has just been changed: try again")) {
       try fixture.userService.users(by: .soon).update(
         ada.id,
         with: changes,
