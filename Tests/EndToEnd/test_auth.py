@@ -1,4 +1,4 @@
-"""Signing in, checking, refreshing and signing out."""
+"""Sign-in, token validation, refresh and sign-out."""
 
 import pytest
 

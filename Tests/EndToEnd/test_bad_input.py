@@ -1,4 +1,4 @@
-"""What bad input gets: a clear error in the one error shape, and nothing changed."""
+"""The answer to bad input: a clear error in the one error shape, and no change."""
 
 import re
 
@@ -12,7 +12,7 @@ GOOD_USER = {"username": "perfectly-fine", "email": "fine@example.org", "passwor
 
 @pytest.fixture(scope="module", autouse=True)
 def no_worker_dies_of_it(system):
-    """No input may end a worker: the same processes are there before and after."""
+    """Checks that no input ends a worker: the same processes run before and after."""
     before = system.workers()
     yield
     assert system.workers() == before
@@ -20,7 +20,7 @@ def no_worker_dies_of_it(system):
 
 @pytest.fixture(scope="module")
 def patient(system):
-    """Somebody with one task, which no test in here may change."""
+    """A user with one task, which no test in this file may change."""
     account = sign_up(system.url())
     account.task = account.new_task(title="unchanged")
     account.path = f"/tasks/{account.task['id']}"
@@ -29,7 +29,7 @@ def patient(system):
 
 
 def http(method, path, headers=(), body=b"", length=True):
-    """The bytes of a request that asks for the connection to be closed."""
+    """Makes the bytes of a request that asks for the connection to be closed."""
     if isinstance(path, str):
         path = path.encode()
     lines = [f"{name}: {value}".encode() if isinstance(value, str) else name.encode() + b": " + value

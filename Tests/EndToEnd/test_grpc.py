@@ -1,4 +1,4 @@
-"""gRPC as its clients see it: a user's whole life, the ports, the metadata, and the same data as by REST."""
+"""gRPC as its clients see it: the life of a user, the ports, the metadata, and the same data as by REST."""
 
 import re
 import secrets
@@ -33,7 +33,7 @@ def at(text):
     return moment
 
 
-# A user's whole life
+# The life of a user
 
 def test_somebody_signs_up_signs_in_and_leaves(services, own_ports):
     one = services(own_ports=own_ports)
@@ -182,7 +182,7 @@ def test_a_rest_port_has_no_grpc_methods(user, rpc):
     expect(reply, 404, "NOT_FOUND")
 
 
-# The same data by both ways
+# The same data by both protocols
 
 def as_rest(moment):
     return datetime.fromisoformat(moment.replace("Z", "+00:00"))
@@ -285,5 +285,5 @@ def test_a_trace_that_is_none_is_left_out(system, services, user, parent):
 def test_two_tokens_are_refused(services, user, other):
     refused = refusal(services().tasks.ListTasks, task_pb2.ListTasksRequest(), metadata=[
         ("authorization", f"Bearer {user.token}"), ("authorization", f"Bearer {other.token}")])
-    # nginx finds it before a function does, as it does by REST (400).
+    # nginx finds it before a function does, as with REST (400).
     assert refused.status in ("INTERNAL", "INVALID_ARGUMENT", "UNAUTHENTICATED"), refused

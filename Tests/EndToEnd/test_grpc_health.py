@@ -27,7 +27,7 @@ EVERYWHERE = {"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"}
 
 @pytest.fixture(params=PORTS, ids=lambda service: service or "all")
 def port(request):
-    """A gRPC port, by its service; None is that of all."""
+    """The gRPC port of a service; None is the port of all services."""
     return request.param
 
 
@@ -72,7 +72,7 @@ def test_a_service_that_nobody_has_is_not_found(channel, service):
 
 
 def test_watching_is_not_implemented(channel):
-    """Clients then go on as if everything were well, which is what gRPC wants of them."""
+    """Clients then proceed as if everything were well, as gRPC requires."""
     watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
     with pytest.raises(grpc.RpcError) as caught:
         list(watch)
@@ -80,7 +80,7 @@ def test_watching_is_not_implemented(channel):
 
 
 def states(system):
-    """What every port says of itself, and how long the slowest took."""
+    """Returns the answers of all ports, and the time of the slowest."""
     slowest, found = 0.0, {}
     for service in [None, "user", "auth", "task"]:
         with open_channel(system.grpc_port(service)) as channel:
@@ -157,7 +157,7 @@ def test_what_reflection_tells_is_what_the_contract_says(gateway, service):
     told, known = descriptor_pb2.FileDescriptorProto(), descriptor_pb2.FileDescriptorProto()
     pool.FindServiceByName(NAMES[service]).file.CopyToProto(told)
     CONTRACT[service].file.CopyToProto(known)
-    # Names for JSON are the compiler's addition.
+    # The compiler adds names for JSON.
     for message in [*told.message_type, *known.message_type]:
         for field in message.field:
             field.ClearField("json_name")
@@ -214,7 +214,7 @@ def test_a_stream_without_a_question_has_no_answer(reflect):
 
 
 def test_a_client_may_wait_for_an_answer_before_it_asks_again(gateway):
-    """As grpcurl does: it keeps the stream open until it has all that it needs (fullstorydev/grpcurl issue 189)."""
+    """As grpcurl does: it keeps the stream open until it has everything it needs (fullstorydev/grpcurl issue 189)."""
     questions = queue.Queue()
     questions.put(Question(list_services=""))
     answers = by_name(gateway, V1)(iter(questions.get, None), timeout=4)
@@ -227,7 +227,7 @@ def test_a_client_may_wait_for_an_answer_before_it_asks_again(gateway):
 
 
 def test_streams_that_wait_keep_nobody_else_from_an_answer(system):
-    """One process answers them all, so a client that thinks must not have it for itself."""
+    """One process serves all streams, so an idle client must not block it."""
     questions, waiting = [], []
     with open_channel(system.grpc_port()) as channel:
         for _ in range(40):

@@ -1,4 +1,4 @@
-"""Tasks: adding, reading, changing and removing them."""
+"""Tasks: creating, reading, changing and deleting them."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""Accounts: signing up, reading, changing, removing and listing users."""
+"""Accounts: creating, reading, changing, deleting and listing users."""
 
 import re
 import secrets

@@ -1,4 +1,4 @@
-"""The five endpoints in Python with FastAPI and asyncpg. What they do is in ../README.md.
+"""The five endpoints in Python with FastAPI and asyncpg, as ../README.md describes them.
 
 uvicorn runs WORKERS processes of this.
 """
@@ -151,7 +151,7 @@ def access_token(user: asyncpg.Record, session: str, now: datetime) -> str:
 
 
 def page_token(last: dict) -> str:
-    """Where the next page starts, under a code that nobody else can make."""
+    """Returns the start of the next page, under a code that nobody else can make."""
     place = (last["created_at"] + last["id"]).encode()
     return encode(hmac.digest(KEYS[SIGNING], place, "sha256")[:16] + place)
 
@@ -195,9 +195,9 @@ async def connect():
     users = await open_pool("auth_service", "user_db")
 
 
-# --- what a body says ---
+# --- the contents of a body ---
 
-# From which statuses each can be reached.
+# The statuses that each can be reached from.
 SOURCES = {
     "PENDING": ["PENDING", "IN_PROGRESS", "CANCELLED"],
     "IN_PROGRESS": ["PENDING", "IN_PROGRESS", "COMPLETED"],
@@ -222,7 +222,7 @@ class Body(BaseModel, extra=Extra.forbid):
 
 
 class TaskChanges(Body):
-    # What was not sent is not in __fields_set__.
+    # Fields that were not sent are not in __fields_set__.
     title: Title = ""
     description: Optional[Description] = None
     status: Status = "PENDING"
