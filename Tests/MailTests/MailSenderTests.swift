@@ -114,7 +114,7 @@ struct `A mail sender` {
   }
 }
 
-/// A mail server of a few lines on a port of its own: one connection after the other, each in a thread.
+/// A small mail server on a port of its own: one connection after the other, each in a thread.
 private final class ScriptedServer: Sendable {
   private struct State {
     var connections = 0
@@ -125,20 +125,20 @@ private final class ScriptedServer: Sendable {
   let url: String
   private let listener: Int32
   private let answers: [String: String]
-  /// What the second MAIL of a connection is answered; an empty text: the connection is closed.
+  /// The answer to the second MAIL of a connection; if it is empty, the connection is closed.
   private let atSecondMail: String?
   private let state = Mutex(State())
 
   var connections: Int { state.withLock(\.connections) }
   var heard: [String] { state.withLock(\.heard) }
 
-  /// A server that takes everything, but for the lines that have another answer here. The answer to `.` is
+  /// A server that accepts everything except the lines that have another answer here. The answer to `.` is
   /// that to a message; `wait` is none at all.
   convenience init(answers: [String: String] = [:]) throws {
     try self.init(answers: answers, atSecondMail: "250 OK")
   }
 
-  /// A server that gives this answer to the second message of a connection; `nil`: it closes it.
+  /// A server that gives this answer to the second message of a connection; for `nil`, it closes the connection.
   convenience init(atSecondMail: String?) throws {
     try self.init(answers: [:], atSecondMail: atSecondMail)
   }

@@ -29,7 +29,7 @@ struct `A bcrypt hash` {
     ("Kk4DQuMMfZL9o", "$2b$04$cVWp4XaNU8a4v1uMRum2SO026BWLIoQMD/TXg5uZV.0P.uO8m3YEm"),
     // The PHP manual, crypt.
     ("rasmuslerdorf", "$2a$07$usesomesillystringfore2uDLvp1Ii2e./U9C8sBjqp8I90dH6hi"),
-    // crypt(5): the forms differ in bugs that they stand for, none of which this password meets.
+    // crypt(5): the prefixes stand for different bugs, none of which affects this password.
     ("U*U", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
     ("U*U", "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
   ])
@@ -137,7 +137,7 @@ struct `A bcrypt hash` {
     hash = try bcrypt.hash("the right password")
   }
 
-  /// The least of five measurements: what disturbs one only ever adds to it.
+  /// The lowest of five measurements, because disturbances only ever add to one.
   private func microseconds(_ work: () -> Bool) -> Int {
     (0..<5).map { _ in
       var (start, end) = (timespec(), timespec())

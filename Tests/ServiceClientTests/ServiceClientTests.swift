@@ -7,7 +7,7 @@ import Values
 @testable import ServiceClient
 
 struct `A service client` {
-  /// Gives the outcomes that a test has put into it, one after the other, and keeps what it was asked.
+  /// Returns the outcomes that a test has put into it, one after the other, and records the calls.
   private final class Script: Transport {
     var outcomes: [Result<[UInt8], CallFailure>]
     var calls: [(rpc: String, message: [UInt8], metadata: [String: String], left: Int32)] = []

@@ -2,7 +2,7 @@ import Testing
 import Tokens
 import Values
 
-/// Signs any header and payload, sound or not, as the ring's key `k1` would.
+/// Signs any header and payload, valid or not, as the ring's key `k1` would.
 private func token(header: String, payload: String, secret: String = KeyEntry.signing.secret) throws
   -> String
 {
@@ -16,7 +16,7 @@ private let subject = "0190b6f0-0000-7000-8000-000000000001"
 private let session = "0190b6f0-0000-7000-8000-000000000002"
 private let tokens = AccessTokens(issuer: "us", audience: "our-api")
 
-/// The claims of a sound token as JSON, with some replaced, or left out when the replacement is `nil`.
+/// The claims of a valid token as JSON, with some replaced, or left out if the replacement is `nil`.
 private func payload(_ changes: KeyValuePairs<String, String?> = [:]) -> String {
   var claims: [(String, String?)] = [
     ("iss", #""us""#), ("aud", #""our-api""#), ("sub", "\"\(subject)\""), ("role", #""USER""#),
@@ -84,7 +84,7 @@ struct `An access token` {
     let key = try #require(Base64URL.decode(KeyEntry.signing.secret.utf8))
     let signature = HMACKey(key).code(signed.utf8)
     #expect(Base64URL.encode(signature) == "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
-    // It verifies here and is refused all the same: it names no key.
+    // It verifies here but is refused nevertheless, because it names no key.
     #expect(throws: TokenError.invalid("no kid")) {
       try tokens.verify(
         "\(signed).\(Base64URL.encode(signature))",

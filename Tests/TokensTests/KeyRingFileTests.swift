@@ -3,7 +3,7 @@ import Testing
 import Tokens
 import Values
 
-/// Each test has a key file of its own, which goes with it.
+/// Each test has a key file of its own, which is removed with it.
 final class `A key file on disk` {
   private let url = FileManager.default.temporaryDirectory.appending(
     component: "keys-\(UUID().uuidString).json"

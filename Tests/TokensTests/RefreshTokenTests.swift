@@ -33,7 +33,7 @@ struct `A refresh token` {
     )
     let texts = try [make(3, ring), make(4, ring), make(3, ring, keyID: "k0"), #require(other)]
     #expect(Set(texts).count == 4)
-    // Two tokens share nothing in what proves them.
+    // The MACs of two tokens have nothing in common.
     #expect(Set(texts.map { $0.split(separator: ".").last }).count == 4)
   }
 

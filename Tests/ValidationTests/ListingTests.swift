@@ -4,7 +4,7 @@ import Testing
 import Validation
 import Values
 
-/// A seal that tests can look through: a sum over all bytes, with the key in front.
+/// A transparent MAC for tests: a sum over all bytes, with the key in front.
 private func pages(key: UInt8 = 1) -> PageTokens {
   func seal(_ message: [UInt8]) -> [UInt8] {
     var seal = [UInt8](repeating: key, count: 16)
@@ -247,7 +247,7 @@ struct `A list of tasks` {
     #expect(next.page.after?.id == last.id)
   }
 
-  /// One change to the question that the token below belongs to.
+  /// One change to the query that the token below belongs to.
   struct Change: CustomTestStringConvertible, Sendable {
     let testDescription: String
     let change: @Sendable (inout ListTasksRequest) -> Void

@@ -115,7 +115,7 @@ struct `Changes to a task` {
 }
 
 struct `A task's status` {
-  /// The contract's moves, as a table: from the row to the column.
+  /// The contract's transitions as a table, from the row to the column.
   @Test(arguments: [
     (TaskStatus.pending, [TaskStatus.pending, .inProgress, .completed, .cancelled]),
     (.inProgress, [.pending, .inProgress, .completed, .cancelled]),

@@ -53,7 +53,7 @@ struct `A new task` {
     #expect(try TaskDraft(request { $0.title = title }, caller: ann).title == title)
   }
 
-  /// What a reader sees as one character may be several; the database counts Unicode scalars.
+  /// One visible character may be several Unicode scalars, which is what the database counts.
   @Test(arguments: [
     "", text(256), text(256, of: "😀"), text(128, of: "e\u{301}"), text(52, of: "👩‍👩‍👧"), "a\u{0}b",
   ])

@@ -263,7 +263,7 @@ struct `What somebody signs in with` {
     #expect(byEmail.password.utf8.count == 1024)
   }
 
-  /// Who guesses learns nothing of the rules for names from a refusal.
+  /// A refusal tells somebody who guesses nothing about the rules for names.
   @Test func `need not be a name that there can be`() throws {
     #expect(
       try credentials { ($0.username, $0.password) = ("no such name!", "p") }.name

@@ -5,7 +5,7 @@ import Values
 
 @testable import Validation
 
-/// The very words, once more: a change of them is meant.
+/// The exact texts, repeated here so that they are only changed on purpose.
 struct `What users are told` {
   private let task = TaskMessage {
     $0.title = "Paint\r\nthe wall"

@@ -3,7 +3,7 @@ import Values
 
 @testable import WebPush
 
-/// What is seen without a push service. With one: `Tests/EndToEnd/push_service.py`.
+/// The behaviour without a push service. With one, see `Tests/EndToEnd/push_service.py`.
 struct `A push sender` {
   private func send(
     payload: Int = 1,

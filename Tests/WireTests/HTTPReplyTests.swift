@@ -118,7 +118,7 @@ struct `A reply` {
     #expect(try self.link(target) == link)
   }
 
-  /// What a client sends in its own way must come back in one that the gateway understands.
+  /// Whatever form a client uses, the answer has one that the gateway understands.
   @Test(arguments: [
     "", "page_size=2", "status=PENDING&status=COMPLETED&order_by=due_date+desc", "q=caf%C3%A9",
     "q=café", "q=a%3Cb%3E", "q=a<b>c", "page_token", "page%5Ftoken=old&q=x", "page_token=&q=x",
@@ -324,7 +324,7 @@ struct `A problem` {
     )
   }
 
-  /// RFC 6750 §3: no error code for who has not tried to sign in.
+  /// RFC 6750 §3: no error code for a client that has not tried to authenticate.
   @Test func `with a token says what is wrong with it`() {
     #expect(
       HTTPReply(Problem(.unauthenticated, "m")).header("WWW-Authenticate")

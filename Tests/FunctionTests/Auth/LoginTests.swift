@@ -151,7 +151,7 @@ struct LoginTests {
   }
 
   @Test func `a hash in an older form signs in and is replaced`() throws {
-    // The published vector of crypt_blowfish: the password is U*U.
+    // The published test vector of crypt_blowfish: the password is U*U.
     try setHash("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
 
     #expect(try fixture.signIn(ada, password: "U*U").user.id == ada.id.text)
@@ -169,7 +169,7 @@ struct LoginTests {
   }
 
   @Test func `a user who goes between the password and the session is no longer known`() throws {
-    // The sessions are in a database that has never heard of Ada: as if she had just been deleted.
+    // The sessions are in a database that does not know Ada, as if she had just been deleted.
     let later = try Fixture(users: ScratchDatabase(migrations: "user_db"), keys: fixture.keys)
     let login = Door(
       Login(

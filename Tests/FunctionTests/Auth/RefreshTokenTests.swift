@@ -99,7 +99,7 @@ struct RefreshTokenTests {
     #expect(answer.status == 401)
     #expect(answer.code == .refreshTokenReused)
     #expect(try fixture.sessionRows(of: ada)[0].contains(#""end_reason":"REUSE""#))
-    // Seen by another process too: it was committed.
+    // Another process sees it too: it was committed.
     let other = try Fixture(keys: fixture.keys)
     #expect(
       try other.validateToken(.with { $0.token = third.accessToken }).reason == "SESSION_REVOKED"

@@ -8,7 +8,7 @@ import Stores
 import Testing
 import Values
 
-/// What `purge-expired` removes, and what it leaves.
+/// The rows that `purge-expired` removes, and those that it leaves.
 struct PurgeTests {
   static let day: Int64 = 86_400
 

@@ -11,7 +11,7 @@ import Validation
 import Values
 
 struct ReminderDispatcherTests {
-  /// What the Notification service has been asked for.
+  /// The requests that the Notification service has received.
   final class Receiver {
     var requests: [SendTaskReminderRequest] = []
     var failure: CallFailure?
@@ -155,7 +155,7 @@ struct ReminderDispatcherTests {
     #expect(receiver.requests.map(\.dueDate) == [later])
     #expect(try ledger(task).contains("60 SKIPPED: the due date was changed"))
 
-    // Back to the first date, of which nobody has been reminded; and back to the second, of which somebody has.
+    // Back to the first date, for which nobody has been reminded; and back to the second, for which somebody has.
     _ = try fixture.updateTask(
       .with {
         $0.id = task.id
@@ -221,7 +221,7 @@ struct ReminderDispatcherTests {
     #expect(try ledger(task) == ["1440 SKIPPED: the reminders were changed"])
 
     #expect(try !change(nil).hasReminders)
-    // As late as it is by then, the day's reminder comes back.
+    // By then, the reminder of the day before is the latest one.
     #expect(try run().handedOver == 1)
     fixture.clock.advance(seconds: 19 * Self.hour)
     #expect(try run().handedOver == 1)
@@ -292,7 +292,7 @@ struct ReminderDispatcherTests {
     try become(status)
     fixture.clock.advance(seconds: Self.hour + 60)
     #expect(try run() == .init())
-    // Taken up again, it is.
+    // Once it is open again, somebody is.
     try become(status == .completed ? .inProgress : .pending)
     #expect(try run().handedOver == 1)
   }

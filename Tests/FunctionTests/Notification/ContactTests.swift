@@ -7,7 +7,7 @@ import Stores
 import Testing
 import Values
 
-/// `SaveContact` and `ForgetUser`: what is known of how to reach a user.
+/// `SaveContact` and `ForgetUser`: the contact data of a user.
 struct ContactTests {
   let fixture: Fixture
   let service: Caller

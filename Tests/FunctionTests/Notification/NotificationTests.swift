@@ -115,7 +115,7 @@ struct NotificationTests {
     )
     #expect(again.map(\.number) == [2])
 
-    // Who comes back too late changes nothing, unless it is sent.
+    // A sender that returns after its lease changes nothing, unless it has sent the notification.
     try store.recordFailure(taken[0], reason: "late", next: now, counts: true)
     #expect(try read(one.id).nextAttemptAt.instant == now.adding(seconds: 120))
     try store.recordSent(taken[0], at: now)
@@ -177,7 +177,7 @@ struct NotificationTests {
 }
 
 extension Database {
-  /// What the database is called.
+  /// The name of the database.
   func name() throws -> String {
     try read(Query("SELECT current_database()::text")) { try $0.text(0) }.first ?? ""
   }

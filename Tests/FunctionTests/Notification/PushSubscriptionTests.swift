@@ -12,7 +12,7 @@ import Values
 
 @testable import RegisterPushSubscription
 
-/// What a browser says when it subscribes.
+/// The data that a browser subscribes with.
 enum Subscribing {
   static let p256dh =
     "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
@@ -29,10 +29,10 @@ enum Subscribing {
 }
 
 extension Fixture {
-  /// A push service that no other test has.
+  /// A push service that no other test uses.
   func pushService() -> String { "https://p\(id().text.suffix(12)).example.net" }
 
-  /// A subscription of somebody's browser.
+  /// Subscribes a browser of a user.
   @discardableResult
   func subscribe(_ person: Person, at endpoint: String? = nil, expiresAt: Instant? = nil) throws
     -> PushSubscriptionMessage
@@ -46,12 +46,12 @@ extension Fixture {
     return try registerPushSubscription(request, as: person.caller)
   }
 
-  /// Somebody's subscriptions.
+  /// A user's subscriptions.
   func subscriptions(of person: Person) throws -> [PushSubscriptionMessage] {
     try listPushSubscriptions(.init(), as: person.caller).subscriptions
   }
 
-  /// Marks somebody as one who is no more.
+  /// Marks a user as deleted.
   func forget(_ person: Person) throws {
     _ = try notificationService.database.write(
       Query(
@@ -233,7 +233,7 @@ struct PushSubscriptionTests {
       #expect(try transaction.run(Query(sql, .text(ada.id.text))) == 1)
     }
     try owner.transaction { try mark("NULL", in: $0) }
-    // Marked, and not for all others to see yet.
+    // Marked, but not yet visible to others.
     let registering = try owner.transaction { transaction in
       try mark("now()", in: transaction)
       let registering = Background { try Fixture(keys: keys).subscribe(ada, at: endpoint).id }

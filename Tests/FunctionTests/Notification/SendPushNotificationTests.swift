@@ -66,7 +66,7 @@ struct SendPushNotificationTests {
     #expect(answer.text("next_attempt_at") == fixture.clock.now.adding(seconds: 30).rfc3339)
     #expect(answer.text("last_error") == "\(service): no route")
     let id = try #require(answer.text("id"))
-    // Which push service that is, is none of the user's concern.
+    // The user is not told which push service it is.
     let seen = try fixture.getNotification(.with { $0.id = id }, as: ada.caller)
     #expect(seen.lastError == "it could not be sent yet")
   }

@@ -45,7 +45,7 @@ struct SendTaskReminderTests {
     fixture.directory = UserDirectory { [user] _, _ in .known(user) }
   }
 
-  /// The one notification that it comes to.
+  /// The only notification that results.
   func send(_ request: SendTaskReminderRequest) throws -> NotificationMessage {
     let sent = try fixture.sendTaskReminder(request, as: service).notifications
     try #require(sent.count == 1)
@@ -117,7 +117,7 @@ struct SendTaskReminderTests {
   @Test(arguments: [
     ("Europe/Berlin", "2026-07-01T10:00:00Z", "Wednesday, 1 July 2026, 12:00 (Europe/Berlin)"),
     ("Europe/Berlin", "2026-12-01T10:00:00Z", "Tuesday, 1 December 2026, 11:00 (Europe/Berlin)"),
-    // The night when the clocks go back has two hours of the same name.
+    // In the night when the clocks go back, one hour occurs twice.
     ("Europe/Berlin", "2026-10-25T00:30:00Z", "Sunday, 25 October 2026, 02:30 (Europe/Berlin)"),
     ("Europe/Berlin", "2026-10-25T01:30:00Z", "Sunday, 25 October 2026, 02:30 (Europe/Berlin)"),
     ("America/New_York", "2026-03-08T07:00:00Z", "Sunday, 8 March 2026, 03:00 (America/New_York)"),

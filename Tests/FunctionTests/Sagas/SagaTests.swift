@@ -12,12 +12,12 @@ import Wire
 
 @testable import Sagas
 
-/// What follows from what has happened, with the functions that take part on databases of their own.
+/// Sagas, with the functions that take part on databases of their own.
 struct SagaTests {
-  /// The way between the services.
+  /// The connection between the services.
   final class Network {
     var calls: [String] = []
-    /// What is answered in the place of the service, by method.
+    /// Answers in place of the service, by method.
     var failures: [String: CallFailure] = [:]
   }
 
@@ -34,7 +34,7 @@ struct SagaTests {
     )
     admin = try fixture.user(.admin)
     service = try fixture.stranger(.service)
-    // As it is, the User service answers.
+    // Normally, the User service answers.
     let users = fixture.getUser
     let caller = service.caller
     fixture.directory = UserDirectory { user, _ in
@@ -100,7 +100,7 @@ struct SagaTests {
     return sum
   }
 
-  // MARK: What is in the databases
+  // MARK: Contents of the databases
 
   func texts(_ resources: Resources, _ sql: SQL, _ value: String) throws -> [String] {
     try resources.database.read(Query(sql, .text(value))) { try $0.text(0) }
@@ -117,7 +117,7 @@ struct SagaTests {
     ).first
   }
 
-  /// What somebody was told.
+  /// The notifications of a user.
   func subjects(_ user: ID) throws -> [String] {
     try texts(
       fixture.notificationService,
@@ -253,7 +253,7 @@ struct SagaTests {
         "USER_SAVED relayed 1", "USER_DELETED waiting 0 waiting for its next step",
       ]
     )
-    // Whatever comes late finds nobody.
+    // Late calls do not find the user.
     try fixture.saveContact(
       .with {
         $0.userID = ada.id.text
@@ -265,7 +265,7 @@ struct SagaTests {
     )
     #expect(try contact(ada.id) == " UTC t t t")
 
-    // As does a task that a request has made which was let through a moment before.
+    // Nor does a task of a request that passed the session check a moment before.
     for seconds: Int64 in [60, 86_340] {
       let late = try fixture.createTask(.with { $0.title = "Late" }, as: ada.caller)
       #expect(run() == QueueReport())
@@ -296,7 +296,7 @@ struct SagaTests {
     let events = fixture.userService.events(by: .soon)
     let now = fixture.clock.now
     let held = now.adding(seconds: 60)
-    // Everything that is there: of Ada only that she signed up.
+    // All remaining data: of Ada, only the event of her sign-up.
     let first = try events.take(100, at: now, heldUntil: held)
     #expect(first.filter { $0.subject == ada.id }.map(\.kind) == [.userSaved])
     #expect(first.contains { $0.subject == bob.id })
@@ -319,7 +319,7 @@ struct SagaTests {
     fixture.clock.advance(seconds: 61)
     run()
     #expect(try contact(ada.id) != nil)
-    // The dead one comes back after all: nothing is undone.
+    // The discarded event is retried after all: nothing is undone.
     for event in taken {
       try fixture.userService.events(by: .soon).settle(
         event,
@@ -344,7 +344,7 @@ struct SagaTests {
     #expect(network.calls == ["DeleteUserTasks", "ForgetUser", "ForgetUser", "DeleteUserTasks"])
   }
 
-  // MARK: When services do not answer
+  // MARK: Services that do not answer
 
   @Test func `a service that is down costs no attempt, and all is done once it is back`() throws {
     let ada = try fixture.user()

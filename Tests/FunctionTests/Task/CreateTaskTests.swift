@@ -21,7 +21,7 @@ struct CreateTaskTests {
     try fixture.createTask.rest("POST", "/api/v1/tasks", json: json, token: (caller ?? ada).token)
   }
 
-  /// How many tasks somebody has.
+  /// The number of a user's tasks.
   func count(_ person: Person) throws -> Int {
     try fixture.taskService.database.read(
       Query("SELECT id FROM tasks WHERE user_id = $1", .text(person.id.text))

@@ -13,7 +13,7 @@ struct ListTasksTests {
     ada = try fixture.stranger()
   }
 
-  /// Adds a task a second after the one before and gives its id.
+  /// Adds a task a second after the previous one and returns its id.
   @discardableResult
   func add(_ title: String, _ change: (inout CreateTaskRequest) -> Void = { _ in }) throws -> String
   {
@@ -160,7 +160,7 @@ struct ListTasksTests {
     }
   }
 
-  // MARK: Bad questions
+  // MARK: Invalid requests
 
   @Test func `one answer names every filter that makes no sense`() throws {
     let answer = try get(

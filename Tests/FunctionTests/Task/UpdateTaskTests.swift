@@ -38,7 +38,7 @@ struct UpdateTaskTests {
     )
   }
 
-  /// A task in a status, whatever way leads there.
+  /// A task in a status, whatever transitions lead there.
   func task(in status: TaskStatus) throws -> TaskMessage {
     try fixture.createTask(
       .with { ($0.title, $0.status) = ("In a status", status) },
@@ -132,7 +132,7 @@ struct UpdateTaskTests {
     #expect(problem?.details.keys.sorted() == ["title", "update_mask"])
   }
 
-  // MARK: Who
+  // MARK: Callers
 
   @Test func `to others it is not there`() throws {
     let before = try fixture.row(ofTask: task.id)
@@ -198,7 +198,7 @@ struct UpdateTaskTests {
 
   // MARK: Status
 
-  /// As the contract says it.
+  /// The transitions in the contract.
   static let moves: [TaskStatus: Set<TaskStatus>] = [
     .pending: [.pending, .inProgress, .completed, .cancelled],
     .inProgress: [.inProgress, .pending, .completed, .cancelled],

@@ -22,7 +22,7 @@ struct UnsubscribeTests {
   @Test func `the link of a mail switches its reader's mail off, and nothing else`() throws {
     let token = try fixture.notificationService.unsubscribeTokens.token(of: ada.id)
     for _ in 0..<2 {
-      // As mail programs do it. Source: RFC 8058 §3.2.
+      // As mail programs do. Source: RFC 8058 §3.2.
       let answer = try fixture.unsubscribe.rest(
         "POST",
         "/api/v1/unsubscribe/\(token)",
@@ -39,7 +39,7 @@ struct UnsubscribeTests {
   @Test func `a token that is none of ours does nothing`() throws {
     let other = try fixture.notificationService.unsubscribeTokens.token(of: fixture.id())
     let token = try fixture.notificationService.unsubscribeTokens.token(of: ada.id)
-    // Somebody else's seal before Ada's id.
+    // Another user's MAC in front of Ada's id.
     let forged = other.prefix(21) + token.dropFirst(21)
     for bad in ["x", String(forged), token + "A", String(token.dropLast()), ada.id.text] {
       let answer = try fixture.unsubscribe.rest("POST", "/api/v1/unsubscribe/\(bad)")

@@ -32,7 +32,7 @@ struct UpdateUserTests {
     )
   }
 
-  /// The caller that somebody is in one of their sessions.
+  /// The user as the caller in one of their sessions.
   func caller(_ person: Person, in session: TokenResponse) throws -> Caller {
     try fixture.authService.tokens.caller(of: session.accessToken, at: fixture.clock.now)
   }
@@ -298,7 +298,7 @@ struct UpdateUserTests {
 }
 
 extension Person {
-  /// The same person under another name.
+  /// The same user under another name.
   func renamed(_ username: String) -> Person {
     Person(
       id: id,
