@@ -115,7 +115,7 @@ struct EveryFunctionTests {
     }
   }
 
-  @Test func `with a token that is not good it is invalid, whatever else is wrong`() throws {
+  @Test func `with a token that is not valid it is TOKEN_INVALID, whatever else is wrong`() throws {
     let good = try fixture.stranger(.admin).token
     let tokens = ["", "x", good + ".", "Bearer " + good, String(repeating: "a", count: 100_000)]
     for function in guarded {
@@ -232,7 +232,7 @@ struct EveryFunctionTests {
     }
   }
 
-  @Test func `a call without a token, or with a bad one, is unauthenticated`() throws {
+  @Test func `a call without a token, or with an invalid one, is unauthenticated`() throws {
     for function in guarded {
       #expect(try function.call(frame([]), nil, [:]).code == .unauthenticated, "\(function.name)")
       let bad = try function.call(frame([]), "x", [:])
@@ -401,7 +401,7 @@ struct EveryFunctionTests {
     #expect(!lines.joined().contains(ada.token))
   }
 
-  @Test func `behind a pooler that knows no prepared statements all goes on as ever`() throws {
+  @Test func `everything works behind a pooler that does not support prepared statements`() throws {
     let pooled = try Fixture(settings: ["PREPARED_STATEMENTS": "off"])
     let ada = try pooled.user()
     let tokens = try pooled.signIn(ada)

@@ -30,7 +30,7 @@ struct `A mail sender` {
     "smtp://me:topsecret@host:99999", "smtp://me:topsecret@ho st", "smtp://host?x=topsecret",
     "smtp://me:topsecret@host\r\n",
   ])
-  func `refuses what is no URL of a server, and does not show it`(url: String) {
+  func `refuses an invalid URL of a server, and does not show it`(url: String) {
     #expect {
       _ = try MailSender(url: url, requiresTLS: true)
     } throws: {
@@ -59,7 +59,7 @@ struct `A mail sender` {
     #expect(heard.last == "QUIT")
   }
 
-  @Test func `says what the server says of a recipient, and goes on`() throws {
+  @Test func `reports the server's answer about a recipient, and goes on`() throws {
     let server = try ScriptedServer(answers: ["RCPT TO:<no@example.com>": "550 5.1.1 nobody"])
     let sender = try MailSender(url: server.url, requiresTLS: false)
     #expect(

@@ -70,7 +70,7 @@ struct `A bcrypt hash` {
     String(repeating: "a", count: 73), String(repeating: "é", count: 36) + "a",
     String(repeating: "a", count: 100_000), "before\u{0}behind", "\u{0}",
   ])
-  func `refuses what it could not read to the end`(password: String) throws {
+  func `refuses a password that it could not read to the end`(password: String) throws {
     #expect(throws: Bcrypt.Refused.self) { try bcrypt.hash(password) }
   }
 
@@ -109,7 +109,7 @@ struct `A bcrypt hash` {
   }
 
   @Test(arguments: ["", "x", "$2b$", "$2b$xx$CCCCC", "$6$salt$hash", "{bcrypt}$2b$10$abc"])
-  func `finds what is no hash of its own outdated`(hash: String) throws {
+  func `finds a hash in another form outdated`(hash: String) throws {
     #expect(bcrypt.isOutdated(hash))
   }
 
@@ -123,7 +123,7 @@ struct `A bcrypt hash` {
     "$2b$05$CCCCCCCCCCCCCCCCCCCCC.e5ypo9kmyurgyh0xouqyb4ymjkvyoew", "$2é$05$CCCCCCCCCCCCCCCCCCCCC.",
     "\u{0}", String(repeating: "$2b$", count: 10_000),
   ])
-  func `knows nobody by what is no hash`(hash: String) throws {
+  func `matches no password with an invalid hash`(hash: String) throws {
     #expect(!bcrypt.verify("U*U", hash: hash))
   }
 }

@@ -170,7 +170,7 @@ struct `A worker of a queue` {
 
   // MARK: Draining
 
-  @Test func `does what is due, in order, batch by batch, and ends`() {
+  @Test func `processes what is due, in order, batch by batch, and ends`() {
     let queue = FakeQueue("a", "b", "c", "d", "e", "f", "g")
     queue.change("f") { $0.dueAt = queue.seconds + 1 }
     #expect(queue.drain() == report(completed: 6))
@@ -180,7 +180,7 @@ struct `A worker of a queue` {
     #expect(queue.drain() == report(completed: 1))
   }
 
-  @Test func `reports what came to nothing, and gives the first reason`() {
+  @Test func `reports failures, with the first reason`() {
     let queue = FakeQueue("a", "b", "c")
     queue.behaviours = ["a": .failsOnce, "b": .impossible]
     #expect(
@@ -264,7 +264,7 @@ struct `A worker of a queue` {
 
   // MARK: When to stop
 
-  @Test func `stops a batch at a server that is away, and releases the rest at once`() {
+  @Test func `stops a batch at an unavailable server, and releases the rest at once`() {
     let queue = FakeQueue("a", "b", "c")
     queue.behaviours = ["a": .findsServerAway]
     // In the second batch, others come before it.
@@ -296,7 +296,7 @@ struct `A worker of a queue` {
 
   // MARK: Continuous runs
 
-  @Test func `sleeps while nothing is due, and does what becomes due meanwhile`() {
+  @Test func `sleeps while nothing is due, and processes what becomes due meanwhile`() {
     let queue = FakeQueue("a")
     let result = queue.run(sleeps: 3) { sleeps in
       if sleeps == 2 { queue.items.append(Item(name: "b")) }
@@ -306,7 +306,7 @@ struct `A worker of a queue` {
     #expect(queue.seconds == 1003)
   }
 
-  @Test func `waits for a database that is away, and says so in the end`() {
+  @Test func `waits for an unavailable database, and reports it in the end`() {
     let queue = FakeQueue("a", "b")
     queue.failures["claim"] = ["away", "away", "still away"]
     #expect(queue.run(sleeps: 4) == report(completed: 2, failure: "still away"))

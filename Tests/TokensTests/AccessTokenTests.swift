@@ -11,7 +11,7 @@ private func token(header: String, payload: String, secret: String = KeyEntry.si
   return signed + "." + Base64URL.encode(HMACKey(key).code(signed.utf8))
 }
 
-private let soundHeader = #"{"alg":"HS256","kid":"k1","typ":"JWT"}"#
+private let validHeader = #"{"alg":"HS256","kid":"k1","typ":"JWT"}"#
 private let subject = "0190b6f0-0000-7000-8000-000000000001"
 private let session = "0190b6f0-0000-7000-8000-000000000002"
 private let tokens = AccessTokens(issuer: "us", audience: "our-api")
@@ -42,7 +42,7 @@ struct `An access token` {
     expiresAt: now.seconds + 60
   )
 
-  @Test func `that was sound before expires all the same, and is nothing without its key`() throws {
+  @Test func `that was valid before still expires, and is not valid without its key`() throws {
     let tokens = AccessTokens(issuer: "us", audience: "our-api")
     let ring = try keyRing(.signing)
     let text = tokens.sign(claims, with: ring)
@@ -94,7 +94,7 @@ struct `An access token` {
     }
   }
 
-  @Test func `says what it was told to say`() throws {
+  @Test func `has the claims that it was issued with`() throws {
     let ring = try keyRing(.verifying, .signing)
     #expect(try tokens.verify(tokens.sign(claims, with: ring), with: ring, at: now) == claims)
   }
@@ -114,7 +114,7 @@ struct `An access token` {
     }
     #expect(
       texts == [
-        soundHeader,
+        validHeader,
         """
         {"iss":"us","aud":"our-api","sub":"\(subject)","role":"ADMIN","sid":"\(session)","jti":"id",\
         "iat":1700000000,"nbf":1700000000,"exp":1700000060}
@@ -145,7 +145,7 @@ struct `An access token` {
     #expect(try tokens.verify(token, with: later, at: now) == claims)
   }
 
-  @Test func `counts until the second it expires in`() throws {
+  @Test func `is valid until the second in which it expires`() throws {
     let ring = try keyRing(.signing)
     let token = tokens.sign(claims, with: ring)
     #expect(
@@ -168,7 +168,7 @@ struct `An access token` {
 }
 
 struct `A token that somebody else made counts` {
-  private func verify(_ payload: String, header: String = soundHeader) throws -> AccessClaims {
+  private func verify(_ payload: String, header: String = validHeader) throws -> AccessClaims {
     try tokens.verify(
       token(header: header, payload: payload),
       with: keyRing(.signing, .verifying),
@@ -285,19 +285,19 @@ struct `A token is refused` {
   func `for a claim, though signed with our key`(claim: String, value: String?, reason: String)
     throws
   {
-    try expectInvalid(token(header: soundHeader, payload: payload([claim: value])), reason)
+    try expectInvalid(token(header: validHeader, payload: payload([claim: value])), reason)
   }
 
   @Test(arguments: ["", "[]", "null", "{", #"{"exp":1,"exp":2}"#, "{}x"])
   func `for a payload that is no object, though signed with our key`(payload: String) throws {
-    try expectInvalid(token(header: soundHeader, payload: payload), "payload")
+    try expectInvalid(token(header: validHeader, payload: payload), "payload")
   }
 
   @Test(arguments: ["-9223372036854775808", "-1", "0", "1699999999", "1700000000"])
   func `as expired whatever the time is that it expired at`(time: String) throws {
     #expect(throws: TokenError.expired) {
       try tokens.verify(
-        token(header: soundHeader, payload: payload(["exp": time])),
+        token(header: validHeader, payload: payload(["exp": time])),
         with: keyRing(.signing),
         at: now
       )
@@ -306,7 +306,7 @@ struct `A token is refused` {
 
   @Test func `as tampered with before it is as expired`() throws {
     let expired = try token(
-      header: soundHeader,
+      header: validHeader,
       payload: payload(["exp": "1"]),
       secret: KeyEntry.otherSecret
     )
@@ -314,22 +314,22 @@ struct `A token is refused` {
   }
 
   @Test func `for what is missing or too much around its segments`() throws {
-    let sound = try token(header: soundHeader, payload: payload())
-    let segments = sound.split(separator: ".").map(String.init)
-    _ = try tokens.verify(sound, with: keyRing(.signing), at: now)
+    let valid = try token(header: validHeader, payload: payload())
+    let segments = valid.split(separator: ".").map(String.init)
+    _ = try tokens.verify(valid, with: keyRing(.signing), at: now)
     for text in [
-      "", ".", "..", "a.b", sound + ".", "." + sound, sound + ".x", segments[0] + "." + segments[1],
+      "", ".", "..", "a.b", valid + ".", "." + valid, valid + ".x", segments[0] + "." + segments[1],
     ] {
       #expect(throws: TokenError.self) { try tokens.verify(text, with: keyRing(.signing), at: now) }
     }
     for text in [
-      sound + " ", " " + sound, sound + "\n", sound + "=", sound + "A", sound + "\u{0}",
-      "Bearer " + sound,
+      valid + " ", " " + valid, valid + "\n", valid + "=", valid + "A", valid + "\u{0}",
+      "Bearer " + valid,
     ] {
       #expect(throws: TokenError.self) { try tokens.verify(text, with: keyRing(.signing), at: now) }
     }
     try expectInvalid(segments[0] + "." + segments[1] + ".", "wrong signature")
-    try expectInvalid(String(sound.dropLast(2)), "signature")
+    try expectInvalid(String(valid.dropLast(2)), "signature")
   }
 
   @Test func `for its size`() throws {
@@ -337,7 +337,7 @@ struct `A token is refused` {
     try expectInvalid(String(repeating: ".", count: 100_000), "too long")
     let padding = String(repeating: "x", count: 4000)
     try expectInvalid(
-      token(header: soundHeader, payload: payload(["pad": "\"\(padding)\""])),
+      token(header: validHeader, payload: payload(["pad": "\"\(padding)\""])),
       "too long"
     )
   }

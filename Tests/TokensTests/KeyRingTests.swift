@@ -21,7 +21,7 @@ struct `A key file` {
     #expect(try KeyRing(parsing: Array(text.utf8)).signingKeyID == "a-b_c")
   }
 
-  @Test func `takes 16 keys and no more`() throws {
+  @Test func `has at most 16 keys`() throws {
     func file(_ count: Int) -> String {
       let others = (1..<count).map { KeyEntry(id: "v\($0)", operations: #"["verify"]"#).json }
       return #"{"keys":[\#(([KeyEntry.signing.json] + others).joined(separator: ","))]}"#
@@ -114,7 +114,7 @@ struct `A key file` {
   }
 }
 
-struct `A page's seal` {
+struct `A page's MAC` {
   private let text = Array("after this row".utf8)
 
   @Test func `is of 16 bytes and right for its text alone`() throws {

@@ -47,17 +47,17 @@ struct `A page token` {
   }
 
   @Test(arguments: ["", "al", "all\u{0}", "all ", "ALL", "everything"])
-  func `counts for the filters that it was made with alone`(filters: String) throws {
+  func `is valid only for the filters that it was made with`(filters: String) throws {
     let token = try pages().token(after: cursor, filters: "all")
     #expect(try code(token, filters: filters, pages: pages()) == .invalidPageToken)
   }
 
-  @Test func `counts under its seal alone`() throws {
+  @Test func `is valid only under its own MAC`() throws {
     let token = try pages(key: 2).token(after: cursor, filters: "all")
     #expect(try code(token, pages: pages()) == .invalidPageToken)
   }
 
-  @Test func `counts for nothing when a bit of it was changed`() throws {
+  @Test func `is not valid when a bit of it was changed`() throws {
     let bytes = try #require(Base64URL.decode(pages().token(after: cursor, filters: "all").utf8))
     for bit in 0..<bytes.count * 8 {
       var changed = bytes
@@ -82,7 +82,7 @@ struct `A page token` {
     #expect(problem.details.keys.sorted() == ["page_token"])
   }
 
-  @Test func `hands on what the seal throws`() throws {
+  @Test func `passes on what the MAC throws`() throws {
     struct NoKeys: Error {}
     let broken = PageTokens(
       Seals(seal: { _ in throw NoKeys() }, check: { _, _ in throw NoKeys() })
@@ -188,7 +188,7 @@ struct `A list of tasks` {
     #expect(listing.words == "water plants")
   }
 
-  @Test func `that is asked for in many wrong ways is told all of them at once`() throws {
+  @Test func `that is asked for in many wrong ways has all of them named at once`() throws {
     let details = try violations {
       _ = try listing {
         $0.pageSize = 0
@@ -210,7 +210,7 @@ struct `A list of tasks` {
   }
 
   @Test(arguments: ["\u{0}", text(256), text(128, of: "e\u{301}")])
-  func `is searched for no such words`(words: String) throws {
+  func `is not searched for such terms`(words: String) throws {
     #expect(try violations { _ = try listing { $0.q = words } }.keys.sorted() == ["q"])
   }
 

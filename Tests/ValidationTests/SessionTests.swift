@@ -105,7 +105,7 @@ struct `A session` {
     #expect(session.verdict(on: 2, after: 5000) == .ended)
   }
 
-  @Test func `does not know tokens that it has not given yet`() {
+  @Test func `does not know tokens that it has not issued yet`() {
     #expect(session().verdict(on: 1, after: 0) == .unknown)
     #expect(session(rotatedAt: 1).verdict(on: 2, after: 2) == .unknown)
     #expect(session(rotatedAt: 1).verdict(on: Int(UInt32.max), after: 5000) == .unknown)

@@ -122,7 +122,7 @@ struct `A task's status` {
     (.completed, [.inProgress, .completed]), (.cancelled, [.pending, .cancelled]),
     (.unspecified, []), (.UNRECOGNIZED(9), []),
   ])
-  func `moves as the contract says`(from: TaskStatus, to: [TaskStatus]) {
+  func `changes as the contract says`(from: TaskStatus, to: [TaskStatus]) {
     #expect(Set(from.next) == Set(to))
     #expect(from.next.count == to.count)
   }

@@ -99,7 +99,7 @@ struct `A new task` {
     #expect(details == ["due_date": "is outside the years 1 to 9999"])
   }
 
-  @Test func `that is wrong in many ways is told all of them at once`() throws {
+  @Test func `that is wrong in many ways has all of them named at once`() throws {
     let details = try violations {
       _ = try TaskDraft(
         request {

@@ -113,7 +113,7 @@ struct `A new user` {
     #expect(try violations { _ = try draft { $0.timeZone = zone } }.keys.sorted() == ["time_zone"])
   }
 
-  @Test func `that is wrong in many ways is told all of them at once`() throws {
+  @Test func `that is wrong in many ways has all of them named at once`() throws {
     let details = try violations {
       _ = try draft {
         $0.username = "a"

@@ -6,7 +6,7 @@ import Values
 @testable import Validation
 
 /// The exact texts, repeated here so that they are only changed on purpose.
-struct `What users are told` {
+struct `The texts of notifications` {
   private let task = TaskMessage {
     $0.title = "Paint\r\nthe wall"
     $0.priority = .high

@@ -62,14 +62,14 @@ struct `A push sender` {
   }
 
   @Test(arguments: ["", "a b", "a.b", "ä", "a\r\nX: y", String(repeating: "a", count: 33)])
-  func `refuses a topic that is none`(topic: String) throws {
+  func `refuses an invalid topic`(topic: String) throws {
     #expect(
       try send(topic: topic)
         == .refused(reason: "a topic has at most 32 characters of base64url")
     )
   }
 
-  @Test func `refuses a payload that is too long, and a contact that is none`() throws {
+  @Test func `refuses a payload that is too long, and an invalid contact`() throws {
     #expect(
       try send(payload: 3994) == .refused(reason: "the payload has 3994 bytes, more than 3993")
     )

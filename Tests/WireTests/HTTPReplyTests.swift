@@ -34,7 +34,7 @@ struct `A reply` {
     "\"3\"", "W/\"3\"", "*", "\"1\", \"3\"", "\"3\",\"4\"", "\"1\",W/\"3\"", "  \"3\"  ",
     "\"1\",\t\"3\"",
   ])
-  func `to who has that version already is 304 without a body`(tags: String) {
+  func `to a client that has that version already is 304 without a body`(tags: String) {
     for method in ["GET", "HEAD"] {
       let reply = get(ifNoneMatch: tags, method: method)
       #expect(reply.status == 304)
@@ -46,7 +46,7 @@ struct `A reply` {
   @Test(arguments: [
     "\"2\"", "\"33\"", "3", "W/\"4\"", "\"1\", \"2\"", "", "\"", "\"3", "\"\u{0}3\"", "**",
   ])
-  func `to who has another version is whole`(tags: String) {
+  func `to a client that has another version is complete`(tags: String) {
     #expect(get(ifNoneMatch: tags).status == 200)
     #expect(!get(ifNoneMatch: tags).body.isEmpty)
   }

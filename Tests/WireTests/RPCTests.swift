@@ -222,7 +222,7 @@ struct `A trace` {
     "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
     "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nx: y",
   ])
-  func `that is not sound is dropped`(parent: String) {
+  func `that is not valid is dropped`(parent: String) {
     #expect(Trace(parent: parent).parent == nil)
   }
 }

@@ -65,7 +65,8 @@ struct CheckSessionTests {
     #expect(try check("Bearer \(tokens.accessToken)").headers["X-Refusal"] == "TOKEN_EXPIRED")
   }
 
-  @Test func `while the session store is away the token's own validity counts for the gateway`()
+  @Test
+  func `while the session store is unavailable the token's own validity counts for the gateway`()
     throws
   {
     let door = try door(at: "postgresql://auth_service@/user_db?host=/nowhere")

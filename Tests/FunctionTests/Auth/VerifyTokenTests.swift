@@ -33,7 +33,7 @@ struct VerifyTokenTests {
     return try door.rest("GET", "/internal/verify-token", headers: headers)
   }
 
-  @Test func `a sound token is a 300 without a body, which leads on to the next question`() throws {
+  @Test func `a valid token is a 300 without a body, which leads on to the next question`() throws {
     for person in [ada, try fixture.stranger(.admin), try fixture.stranger(.service)] {
       let answer = try check("Bearer \(person.token)")
       #expect(answer.status == 300)

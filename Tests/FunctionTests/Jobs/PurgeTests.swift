@@ -81,7 +81,7 @@ struct PurgeTests {
     #expect(try count(service, "SELECT count(*) FROM contacts") == 1)
   }
 
-  @Test func `settled reminders go after their time`() throws {
+  @Test func `completed reminders are removed after their time`() throws {
     let fixture = try fixture("task")
     let service = fixture.taskService
     let ada = try fixture.stranger()
@@ -121,7 +121,7 @@ struct PurgeTests {
     #expect(try count(service, "SELECT count(*) FROM events") == 1)
   }
 
-  @Test func `of which service it is must be said`() throws {
+  @Test func `the service must be named`() throws {
     #expect(throws: Settings.Invalid.self) { try Purge(try Fixture().userService) }
     #expect(throws: Settings.Invalid.self) { try Purge(try self.fixture("world").userService) }
   }

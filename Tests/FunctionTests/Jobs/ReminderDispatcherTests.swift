@@ -247,7 +247,7 @@ struct ReminderDispatcherTests {
     #expect(receiver.requests.map(\.taskID) == [task.id])
   }
 
-  @Test func `whom it is not known how to reach keeps nobody else back`() throws {
+  @Test func `a user without contact data keeps nobody else back`() throws {
     let tasks = try (0..<20).map { _ in try task(dueIn: 1200) }
     receiver.failure = CallFailure(.failedPrecondition, "not known yet")
     let report = try run()
@@ -278,7 +278,7 @@ struct ReminderDispatcherTests {
   }
 
   @Test(arguments: [TaskStatus.completed, .cancelled])
-  func `nobody is reminded of what is done`(status: TaskStatus) throws {
+  func `nobody is reminded of a task that is done`(status: TaskStatus) throws {
     let task = try task(dueIn: 2 * Self.hour)
     func become(_ status: TaskStatus) throws {
       _ = try fixture.updateTask(
@@ -297,7 +297,7 @@ struct ReminderDispatcherTests {
     #expect(try run().handedOver == 1)
   }
 
-  @Test func `nobody is reminded of what was due before it was written down, or has no date`()
+  @Test func `nobody is reminded of a task that was due before its creation, or has no due date`()
     throws
   {
     try task(dueIn: -60)
@@ -321,7 +321,7 @@ struct ReminderDispatcherTests {
     #expect(receiver.requests.count == 60)
   }
 
-  @Test func `of somebody who does not exist nobody is told`() throws {
+  @Test func `a reminder for a user who does not exist is skipped`() throws {
     let task = try task(dueIn: 1200)
     receiver.failure = CallFailure(.notFound, "there is no such user")
     #expect(try run().failure == nil)

@@ -124,7 +124,7 @@ struct MigratorTests {
     #expect(try state() == ([], []))
   }
 
-  @Test func `a folder that is not there is refused`() throws {
+  @Test func `a folder that does not exist is refused`() throws {
     let message = try failure { try Migrator(database: database).migrate(directory: "/nowhere") }
 
     #expect(message?.hasPrefix("cannot read the folder /nowhere") == true)

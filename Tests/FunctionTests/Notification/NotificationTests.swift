@@ -100,7 +100,9 @@ struct NotificationTests {
     #expect(refusal?.code == .invalidPageToken)
   }
 
-  @Test func `what is taken is held: nobody else finds it before the time is over`() throws {
+  @Test func `a claimed notification is leased: nobody else finds it before the lease expires`()
+    throws
+  {
     let one = try reminder(to: fixture.stranger())
     let now = fixture.clock.now
     let taken = try store.take(10, .email, at: now, heldUntil: now.adding(seconds: 60))
@@ -146,7 +148,7 @@ struct NotificationTests {
     #expect(Set(taken).count == 60)
   }
 
-  @Test func `what was given up stays, until somebody revives it`() throws {
+  @Test func `a discarded notification stays until it is retried by hand`() throws {
     let one = try reminder(to: fixture.stranger())
     let now = fixture.clock.now
     let taken = try store.take(1, .email, at: now, heldUntil: now.adding(seconds: 60))
@@ -161,7 +163,7 @@ struct NotificationTests {
     #expect(try store.take(1, .email, at: later, heldUntil: later).map(\.number) == [1])
   }
 
-  @Test func `what is given back has not been tried`() throws {
+  @Test func `a released notification counts no attempt`() throws {
     _ = try reminder(to: fixture.stranger())
     let now = fixture.clock.now
     let taken = try store.take(1, .email, at: now, heldUntil: now.adding(seconds: 60))

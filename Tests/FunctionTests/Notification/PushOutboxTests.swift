@@ -200,7 +200,8 @@ struct PushOutboxTests {
     #expect(try read(id).sent)
   }
 
-  @Test func `when no browser will take it it is given up, until somebody revives it`() throws {
+  @Test func `when no browser will accept it, it is discarded until it is retried by hand`() throws
+  {
     let hers = try browsers(of: ada, 2)
     services.answers[hers[0]] = .gone(reason: "HTTP 404")
     services.answers[hers[1]] = .refused(reason: "HTTP 403: another key")
@@ -216,7 +217,7 @@ struct PushOutboxTests {
     #expect(services.endpoints == hers + [hers[1]])
   }
 
-  @Test func `without a browser it is given up, and says so`() throws {
+  @Test func `without a browser it is discarded, with the reason`() throws {
     try fixture.subscribe(ada, expiresAt: fixture.clock.now.adding(seconds: 60))
     fixture.clock.advance(seconds: 60)
     let id = try write(to: ada)
@@ -307,7 +308,7 @@ struct PushOutboxTests {
     return try fixture.notificationService.database.read(query) { try $0.integer(0) }.first
   }
 
-  @Test func `of many who find out at once that a push service is away, one counts`() throws {
+  @Test func `when many find out at once that a push service is unavailable, one counts`() throws {
     let pushes = fixture.notificationService.pushes(by: .soon)
     let now = fixture.clock.now
     let service = PushStore.Service(origin: "https://a.example", failures: 0, retryAt: nil)

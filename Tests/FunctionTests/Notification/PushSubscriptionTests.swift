@@ -106,7 +106,7 @@ struct PushSubscriptionTests {
     }
   }
 
-  @Test func `what a browser says is taken, and its keys are never given back`() throws {
+  @Test func `a browser's subscription is saved, and its keys are never returned`() throws {
     let later = fixture.clock.now.adding(seconds: 86_400)
     let answer = try register(Subscribing.json(endpoint, expires: "\(later.seconds * 1000 + 5)"))
     #expect(answer.status == 201)
@@ -123,7 +123,7 @@ struct PushSubscriptionTests {
     #expect(try list(ada) == [answer.object])
   }
 
-  @Test func `every bad field is named`() throws {
+  @Test func `every invalid field is named`() throws {
     let answer = try register(
       #"""
       {"endpoint": "http://push.example.net/x", "expirationTime": -1, "colour": "red",
@@ -175,7 +175,7 @@ struct PushSubscriptionTests {
     return try fixture.notificationService.database.read(query) { try $0.text(0) }
   }
 
-  @Test func `a browser is that one's who signed in there last`() throws {
+  @Test func `a browser belongs to the user who signed in there last`() throws {
     let bob = try fixture.stranger(.admin)
     let hers = try register(Subscribing.json(endpoint))
     fixture.clock.advance(seconds: 10)
@@ -218,13 +218,13 @@ struct PushSubscriptionTests {
     #expect(Set(ids).count == 1)
   }
 
-  @Test func `who is no more gets no subscription`() throws {
+  @Test func `a deleted user gets no subscription`() throws {
     try fixture.forget(ada)
     #expect(try register(Subscribing.json(endpoint)).code == .userNotFound)
     #expect(try list(ada).isEmpty)
   }
 
-  @Test func `who is being forgotten is waited for`() throws {
+  @Test func `a deletion that is under way is waited for`() throws {
     try fixture.forget(ada)
     let owner = try Postgres.database(.notification)
     let (keys, endpoint, ada) = (fixture.keys, endpoint, ada)

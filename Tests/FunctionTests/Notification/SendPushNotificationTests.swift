@@ -56,7 +56,7 @@ struct SendPushNotificationTests {
     #expect(seen.sent && seen.body == "How are you?")
   }
 
-  @Test func `while no push service answers it is written down, and says so`() throws {
+  @Test func `while no push service answers it is recorded, with the reason`() throws {
     let service = fixture.pushService()
     try fixture.subscribe(ada, at: service + "/x")
     let answer = try post(to: ada)
@@ -94,7 +94,7 @@ struct SendPushNotificationTests {
     #expect(rpc.status == .failedPrecondition)
   }
 
-  @Test func `to somebody who is no more nothing is written down`() throws {
+  @Test func `for a deleted user nothing is recorded`() throws {
     try fixture.subscribe(ada)
     try fixture.forget(ada)
     #expect(try post(to: ada).code == .userNotFound)
@@ -103,7 +103,7 @@ struct SendPushNotificationTests {
     )
   }
 
-  @Test func `every bad field is named`() throws {
+  @Test func `every invalid field is named`() throws {
     let answer = try post(
       #"{"user_id": "x", "subject": "a\nb", "body": "\#(String(repeating: "x", count: 2001))", "to": 1}"#
     )

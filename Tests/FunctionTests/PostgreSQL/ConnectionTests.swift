@@ -124,7 +124,7 @@ struct ConnectionTests {
     #expect(try count("log") == 1)
   }
 
-  @Test func `a database that is not there is unreachable, without its URL in the error`() throws {
+  @Test func `an unavailable database is unreachable, without its URL in the error`() throws {
     let nowhere = Database(url: "postgresql://me:secret@/x?host=/nowhere")
 
     let (error, seconds) = timed {
@@ -137,7 +137,7 @@ struct ConnectionTests {
     #expect(seconds < 1)
   }
 
-  @Test func `a URL that is none is unreachable`() throws {
+  @Test func `an invalid URL is unreachable`() throws {
     let error = #expect(throws: DatabaseError.self) {
       try Database(url: "postgresql://me@[/x").write(Query("SELECT 1"))
     }
@@ -198,7 +198,7 @@ struct ConnectionTests {
     #expect((0.15...0.6).contains(seconds))
   }
 
-  @Test func `the server gives up by itself what nobody waits for any more`() throws {
+  @Test func `the server itself ends a statement that nobody waits for any longer`() throws {
     let impatient = try Postgres.database(
       .superuser,
       in: scratch,

@@ -188,7 +188,7 @@ struct SagaTests {
     #expect(try events(fixture.userService, of: ada.id.text) == ["USER_SAVED waiting 0"])
   }
 
-  @Test func `what is older than what is known changes nothing`() throws {
+  @Test func `data older than what is known changes nothing`() throws {
     let ada = try fixture.user()
     let old = try fixture.getUser(.with { $0.id = ada.id.text }, as: admin.caller)
     try fixture.updateUser(
@@ -305,7 +305,7 @@ struct SagaTests {
     #expect(try events.take(100, at: now, heldUntil: held).map(\.kind) == [.userDeleted])
   }
 
-  @Test func `what a relay that was killed had in its hands is done by another one later`() throws {
+  @Test func `events that a killed relay had claimed are relayed by another one later`() throws {
     let ada = try fixture.user()
     let now = fixture.clock.now
     let taken = try fixture.userService.events(by: .soon).take(
@@ -369,7 +369,9 @@ struct SagaTests {
     #expect(network.calls.count == 3)
   }
 
-  @Test func `what a service refuses is given up, is seen, and can be revived`() throws {
+  @Test func `an event that a service refuses is discarded, is reported, and can be retried`()
+    throws
+  {
     let ada = try fixture.user()
     network.failures["SaveContact"] = CallFailure(
       .invalidArgument,
@@ -385,7 +387,8 @@ struct SagaTests {
     #expect(run().completed == 2)
   }
 
-  @Test func `what goes wrong again and again is tried later and later, and given up in the end`()
+  @Test
+  func `an event that fails again and again is retried later and later, and discarded in the end`()
     throws
   {
     let ada = try fixture.user()
@@ -401,7 +404,7 @@ struct SagaTests {
 
   // MARK: Tasks
 
-  @Test func `who is given a task by an admin is told, once`() throws {
+  @Test func `a user to whom an admin gives a task is notified, once`() throws {
     let ada = try fixture.user()
     let task = try task(for: ada.id) { $0.title = "Paint\nthe wall" }
     run()
@@ -418,7 +421,7 @@ struct SagaTests {
     #expect(try subjects(ada.id).count == 1)
   }
 
-  @Test func `who is handed a task by an admin is told`() throws {
+  @Test func `a user to whom an admin assigns a task is notified`() throws {
     let (ada, bob) = (try fixture.user(), try fixture.user())
     let task = try fixture.createTask(.with { $0.title = "Paint" }, as: ada.caller)
     try fixture.updateTask(
@@ -438,7 +441,7 @@ struct SagaTests {
     #expect(try events(fixture.taskService, of: task.id) == [])
   }
 
-  @Test func `a task for somebody who turns out not to exist is cancelled, and its creator told`()
+  @Test func `a task for a user who turns out not to exist is cancelled, and its creator notified`()
     throws
   {
     let nobody = fixture.id()
@@ -456,7 +459,7 @@ struct SagaTests {
     )
   }
 
-  @Test func `when the creator is gone too there is nobody to tell`() throws {
+  @Test func `when the creator is deleted too, nobody is notified`() throws {
     let task = try silently {
       try fixture.createTask(
         .with {
@@ -492,7 +495,7 @@ struct SagaTests {
 
   // MARK: Purge
 
-  @Test func `what was relayed long ago is removed, what waits or was given up is not`() throws {
+  @Test func `events relayed long ago are removed, pending and discarded ones are not`() throws {
     let ada = try fixture.user()
     run()
     fixture.clock.advance(seconds: 3600)

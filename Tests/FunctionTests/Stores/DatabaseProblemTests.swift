@@ -39,7 +39,7 @@ struct DatabaseProblemTests {
     #expect(problem.cause == "SQLSTATE \(sqlState): relation \"secret\"")
   }
 
-  @Test func `what is taken is told by the index that says so`() {
+  @Test func `the violated index tells what is taken`() {
     func problem(_ index: String) -> Problem {
       Problem(.refused(sqlState: "23505", message: "duplicate key", constraint: index))
     }

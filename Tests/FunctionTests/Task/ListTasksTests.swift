@@ -118,7 +118,7 @@ struct ListTasksTests {
     #expect(answer.objects("tasks").map { $0["title"]?.string } == ["early"])
   }
 
-  @Test func `words are found in title and description, all of them, in any case`() throws {
+  @Test func `search terms are found in title and description, all of them, in any case`() throws {
     try add("Paint the fence") { $0.description_p = "green, twice" }
     try add("Paint the door")
     try add("Call Øyvind's bank")
@@ -188,7 +188,7 @@ struct ListTasksTests {
     #expect(problem?.details.keys.sorted() == ["order_by"])
   }
 
-  @Test func `a page token counts for the question that it was made with, and no other`() throws {
+  @Test func `a page token is valid for the query that it was made with, and no other`() throws {
     for _ in 0..<3 { try add("x") { $0.priority = .high } }
     let first = try fixture.listTasks(.with { $0.pageSize = 1 }, as: ada.caller)
     let token = first.nextPageToken

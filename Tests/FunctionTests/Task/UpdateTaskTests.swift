@@ -95,7 +95,7 @@ struct UpdateTaskTests {
     #expect(try fixture.row(ofTask: task.id) == before)
   }
 
-  @Test func `one answer names every bad field and nothing changes`() throws {
+  @Test func `one answer names every invalid field and nothing changes`() throws {
     let before = try fixture.row(ofTask: task.id)
     let answer = try send(
       "PATCH",
@@ -210,7 +210,7 @@ struct UpdateTaskTests {
     arguments: moves.keys.sorted { $0.rawValue < $1.rawValue },
     moves.keys.sorted { $0.rawValue < $1.rawValue }
   )
-  func `a status moves as the contract says`(from: TaskStatus, to: TaskStatus) throws {
+  func `a status changes as the contract says`(from: TaskStatus, to: TaskStatus) throws {
     let task = try task(in: from)
     let before = try fixture.row(ofTask: task.id)
     let answer = try fixture.updateTask.rest(

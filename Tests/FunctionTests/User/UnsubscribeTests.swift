@@ -36,7 +36,7 @@ struct UnsubscribeTests {
     #expect(now.version == 2)
   }
 
-  @Test func `a token that is none of ours does nothing`() throws {
+  @Test func `a token that was not issued by us does nothing`() throws {
     let other = try fixture.notificationService.unsubscribeTokens.token(of: fixture.id())
     let token = try fixture.notificationService.unsubscribeTokens.token(of: ada.id)
     // Another user's MAC in front of Ada's id.
@@ -48,7 +48,7 @@ struct UnsubscribeTests {
     #expect(try user().emailNotifications)
   }
 
-  @Test func `of somebody who is gone it says the same`() throws {
+  @Test func `the answer for a deleted user is the same`() throws {
     let token = try fixture.notificationService.unsubscribeTokens.token(of: fixture.id())
     #expect(fixture.unsubscribe.refusal(.with { $0.token = token }) == nil)
   }

@@ -101,7 +101,7 @@ struct UpdateUserTests {
     #expect(answer.text("username") == ada.username)
   }
 
-  @Test func `one answer names every bad field and nothing changes`() throws {
+  @Test func `one answer names every invalid field and nothing changes`() throws {
     let before = try fixture.row(ofUser: ada.id)
     let answer = try patch(
       #"{"username": "", "email": null, "time_zone": "Nowhere", "password": "short", "full_name": [], "x": 1}"#
