@@ -117,7 +117,7 @@ def test_a_missing_field_is_named(patient, path, missing):
     assert missing <= set(answer["details"])
 
 
-def test_all_bad_fields_are_in_one_answer(patient, anyone):
+def test_all_invalid_fields_are_in_one_answer(patient, anyone):
     answer = expect(patient.post("/tasks", {
         "title": "x" * 256, "description": "x" * 10_001, "status": "DONE", "priority": "HUGE",
         "due_date": "2026-02-30T00:00:00Z", "colour": "red"}), 400, "INVALID_ARGUMENT")
@@ -232,7 +232,7 @@ def test_another_content_type_is_refused(patient, path, content_type):
 
 @pytest.mark.parametrize("content_type", [
     "application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"])
-def test_json_by_any_of_its_names_is_taken(user, content_type):
+def test_json_by_any_of_its_names_is_accepted(user, content_type):
     expect(user.post("/tasks", raw=b'{"title": "a"}', headers={"Content-Type": content_type}), 201)
 
 

@@ -125,7 +125,7 @@ def test_another_method_is_refused(read, path):
     "/docs/../nginx/nginx.conf", "/docs/%2e%2e/secrets/jwt-keys.json", "/docs/..%2fsupervisord.conf",
     "/docs/openapi.json", "/docs/.git/config", "/docsx", "/Docs/", "/openapi.json/", "/openapi.jsonx",
     "/openapi.json.gz", "/openapi.json%0a", "/index.html", "/www/openapi.json"])
-def test_what_is_not_there_is_not_found(system, path):
+def test_a_missing_path_is_not_found(system, path):
     reply = send_raw(system.port(), f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     assert reply.status == 404 and reply.json["code"] == "NOT_FOUND", reply
 

@@ -278,7 +278,7 @@ def test_events_wait_for_a_service_that_is_down(chain, boss):
     assert contact(chain, user.id)
 
 
-def test_what_was_given_up_is_seen_and_can_be_revived(chain, ada):
+def test_a_discarded_event_is_reported_and_can_be_retried(chain, ada):
     jobs.relay(chain)
     chain.sql("user_db", "UPDATE events SET relayed_at = NULL, steps_done = 0, last_error = 'a bug' WHERE subject = :'id'", id=ada.id)
     [[number]] = chain.sql("user_db", "SELECT number FROM events WHERE subject = :'id'", id=ada.id)

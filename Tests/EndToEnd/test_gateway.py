@@ -164,12 +164,12 @@ def test_a_function_whose_pool_is_stopped_is_unavailable_and_the_others_go_on(sy
 
 @pytest.mark.parametrize("sent", ["abc", "A1._-", "x" * 128, ANY_ID])
 @pytest.mark.parametrize("path", ["/tasks", f"/tasks/{ANY_ID}", "/nowhere"])
-def test_a_sound_request_id_comes_back(user, sent, path):
+def test_a_valid_request_id_comes_back(user, sent, path):
     assert user.get(path, headers={"X-Request-Id": sent}).headers["X-Request-Id"] == sent
 
 
 @pytest.mark.parametrize("sent", ["", "x" * 129, "a b", "<script>", "a\"b", "ü", "a/b", "{}"])
-def test_an_unsound_request_id_is_replaced(user, sent):
+def test_an_invalid_request_id_is_replaced(user, sent):
     reply = user.get("/tasks", headers={"X-Request-Id": sent.encode()})
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,128}", reply.headers["X-Request-Id"])
     assert reply.headers["X-Request-Id"] != sent
@@ -286,7 +286,7 @@ def test_head_answers_like_get_without_the_body(system, user):
         assert head.headers.get("ETag") == got.headers.get("ETag")
 
 
-def test_head_of_what_is_not_there_is_a_bare_404(user):
+def test_head_of_a_missing_path_is_a_bare_404(user):
     assert user.call("HEAD", f"/tasks/{ANY_ID}").status_code == 404
 
 

@@ -230,7 +230,7 @@ def test_while_postgresql_hangs_a_call_ends_within_five_seconds(system, services
     refusal(services(user).tasks.GetTask, GET_TASK, "TASK_NOT_FOUND")
 
 
-def test_while_postgresql_is_away_a_call_is_unavailable_at_once(system, services, user):
+def test_while_postgresql_is_unavailable_a_call_is_unavailable_at_once(system, services, user):
     one = services(user)
     with system.postgres.away():
         reply, refused, took = by_both(services, user)

@@ -97,7 +97,7 @@ def test_while_postgresql_hangs_nobody_serves(system):
     assert states(system)[0] == {SERVING}
 
 
-def test_while_postgresql_is_away_nobody_serves(system):
+def test_while_postgresql_is_unavailable_nobody_serves(system):
     with system.postgres.away():
         found, slowest = states(system)
         assert found == {NOT_SERVING} and slowest < 1
@@ -184,7 +184,7 @@ def test_a_file_comes_with_all_that_it_imports(reflect):
     Question(file_by_filename="task.proto"), Question(all_extension_numbers_of_type="task.v1.NoSuchThing"),
     Question(file_containing_extension=reflection_pb2.ExtensionRequest(
         containing_type="task.v1.Task", extension_number=100))], ids=str)
-def test_what_is_not_there_is_not_found(reflect, question):
+def test_an_unknown_name_is_not_found(reflect, question):
     [answer] = reflect(question)
     assert answer.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0], answer
     assert answer.error_response.error_message and answer.original_request == question
@@ -278,12 +278,12 @@ def test_a_question_has_its_line_in_the_log(system, gateway):
     (frame(b"", length=1 << 21), {}, ("RESOURCE_EXHAUSTED", "PAYLOAD_TOO_LARGE")),
     (frame(gzip.compress(b""), flag=1), {"grpc-encoding": "gzip"}, ("UNIMPLEMENTED", "UNSUPPORTED_ENCODING")),
 ], ids=["flag 2", "a prefix cut off", "a message cut off", "no protobuf", "too large", "compressed"])
-def test_a_question_that_is_none_ends_the_stream(system, body, headers, expected):
+def test_an_invalid_question_ends_the_stream(system, body, headers, expected):
     reply = http2_client.call(system.grpc_port(), V1, body, headers=headers)
     assert said(reply) == expected
 
 
-def test_an_answer_comes_before_the_question_that_is_none(system):
+def test_an_answer_comes_before_the_invalid_question(system):
     question = frame(Question(list_services="").SerializeToString())
     reply = http2_client.call(system.grpc_port(), V1, question + frame(b"\xff\xff"))
     length = int.from_bytes(reply.body[1:5], "big")

@@ -78,7 +78,7 @@ def test_a_large_answer_comes_whole(system, user, call):
 
 @pytest.mark.parametrize("content_type", [
     "application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8", "Application/gRPC"])
-def test_protobuf_by_any_of_its_names_is_taken(call, message, content_type):
+def test_protobuf_by_any_of_its_names_is_accepted(call, message, content_type):
     reply = call(frame(message), content_type=content_type)
     assert reply.trailers == {"grpc-status": "0"} and reply.headers["content-type"] == "application/grpc"
 
@@ -190,7 +190,7 @@ def test_http_2_is_turned_away_from_a_rest_port(system):
     assert reply is None or reply.status in (400, 405, 505)
 
 
-def test_a_call_that_is_never_sent_whole_is_given_up(system, user, message):
+def test_a_call_that_is_never_sent_whole_is_ended(system, user, message):
     started = time.monotonic()
     with pytest.raises((AssertionError, ConnectionError)):
         http2_client.call(system.grpc_port(), GET_TASK, frame(message), token=user.token, keep_open=True,

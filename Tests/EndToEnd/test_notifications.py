@@ -129,7 +129,7 @@ def test_each_answer_of_a_mail_server_has_its_outcome(post, sink, chief, how, th
         assert mails == ([f"<{made['id']}@example.org>"] if then in ("sent", "sent later") else [])
 
 
-def test_what_was_given_up_is_tried_again_when_an_operator_says_so(post, sink, chief):
+def test_a_discarded_notification_is_retried_when_an_operator_says_so(post, sink, chief):
     recipient = f"r{time.monotonic_ns()}@example.com"
     sink.answer(recipient, smtp_sink.REFUSE)
     made = expect(write(chief, recipient), 202)
@@ -165,7 +165,7 @@ class DeadServer:
         self.listener.close()
 
 
-def test_a_dead_mail_server_costs_one_attempt_per_interval_and_loses_nothing(request):
+def test_an_unavailable_mail_server_costs_one_attempt_per_interval_and_loses_nothing(request):
     probe = socket.create_server(("127.0.0.1", 0))
     port = probe.getsockname()[1]
     probe.close()

@@ -214,7 +214,7 @@ def test_a_refusal_is_final_for_this_message_only(service, chief, ada, status):
     assert expect(send(chief, ada), 201)["sent"] and len(browser.messages) == 1
 
 
-def test_what_was_given_up_is_tried_again_when_an_operator_says_so(pushing, service, chief, ada):
+def test_a_discarded_notification_is_retried_when_an_operator_says_so(pushing, service, chief, ada):
     browser = subscribe(ada, service)
     browser.answer(403, 201)
     made = expect(send(chief, ada), 202)

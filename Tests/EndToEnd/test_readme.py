@@ -214,7 +214,7 @@ def options():
 
 
 @pytest.mark.parametrize("program, option", options(), ids=lambda part: part if isinstance(part, str) else part.name)
-def test_every_option_is_there(program, option):
+def test_every_option_exists(program, option):
     done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0 and re.search(rf"{option}\b", done.stdout), done
 
@@ -243,7 +243,7 @@ def test_every_link_leads_somewhere(readme, target):
 @pytest.mark.parametrize("readme, path", sorted({
     (readme, path) for readme, text in READMES.items()
     for path in re.findall(r"(?<![\w/.$])((?:scripts|nginx|Shared|Functions|Tests)/[\w./-]*[\w-])", text)}))
-def test_what_a_readme_points_at_is_there(readme, path):
+def test_every_path_in_a_readme_exists(readme, path):
     assert (REPOSITORY / path).exists() or ((REPOSITORY / readme).parent / path).exists(), path
 
 

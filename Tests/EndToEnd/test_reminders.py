@@ -183,7 +183,7 @@ def test_nobody_is_reminded_of_what_is_over(clockwork, sink, ada, change):
     assert not sink.messages
 
 
-def test_nobody_is_reminded_of_a_task_that_is_gone(clockwork, sink, ada):
+def test_nobody_is_reminded_of_a_deleted_task(clockwork, sink, ada):
     task = ada.new_task("gone", due_date=in_minutes(20))
     expect(ada.delete(f"/tasks/{task['id']}"), 204)
     jobs.remind(clockwork)

@@ -96,7 +96,7 @@ def test_every_token_has_an_id_of_its_own(user):
     assert first["jti"] != second["jti"] and first["sid"] == second["sid"]
 
 
-def test_a_token_by_pyjwt_is_taken_everywhere(system, user):
+def test_a_token_by_pyjwt_is_accepted_everywhere(system, user):
     token = mint(system, user, jti=secrets.token_hex(8))
     assert token != user.token
     expect(user.get("/tasks", token=token), 200)
@@ -160,7 +160,7 @@ BAD_TOKENS = {
 
 
 @pytest.mark.parametrize("kind", BAD_TOKENS)
-def test_a_bad_token_is_refused_by_gateway_and_validate(system, user, anyone, kind):
+def test_an_invalid_token_is_refused_by_gateway_and_validate(system, user, anyone, kind):
     token = BAD_TOKENS[kind](system, user)
     expected = "TOKEN_EXPIRED" if kind == "expired" else "TOKEN_INVALID"
     reply = anyone.get("/tasks", token=token)
@@ -171,7 +171,7 @@ def test_a_bad_token_is_refused_by_gateway_and_validate(system, user, anyone, ki
 
 
 @pytest.mark.parametrize("function", [name for name, endpoint in ENDPOINTS.items() if endpoint.needs_token])
-def test_every_function_that_needs_a_token_refuses_a_bad_one(system, user, anyone, function):
+def test_every_function_that_needs_a_token_refuses_an_invalid_one(system, user, anyone, function):
     endpoint = ENDPOINTS[function]
     path = endpoint.path.format(id=user.id)
     body = {"title": "x"} if endpoint.method in ("POST", "PATCH") else None
@@ -300,7 +300,7 @@ def test_a_hash_of_a_lower_cost_is_renewed_at_login(system, user, anyone):
 
 
 @pytest.mark.parametrize("text", ["", "plain", "$2b$05$short", "$1$abc$def", "!"])
-def test_a_hash_that_is_none_never_signs_in(system, user, anyone, text):
+def test_an_invalid_hash_never_signs_in(system, user, anyone, text):
     try:
         store_hash(system, user, text)
     except AssertionError:
