@@ -55,7 +55,7 @@ class Refusal(Exception):
         self.status, self.code, self.text = status, code, text
 
 
-INVALID = Refusal(400, "INVALID_ARGUMENT", "a field is not sound")
+INVALID = Refusal(400, "INVALID_ARGUMENT", "a field is not valid")
 BAD_TOKEN = Refusal(401, "TOKEN_INVALID", "the access token is not valid")
 BAD_CREDENTIALS = Refusal(401, "INVALID_CREDENTIALS", "no user has this name and this password")
 NO_SUCH_TASK = Refusal(404, "TASK_NOT_FOUND", "there is no such task, or it cannot go to that status")
@@ -342,7 +342,7 @@ async def update_task(id: str, changes: TaskChanges, caller: Caller = Depends(si
 
 # --- login ---
 
-# A hash for nobody, so that an unknown user takes as long as a known one.
+# A hash of no password, so that an unknown user takes as long as a known one.
 NOBODY = "$2b$12$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"
 
 # One hash at a time in each process; meanwhile the loop goes on.
