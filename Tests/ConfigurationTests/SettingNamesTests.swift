@@ -27,7 +27,7 @@ struct `A name that is no setting` {
     }
   }
 
-  /// What shells, systemd, containers, build servers, language runtimes and other services use.
+  /// Names that shells, systemd, containers, build servers, language runtimes and other services use.
   static let foreign = """
     PATH HOME LANG LC_ALL LC_CTYPE LANGUAGE SHELL USER LOGNAME TERM TERM_PROGRAM COLORTERM PWD OLDPWD SHLVL _ EDITOR
     VISUAL PAGER LESS MAIL MAILTO MAILCHECK MAILPATH MAIL_HOST MAIL_PORT MAIL_USER MAIL_PASSWORD MAIL_DRIVER MAIL_MAILER

@@ -60,7 +60,7 @@ struct `A report on settings` {
     )
   }
 
-  @Test func `lets the environment win over the file, and says so`() throws {
+  @Test func `lets the environment take precedence over the file, and says so`() throws {
     let report = report(
       ["BCRYPT_COST": "5", "SIGN_UP": ""],
       file: "BCRYPT_COST=13\nSIGN_UP=closed\nLOG_LEVEL=error\n"

@@ -3,7 +3,7 @@ import Foundation
 import Runtime
 import Testing
 
-/// Holds the sources against the declarations.
+/// Compares the sources with the declarations.
 struct `The sources` {
   private static let root = URL(filePath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -37,7 +37,7 @@ struct `The sources` {
   }
 
   @Test func `read no variable but by its declaration`() throws {
-    // CGI variables are no settings, and no other name is known before the program runs.
+    // CGI variables are not settings, and no other name is known before the program runs.
     let allowed = [
       "/Shared/Runtime/Settings.swift": "environ", "/Shared/Serving/Serving.swift": "getenv(",
     ]
@@ -52,7 +52,7 @@ struct `The sources` {
   }
 
   @Test func `of the scripts expand no variable that is not declared`() throws {
-    // The shell's own, and what a script takes from whoever is logged in.
+    // The shell's own, and those that a script takes from the user's session.
     let standard: Set<String> = ["BASH_SOURCE", "HOME", "PATH"]
     var seen: Set<String> = []
     for file in try Self.files(below: "scripts")

@@ -31,7 +31,7 @@ struct `The files of the contract` {
     #expect(!files.hasMessage("task.v1.Status"))
   }
 
-  @Test func `gives a file with all that it needs, each behind what it imports`() {
+  @Test func `returns a file with all that it needs, each after its imports`() {
     let names = files.files(neededBy: "auth/v1/auth.proto").map(\.name)
     #expect(
       Set(names).isSuperset(of: [

@@ -14,9 +14,9 @@ PASSWORD = "correct horse battery"
 
 
 def wrong_with_error(status, headers, body):
-    """What is wrong with an error answer: a sentence, or None when it has the one error shape.
+    """Says in a sentence what is wrong with an error answer; None if it has the one error shape.
 
-    `headers` is any mapping; names are compared without regard to case. `body` is None after HEAD.
+    `headers` is any mapping; names are compared regardless of case. `body` is None after HEAD.
     """
     headers = {name.lower(): value for name, value in headers.items()}
     if status not in ERROR_CODES:
@@ -56,7 +56,7 @@ def wrong_with_error(status, headers, body):
 
 
 class Client:
-    """Anybody: a kept connection to one port, with or without an access token."""
+    """A client with a connection to one port that stays open, with or without an access token."""
 
     def __init__(self, base_url, token=None):
         self.base_url = base_url
@@ -109,7 +109,7 @@ class Client:
 
 
 class Account(Client):
-    """Somebody with a user name and a password, signed in unless told otherwise."""
+    """A client with a user name and a password, signed in unless told otherwise."""
 
     def __init__(self, base_url, user, password):
         super().__init__(base_url)
@@ -120,7 +120,7 @@ class Account(Client):
         self.refresh_token = None
 
     def sign_in(self):
-        """Starts a session of its own and keeps its tokens."""
+        """Signs in and keeps the session's tokens."""
         body = {"username": self.username, "password": self.password}
         reply = Client(self.base_url).post("/auth/login", body)
         for _ in range(10):      # where logins are limited, as a polite client
@@ -133,7 +133,7 @@ class Account(Client):
         return self
 
     def another_session(self):
-        """The same person on another device."""
+        """The same user on another device."""
         return Account(self.base_url, self.user, self.password).sign_in()
 
     def new_task(self, title="write the report", **fields):
@@ -141,7 +141,7 @@ class Account(Client):
 
 
 def sign_up(base_url, password=PASSWORD, signed_in=True, token=None, **fields):
-    """A new user with a name that nobody else has."""
+    """Creates a user with a unique name."""
     name = fields.pop("username", f"user-{secrets.token_hex(6)}")
     body = {"username": name, "email": f"{name}@example.com", "password": password, **fields}
     user = expect(Client(base_url, token).post("/users", body), 201)
@@ -150,7 +150,7 @@ def sign_up(base_url, password=PASSWORD, signed_in=True, token=None, **fields):
 
 
 def expect(reply, status, code=None):
-    """The answer's JSON (None without a body), when it has this status and this error code."""
+    """Checks status and error code, and returns the answer's JSON (None without a body)."""
     assert reply.status_code == status, f"expected {status}: {reply.status_code} {reply.text[:500]}"
     body = reply.json() if reply.content else None
     if code is not None:
@@ -159,7 +159,7 @@ def expect(reply, status, code=None):
 
 
 class RawReply:
-    """One HTTP answer as it came over the wire."""
+    """One HTTP answer as it arrived over the wire."""
 
     def __init__(self, data):
         head, _, self.body = data.partition(b"\r\n\r\n")
@@ -178,7 +178,7 @@ class RawReply:
 def send_raw(port, data, timeout_seconds=8, half_close=False):
     """Sends bytes to a port, reads until the other side closes, and checks an error's shape.
 
-    The bytes should ask for `Connection: close`. Answers None when the connection was closed
+    The bytes should ask for `Connection: close`. Returns None if the connection was closed
     without an answer.
     """
     with socket.create_connection(("127.0.0.1", port), timeout=timeout_seconds) as connection:
@@ -188,7 +188,7 @@ def send_raw(port, data, timeout_seconds=8, half_close=False):
             if half_close:
                 connection.shutdown(socket.SHUT_WR)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # refused early: the answer may be there all the same
+            pass  # refused early: there may be an answer nevertheless
         try:
             while chunk := connection.recv(65536):
                 received += chunk

@@ -1,4 +1,4 @@
-"""The system that the tests talk to, and the people in it.
+"""The system under test, and its users.
 
 E2E_STATE_DIR (and E2E_BASE_URL, when it is not at the default ports) names a running system to use;
 without it a fresh one is started with `scripts/run`, and ended afterwards.
@@ -32,7 +32,7 @@ def system(request):
 
 @pytest.fixture(scope="session")
 def strict_system(request):
-    """A second system: rate limits on, sign-up closed, passwords that take a while."""
+    """A second system: rate limits on, sign-up closed, slow password hashes."""
     yield from _own(request, "strict", PORT_OFFSET + 100,
                     RATE_LIMIT="on", SIGN_UP="closed", BCRYPT_COST="8")
 

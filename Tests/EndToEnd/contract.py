@@ -1,4 +1,4 @@
-"""What the API promises, as data: the endpoints, the resources' fields and the error codes."""
+"""The API's promises as data: the endpoints, the resources' fields and the error codes."""
 
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ ENDPOINTS = {
                                          "notification.v1.NotificationService/DeletePushSubscription"),
 }
 ASKED_BY_NGINX = ["verify-token", "check-session"]
-#: Reached by gRPC alone; what the last two answer is defined by gRPC.
+#: Methods that only gRPC reaches; the last two are defined by gRPC itself.
 GRPC_ONLY = {
     "delete-user-tasks": "task.v1.TaskService/DeleteUserTasks",
     "send-task-reminder": "notification.v1.NotificationService/SendTaskReminder",
@@ -57,7 +57,7 @@ GRPC_ONLY = {
     "reflect-server": "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 }
 FUNCTIONS = [*ENDPOINTS, "health", *ASKED_BY_NGINX, *GRPC_ONLY]
-#: What cron starts, and for which services.
+#: The jobs that cron starts, and their services.
 JOBS = {
     "relay-events": ["user", "task"],
     "dispatch-reminders": ["task"],
@@ -108,7 +108,7 @@ ERROR_CODES = {
     503: {"UNAVAILABLE"},
     504: {"DEADLINE_EXCEEDED"},
 }
-#: What a code is called as the status of a gRPC call. Codes of HTTP's own making have none.
+#: The status of a gRPC call for each code. Codes that only HTTP has are missing.
 GRPC_STATUSES = {
     "INVALID_ARGUMENT": "INVALID_ARGUMENT",
     "MALFORMED_JSON": "INVALID_ARGUMENT",

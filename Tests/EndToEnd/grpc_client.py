@@ -1,4 +1,4 @@
-"""gRPC clients that Google's own compiler makes from the contract, and what their refusals say."""
+"""gRPC clients that Google's own compiler generates from the contract, and their errors taken apart."""
 
 import base64
 import sys
@@ -18,7 +18,7 @@ from system import REPOSITORY
 
 PROTOS = REPOSITORY / "Shared/API/Protos"
 DOMAIN = "task-management"
-#: Longer than the gateway takes for anything.
+#: Longer than the gateway takes for any request.
 PATIENCE_SECONDS = 10
 
 
@@ -35,7 +35,7 @@ def _generate(folder):
 with tempfile.TemporaryDirectory(prefix="contract-") as _folder:
     _generate(_folder)
     sys.path.insert(0, _folder)
-    # The contract's options are a package called `contract`, as our witness is called; a package without this file
+    # The contract's options are a package called `contract`, like our witness; a package without this file
     # would come second.
     (Path(_folder) / "contract" / "__init__.py").touch()
     _witness = sys.modules.pop("contract")
@@ -46,7 +46,7 @@ with tempfile.TemporaryDirectory(prefix="contract-") as _folder:
     sys.path.remove(_folder)
     sys.modules["contract"] = _witness
 
-#: The services of the contract, by the name of the service that has them.
+#: The gRPC services of the contract, by the name of the service that implements them.
 CONTRACT = {
     "user": user_pb2.DESCRIPTOR.services_by_name["UserService"],
     "auth": auth_pb2.DESCRIPTOR.services_by_name["AuthService"],
@@ -71,7 +71,7 @@ class _CallDetails(NamedTuple):
 
 class _Patience(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor,
                 grpc.StreamStreamClientInterceptor):
-    """Waits for nothing for ever, and shows a caller's token, if there is one."""
+    """Gives every call a time limit and, if there is one, the caller's token."""
 
     def __init__(self, caller=None):
         self.caller = caller
@@ -90,21 +90,21 @@ class _Patience(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientIntercep
 
 
 def open_channel(port, caller=None, **more):
-    """A connection of its own to a port of this machine, for somebody with or without a token."""
+    """Opens a separate connection to a port of this machine, for a caller with or without a token."""
     channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[
         ("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)], **more)
     return grpc.intercept_channel(channel, _Patience(caller))
 
 
 def base64_decoded(text):
-    """What a `-bin` trailer holds; its padding is left out on the wire."""
+    """Decodes a `-bin` trailer, whose padding is left out on the wire."""
     return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 class Services:
-    """The stubs of all services, for somebody with or without an access token.
+    """The stubs of all services, for a caller with or without an access token.
 
-    They lead to the gateway's port, or each to that of its own service.
+    They use the gateway's port, or each the port of its own service.
     """
 
     def __init__(self, system, token=None, own_ports=False):
@@ -142,24 +142,24 @@ class Services:
 
 
 class Refusal(NamedTuple):
-    """What a call that failed says."""
-    #: gRPC's name of it.
+    """The error of a call."""
+    #: gRPC's name of the status.
     status: str
-    #: Ours; None when there are no details.
+    #: Our code; None if there are no details.
     code: Optional[str]
     message: str
-    #: Why, by the field that is to blame.
+    #: The reasons, by invalid field.
     fields: dict
-    #: What else the code's details say.
+    #: The metadata of the code.
     metadata: dict
-    #: What came before the answer.
+    #: The initial metadata.
     headers: dict
 
 
 def read(error):
-    """What a grpc.RpcError says.
+    """Takes a grpc.RpcError apart.
 
-    Fails when the details are not of the status and message beside them, or not of the one shape.
+    Fails if the details do not match the status and message beside them, or do not have the one shape.
     """
     status = rpc_status.from_call(error)
     headers = dict(error.initial_metadata() or [])
@@ -180,7 +180,7 @@ def read(error):
 
 
 def refusal(call, request, code=None, **more):
-    """How a call was refused; fails when it was not, or for another reason than `code`."""
+    """Returns how a call was refused; fails if it was not, or with another code than `code`."""
     try:
         answer = call(request, **more)
     except grpc.RpcError as error:

@@ -13,9 +13,9 @@ from grpc_client import task_pb2, task_pb2_grpc, user_pb2, user_pb2_grpc
 
 @dataclass
 class Outcome:
-    """What the callers saw."""
+    """The results of all callers."""
     counts: Counter = field(default_factory=Counter)        # (method, status) -> calls
-    wrong: list = field(default_factory=list)               # sentences about answers that were not sound
+    wrong: list = field(default_factory=list)               # sentences about invalid answers
     seconds: float = 0.0
 
     @property
@@ -23,19 +23,19 @@ class Outcome:
         return sum(self.counts.values())
 
     def failures(self):
-        """The calls that did not succeed."""
+        """Returns the calls that did not succeed."""
         return {key: count for key, count in self.counts.items() if key[1] != "OK"}
 
 
 class GrpcLoad:
-    """So many callers on one channel; as a context manager it stops at the end of the block.
+    """A number of callers on one channel; as a context manager, it stops at the end of the block.
 
-    Each makes a call, waits for its answer, checks it, and makes the next: `calls` together, or without
-    that until it is told to stop. Nothing is tried twice.
+    Each makes a call, waits for its answer, checks it, and makes the next: `calls` in total or, without that, until it
+    is told to stop. Nothing is retried.
     """
 
     def __init__(self, port, account, in_flight, calls=None):
-        # A process that gRPC has threads in cannot be forked.
+        # A process in which gRPC has started threads cannot be forked.
         context = multiprocessing.get_context("spawn")
         self._receiving, sending = context.Pipe(duplex=False)
         self._stop = context.Event()
@@ -54,12 +54,12 @@ class GrpcLoad:
         self.stop()
 
     def stop(self):
-        """Lets every caller finish its call; answers what they saw together."""
+        """Lets every caller finish its call, and returns their results together."""
         self._stop.set()
         return self.join()
 
     def join(self):
-        """Waits until all calls are made; answers what the callers saw together."""
+        """Waits until all calls have been made, and returns their results together."""
         if self._outcome is None:
             self._outcome = self._receiving.recv()
             self._process.join()
@@ -99,7 +99,7 @@ async def _call_all(port, known, in_flight, calls, stop):
 
 
 def _kinds(channel, known):
-    """What is called: mostly reads, and some writes."""
+    """Chooses the calls: mostly reads, and some writes."""
     tasks, users = task_pb2_grpc.TaskServiceStub(channel), user_pb2_grpc.UserServiceStub(channel)
     get = ("get-task", tasks.GetTask, task_pb2.GetTaskRequest(id=known["task"]),
            lambda task: task.id == known["task"] and len(task.description) == 2000)

@@ -1,4 +1,4 @@
-"""HTTP/2 without TLS, frame by frame: what is on the wire under a gRPC call."""
+"""HTTP/2 without TLS, frame by frame, as a gRPC call uses it."""
 
 import socket
 import struct
@@ -11,10 +11,10 @@ import h2.events
 
 
 class Http2Reply(NamedTuple):
-    """An answer as it came: the first HEADERS frame, the body, and the HEADERS frame at the end."""
+    """An answer as it arrived: the first HEADERS frame, the body, and the HEADERS frame at the end."""
     headers: dict
     body: bytes
-    #: None when the stream ended without any.
+    #: None if the stream ended without any.
     trailers: Optional[dict]
 
     @property
@@ -23,15 +23,15 @@ class Http2Reply(NamedTuple):
 
 
 def frame(message, flag=0, length=None):
-    """A message behind gRPC's prefix: whether it is compressed, and its length."""
+    """Puts gRPC's prefix in front of a message: the compressed flag and the length."""
     return struct.pack(">BI", flag, len(message) if length is None else length) + message
 
 
 def call(port, path, body=b"", headers=(), method="POST", timeout_seconds=8, **usual):
-    """Sends one request on a connection of its own, and reads the answer to its end.
+    """Sends one request on a separate connection, and reads the whole answer.
 
     It has the headers of a gRPC call, with `content_type` and `token`. A header that is None is left out.
-    `keep_open` does not say where the request ends.
+    With `keep_open`, the end of the request is not signalled.
     """
     connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
     sent = {":method": method, ":scheme": "http", ":authority": "127.0.0.1", ":path": path,
@@ -88,7 +88,7 @@ class _Exchange:
             case h2.events.StreamEnded():
                 self.ended = True
             case h2.events.StreamReset():
-                # Whoever answers before it has read the whole request may ask for no more of it.
+                # A server that answers before it has read the whole request may ask for the rest not to be sent.
                 assert event.error_code == h2.errors.ErrorCodes.NO_ERROR and self.headers, event
                 self.ended = True
             case h2.events.ConnectionTerminated():

@@ -1,4 +1,4 @@
-"""What the tests of notifications share: the jobs as cron would start them, and many reminders at once."""
+"""Helpers for the tests of notifications: jobs as cron would start them, and many reminders at once."""
 
 import os
 import pwd
@@ -8,13 +8,13 @@ import time
 
 from contract import JOBS
 
-#: What a reminder takes.
+#: The jobs that a reminder needs.
 SENDING = ["dispatch-reminders", "deliver-notifications"]
 
 
 def start(system, job, *arguments, service=None, **settings):
-    """Starts a job as cron does, perhaps with other settings. Without a BREAKER_DIR it is as on a host of its own: nobody
-    else has its lock and its circuits."""
+    """Starts a job as cron does, perhaps with other settings. Without a BREAKER_DIR, it runs as if on a host of its own:
+    it shares its lock and its circuits with nobody."""
     service = service or JOBS[job][0]
     name = f"task-functions-{service}"
     who = {}
@@ -31,7 +31,7 @@ def start(system, job, *arguments, service=None, **settings):
 
 
 def run(system, job, *arguments, limit_seconds=70, **more):
-    """Runs a job to its end; what it printed. Fails when the job does."""
+    """Runs a job to its end and returns its output. Fails if the job does."""
     process = start(system, job, *arguments, **more)
     out, error = process.communicate(timeout=limit_seconds)
     assert process.returncode == 0, f"{job}: {process.returncode} {out.decode()} {error.decode()}"
@@ -39,25 +39,25 @@ def run(system, job, *arguments, limit_seconds=70, **more):
 
 
 def remind(system):
-    """All that is due goes out: the reminders are found, and the mail is sent."""
+    """Sends everything that is due: finds the reminders, and sends the mail."""
     run(system, "dispatch-reminders")
     run(system, "deliver-notifications", "--drain")
 
 
 def relay(system, *services):
-    """All that has happened is told: one run of relay-events for each service that has events."""
+    """Relays all events: one run of relay-events for each service that has events."""
     for service in services or JOBS["relay-events"]:
         run(system, "relay-events", "--drain", service=service)
 
 
 def kill(process):
-    """`kill -9`, wherever it is."""
+    """Kills a job with `kill -9`, wherever it is."""
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
 
 def add_tasks(system, user_id, count, due="30 minutes", title="task"):
-    """Tasks that are all due at the same time, straight into the database; the titles are `title 1` and so on."""
+    """Inserts tasks that are all due at the same time straight into the database; the titles are `title 1` and so on."""
     system.sql(
         "task_db", """
         INSERT INTO tasks (id, title, user_id, due_date, created_at, updated_at, next_reminder_at)

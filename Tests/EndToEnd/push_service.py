@@ -1,8 +1,8 @@
 """A push service on loopback, and the browsers that subscribe at it.
 
-It does what the push services of browser makers do: takes messages over HTTPS, knows the sender by its VAPID
-key and answers 201. What it takes is decrypted with the keys of the browser, by libraries that nobody here
-wrote (http_ece, PyJWT). Source: RFC 8030, RFC 8188, RFC 8291, RFC 8292.
+It does what the push services of browser makers do: accepts messages over HTTPS, identifies the sender by its VAPID
+key and answers 201. Third-party libraries (http_ece, PyJWT) decrypt the messages with the keys of the browser.
+Source: RFC 8030, RFC 8188, RFC 8291, RFC 8292.
 
     with PushService() as service:
         browser = service.subscribe()
@@ -37,7 +37,7 @@ URGENCIES = ("very-low", "low", "normal", "high")
 
 
 def encode(data):
-    """Base64url without padding, as browsers write it."""
+    """Encodes bytes in base64url without padding, as browsers do."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
@@ -47,11 +47,11 @@ def decode(text):
 
 @dataclass(frozen=True)
 class Message:
-    """What a browser has been sent."""
+    """A message that a browser has received."""
 
     payload: bytes
     headers: dict  # names in lower case
-    claims: dict  # of the VAPID token
+    claims: dict  # the claims of the VAPID token
     encrypted: bytes
     client: tuple  # address and port: the same for two messages on one connection
     at: float  # seconds since 1970
@@ -62,7 +62,7 @@ class Message:
 
 
 class Browser:
-    """A subscription with keys of its own."""
+    """A browser: a subscription with its own keys."""
 
     def __init__(self, service, application_server_key):
         self.service = service
@@ -70,8 +70,8 @@ class Browser:
         self.token = secrets.token_urlsafe(24)
         self.private_key = ec.generate_private_key(ec.SECP256R1())
         self.auth = os.urandom(16)
-        self.messages = []  # what was taken (answered with 2xx)
-        self.attempts = 0  # requests, whatever was answered
+        self.messages = []  # the accepted messages (answered with 2xx)
+        self.attempts = 0  # all requests, whatever the answer
         self.answers = []
 
     @property
@@ -80,7 +80,7 @@ class Browser:
 
     @property
     def subscription(self):
-        """As PushSubscription.toJSON() gives it."""
+        """The subscription as PushSubscription.toJSON() returns it."""
         point = self.private_key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         return {
             "endpoint": self.endpoint,
@@ -89,11 +89,11 @@ class Browser:
         }
 
     def answer(self, *statuses, headers=None, body=b""):
-        """Answers so from now on: the statuses one after the other, then the last one for ever."""
+        """Sets the answers from now on: the statuses in order, then the last one for ever."""
         self.answers = [(status, headers or {}, body) for status in statuses]
 
     def stay_silent(self):
-        """Takes requests and answers nothing from now on."""
+        """Accepts requests but does not answer from now on."""
         self.answers = [(None, {}, b"")]
 
     def next_answer(self):
@@ -102,7 +102,7 @@ class Browser:
         return self.answers[0] if self.answers else (201, {}, b"")
 
     def wait_for_messages(self, count, timeout_seconds=10):
-        """The messages, as soon as there are so many."""
+        """Returns the messages as soon as there are this many."""
         arrived = self.service.arrived
         with arrived:
             if not arrived.wait_for(lambda: len(self.messages) >= count, timeout_seconds):
@@ -119,7 +119,7 @@ class PushService:
         self.host = host
         self.clock_skew_seconds = clock_skew_seconds
         self.browsers = {}
-        self.complaints = []  # one sentence for each request against the rules
+        self.complaints = []  # one sentence for each request that broke the rules
         self.arrived = threading.Condition()
         self.stopping = threading.Event()
         self.folder = Path(tempfile.mkdtemp(prefix="push-service-"))
@@ -145,17 +145,17 @@ class PushService:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def subscribe(self, application_server_key=None):
-        """A new browser. With a key (base64url), it takes messages of that sender only."""
+        """Adds a browser. With a key (base64url), it accepts messages of that sender only."""
         browser = Browser(self, application_server_key)
         self.browsers[f"/push/{browser.token}"] = browser
         return browser
 
     def unsubscribe(self, browser):
-        """From now on its endpoint is unknown: 404."""
+        """Makes a browser's endpoint unknown from now on (404)."""
         del self.browsers[f"/push/{browser.token}"]
 
     def _make_certificates(self):
-        """An authority that nobody knows yet, and a certificate of it for this host."""
+        """Creates a certificate authority that nobody trusts yet, and its certificate for this host."""
 
         def openssl(*arguments):
             subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
@@ -177,7 +177,7 @@ class PushService:
 
 
 class Refusal(Exception):
-    """A request against the rules: the status and one sentence."""
+    """A request that breaks the rules: the status and one sentence."""
 
     def __init__(self, status, sentence):
         super().__init__(sentence)
@@ -191,7 +191,7 @@ class _Server(ThreadingHTTPServer):
         self.service = service
         self.connections = set()
         super().__init__(address, _Handler)
-        # The handshake is made by the thread of the connection: a client that stalls holds up nobody.
+        # The connection's own thread does the handshake: a client that stalls holds up nobody else.
         self.socket = service.tls().wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def process_request(self, request, client_address):
@@ -203,20 +203,20 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def server_close(self):
-        """Ends the kept connections, too."""
+        """Closes the persistent connections, too."""
         super().server_close()
         for connection in list(self.connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request, client_address):
-        """A client that ends a connection, or does not trust us, is no reason for a traceback."""
+        """Prints no traceback for a client that ends a connection, or does not trust us."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
-    wbufsize = 65_536  # an answer in one piece: in two, it would wait for an acknowledgement
+    wbufsize = 65_536  # the answer in one piece: in two, the second would wait for an acknowledgement
 
     def log_message(self, *_):
         pass
@@ -257,7 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def message(self, browser, encrypted):
-        """What has arrived, if everything about it is right. Raises `Refusal`."""
+        """Returns the message that arrived, if everything about it is right. Raises `Refusal`."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         if len(encrypted) > LONGEST_BODY:
             raise Refusal(413, f"the message has {len(encrypted)} bytes")
@@ -277,7 +277,7 @@ class _Handler(BaseHTTPRequestHandler):
         return Message(payload, headers, claims, encrypted, self.client_address, time.time())
 
     def claims(self, browser, authorization):
-        """The claims of a VAPID token that is right in all respects. Raises `Refusal`."""
+        """Returns the claims of a VAPID token that is valid in all respects. Raises `Refusal`."""
         scheme, _, rest = authorization.partition(" ")
         parts = dict(part.strip().partition("=")[::2] for part in rest.split(","))
         if scheme.lower() != "vapid" or set(parts) != {"t", "k"}:

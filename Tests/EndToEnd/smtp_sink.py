@@ -1,4 +1,4 @@
-"""A mail server that keeps what it gets, for tests: aiosmtpd on 127.0.0.1, in a thread.
+"""A mail server for tests that keeps what it receives: aiosmtpd on 127.0.0.1, in a thread.
 
     with SMTPSink(port=2525) as sink:
         sink.answer("away@example.com", REFUSE)
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
-#: What a recipient can be made to answer, see `SMTPSink.answer`.
+#: The answers that a recipient can be given, see `SMTPSink.answer`.
 POSTPONE_ONCE = "451 at the first RCPT, 250 at the next ones: greylisting"
 POSTPONE = "451 at RCPT"
 REFUSE = "550 at RCPT"
@@ -38,11 +38,11 @@ class Received:
     recipients: tuple
     #: The bytes between DATA and the dot, without the dots that SMTP adds.
     content: bytes
-    #: Which connection it came over, counted from 1.
+    #: The number of the connection, counted from 1.
     connection: int
-    #: Whether it came over TLS.
+    #: Whether the connection used TLS.
     tls: bool
-    #: Who had signed in, or None.
+    #: The user who had signed in, or None.
     user: str | None
 
     @property
@@ -51,11 +51,11 @@ class Received:
 
 
 class SMTPSink:
-    """The server. Everything here may be called from any thread."""
+    """The server. All methods may be called from any thread."""
 
     def __init__(self, port=0, *, light=False, starttls=None, tls=None, user=None, password=None,
                  slow_seconds=2.0):
-        """`starttls` and `tls` (from the first byte) are SSL contexts. With a user, AUTH is needed before MAIL."""
+        """`starttls` and `tls` (from the first byte) are SSL contexts. With a user, AUTH is required before MAIL."""
         self.port = port
         self.slow_seconds = slow_seconds
         self._light = light
@@ -76,30 +76,30 @@ class SMTPSink:
         self._ready = threading.Event()
         self._failure = None
 
-    # What a test asks and says.
+    # Methods for tests.
 
     def answer(self, recipient, how):
-        """From now on this recipient answers so; `None`: as every other one."""
+        """Sets the answer for this recipient from now on; `None` removes it."""
         with self._lock:
             self._answers[recipient] = how
 
     @property
     def messages(self):
-        """What was accepted so far, the oldest first."""
+        """The messages accepted so far, oldest first."""
         with self._lock:
             return list(self._messages)
 
     def to(self, recipient):
-        """The accepted messages to one recipient."""
+        """Returns the accepted messages to one recipient."""
         return [message for message in self.messages if recipient in message.recipients]
 
     def count(self, what):
-        """How often: `connections`, `messages`, `logins`, `bad logins`, or RCPT for the address given."""
+        """Returns a count: `connections`, `messages`, `logins`, `bad logins`, or of RCPT for an address."""
         with self._lock:
             return self._counts[what]
 
     def wait_for(self, messages, timeout_seconds=10.0):
-        """Waits until so many messages were accepted, and says whether they were."""
+        """Waits until this many messages were accepted, and returns whether they were."""
         with self._lock:
             return self._lock.wait_for(lambda: self._counts["messages"] >= messages, timeout_seconds)
 
@@ -110,7 +110,7 @@ class SMTPSink:
             self._counts.clear()
             self._answers.clear()
 
-    # Its life.
+    # Start and end.
 
     def start(self):
         self._thread.start()
@@ -157,7 +157,7 @@ class SMTPSink:
             return _LightConnection(self, number)
         return _Connection(self, number, loop=self._loop, **self._options)
 
-    # What the connections tell it.
+    # Methods for the connections.
 
     def _add(self, what):
         with self._lock:
@@ -200,7 +200,7 @@ class _Connection(SMTP):
         super().connection_lost(error)
 
     async def handle_exception(self, error):
-        # A client that does not like our certificate, for example.
+        # For example, a client that does not accept our certificate.
         return f"421 4.3.0 {type(error).__name__}"
 
     async def handle_RCPT(self, _server, _session, envelope, address, _options):
@@ -221,7 +221,7 @@ class _Connection(SMTP):
             await self._reader.readline()
             self.transport.abort()
             while await self._reader.read(65536):
-                pass  # what was on its way is no command
+                pass  # data that was still under way is not a command
             return
         await super().smtp_DATA(arg)
 
@@ -242,7 +242,7 @@ class _Connection(SMTP):
 
 
 class _LightConnection(asyncio.Protocol):
-    """Just as much SMTP as a sender of good messages needs."""
+    """The part of SMTP that a well-behaved sender needs."""
 
     def __init__(self, sink, number):
         self.sink = sink

@@ -1,4 +1,4 @@
-"""A running system: starting and ending it, and reaching into its parts to disturb them."""
+"""A running system: starting it, ending it, and disturbing its parts."""
 
 import configparser
 import http.client
@@ -23,7 +23,7 @@ START_LIMIT_SECONDS = 180
 
 
 class System:
-    """One installation, known by its state folder and the offset of its ports."""
+    """One installation, identified by its state folder and port offset."""
 
     def __init__(self, state_dir, port_offset):
         self.state_dir = Path(state_dir)
@@ -64,7 +64,7 @@ class System:
     def script(self, name, *arguments, check=True, stdin="", **settings):
         """Runs one of the operator's scripts on this system.
 
-        Its output goes to files: what it leaves running would keep a pipe open.
+        Its output goes to files: processes that it leaves running would keep a pipe open.
         """
         environment = {**os.environ, "STATE_DIR": str(self.state_dir),
                        "PORT_OFFSET": str(self.port_offset), **settings}
@@ -82,7 +82,7 @@ class System:
         return done
 
     def create_admin(self):
-        """An administrator, made by `scripts/create-admin` and signed in."""
+        """Creates an administrator with `scripts/create-admin`, signed in."""
         name = f"chief-{secrets.token_hex(4)}"
         self.script("create-admin", name, f"{name}@example.com", stdin="the admin's password\n")
         account = Account(self.url(), {"id": None, "username": name}, "the admin's password")
@@ -105,7 +105,7 @@ class System:
     # Pools
 
     def supervisor(self):
-        """A connection of its own to the supervisor; not to be shared between threads."""
+        """Opens a connection to the supervisor, which threads must not share."""
         settings = configparser.RawConfigParser(strict=False)
         settings.read(self.state_dir / "supervisord.conf")
         path = settings.get("unix_http_server", "file").split(";")[0].strip()
@@ -113,14 +113,14 @@ class System:
             "http://supervisor", transport=_UnixTransport(path)).supervisor
 
     def pool(self, function, supervisor=None):
-        """All slots of a function's pool, those without a process included."""
+        """Returns all slots of a function's pool, including those without a process."""
         everything = (supervisor or self.supervisor()).getAllProcessInfo()
         slots = [slot for slot in everything if slot["group"] == function]
         assert slots, f"supervisor knows no pool {function}"
         return slots
 
     def workers(self, *functions):
-        """Process ids of the workers of these functions (without names: of every group)."""
+        """Returns the process ids of the workers of these functions (without names: of every group)."""
         everything = self.supervisor().getAllProcessInfo()
         return {slot["pid"] for slot in everything
                 if slot["pid"] and (not functions or slot["group"] in functions)}
@@ -137,14 +137,14 @@ class System:
 
     @staticmethod
     def stop_process(name, supervisor):
-        """Has the supervisor stop a process, and waits until it is gone."""
-        # supervisord looks after its children once a second, or whenever somebody asks it something.
+        """Tells the supervisor to stop a process, and waits until it is gone."""
+        # supervisord checks its children once a second, or whenever it is asked something.
         supervisor.stopProcess(name, False)
         _await(lambda: not supervisor.getProcessInfo(name)["pid"], 30, f"{name} to end")
 
     @contextmanager
     def stopped(self, function):
-        """Takes every worker of a pool away for a while."""
+        """Stops every worker of a pool for a while."""
         supervisor = self.supervisor()
         names = [f"{function}:{slot['name']}" for slot in self.pool(function) if slot["pid"]]
         for name in names:
@@ -155,7 +155,7 @@ class System:
             for name in names:
                 supervisor.startProcess(name, True)
 
-    # A function, run by hand
+    # Running a function by hand
 
     def environment_of(self, function):
         """The environment in which the pool runs this function."""
@@ -187,20 +187,20 @@ class System:
             env={**environment, **variables}, **self.identity_of(function))
 
     def sql(self, database, statement, **variables):
-        """Rows as lists of text, asked as the database's superuser; `:'name'` is a variable."""
+        """Runs a query as the database's superuser, and returns rows as lists of text; `:'name'` is a variable."""
         return self.postgres.sql(database, statement, **variables)
 
     def logs(self):
         return [path for path in (self.state_dir / "logs").rglob("*") if path.is_file()]
 
     def log_entries(self, function, service="*"):
-        """What a function, or a job of a service, has written to its log so far."""
-        time.sleep(0.15)    # its last lines may wait for each other for a moment
+        """Returns the log of a function, or of a job of a service, so far."""
+        time.sleep(0.15)    # its last lines may be buffered for a moment
         [path] = (self.state_dir / "logs").glob(f"{service}/{function}.log")
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     def log_entry(self, function, request_id):
-        """The one line about a request; waits until it is there."""
+        """Waits for the one line about a request, and returns it."""
         def entries():
             return [entry for entry in self.log_entries(function) if entry.get("request_id") == request_id]
         _await(entries, 6, f"{request_id} in the log of {function}")
@@ -210,7 +210,7 @@ class System:
 
 @contextmanager
 def halted(pids):
-    """Lets these processes stand still for a while."""
+    """Stops these processes with SIGSTOP for a while."""
     stopped = [pid for pid in pids if _signal(pid, signal.SIGSTOP)]
     try:
         yield
@@ -220,7 +220,7 @@ def halted(pids):
 
 
 class Postgres:
-    """The private PostgreSQL cluster of a system, as whoever owns its data folder."""
+    """The private PostgreSQL cluster of a system, controlled as the owner of its data folder."""
 
     def __init__(self, system):
         self.system = system
@@ -267,18 +267,18 @@ class Postgres:
         return [line.split("\x1f") for line in done.stdout.decode().splitlines()]
 
     def processes(self):
-        """The postmaster first, then its children."""
+        """Returns the postmaster and then its children."""
         parent = self.pid
         return [parent, *(pid for pid, of in _parents() if of == parent)]
 
     def pause(self):
-        """SIGSTOP to all of it; answers what `resume` needs."""
+        """Stops all processes with SIGSTOP, and returns what `resume` needs."""
         stopped = []
         for signalled in (self.processes()[:1], self.processes()[1:]):
             for pid in signalled:
                 if _signal(pid, signal.SIGSTOP):
                     stopped.append(pid)
-        # A child that was born between the two looks.
+        # A child that was started in between.
         for pid in self.processes():
             if pid not in stopped and _signal(pid, signal.SIGSTOP):
                 stopped.append(pid)
@@ -291,7 +291,7 @@ class Postgres:
 
     @contextmanager
     def paused(self):
-        """Lets nothing of it move for a while."""
+        """Stops all of it with SIGSTOP for a while."""
         stopped = self.pause()
         try:
             yield
@@ -300,7 +300,7 @@ class Postgres:
 
     @contextmanager
     def away(self):
-        """Ends it for a while."""
+        """Shuts it down for a while."""
         slot, before, supervisor = self._slot(), self.pid, self.system.supervisor()
         self.system.stop_process(slot, supervisor)
         try:
@@ -310,7 +310,7 @@ class Postgres:
             self._await_ready(before)
 
     def restart(self):
-        """An orderly restart; answers when it was told to go and when it was ready again."""
+        """Restarts it in an orderly way, and returns when it was told to end and when it was ready again."""
         away = time.monotonic()
         before = self.pid
         slot = self._slot()
@@ -323,26 +323,26 @@ class Postgres:
         return away, self._await_ready(before)
 
     def kill(self):
-        """`kill -9` of the postmaster and a new start; answers when it died and was ready."""
+        """Kills the postmaster with `kill -9`, starts it again, and returns when it died and when it was ready."""
         slot, before, family = self._slot(), self.pid, self.processes()
         away = time.monotonic()
         os.kill(before, signal.SIGKILL)
         if not slot:
-            # Gone altogether: to pg_ctl a zombie is a running server.
+            # Gone altogether: pg_ctl takes a zombie for a running server.
             _await(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), 20,
                    "its processes to end")
             self._start()
         return away, self._await_ready(before)
 
     def _slot(self):
-        """The supervisor's name for PostgreSQL, when it is the supervisor that runs it."""
+        """The supervisor's name for PostgreSQL, if the supervisor runs it."""
         for slot in self.system.supervisor().getAllProcessInfo():
             if slot["pid"] and slot["pid"] == self.pid:
                 return f"{slot['group']}:{slot['name']}"
         return None
 
     def _start(self, *arguments):
-        # `restart` starts with the same options as before, also when nothing runs any more.
+        # `restart` uses the same options as before, even if nothing is running.
         subprocess.run(
             [self._programs / "pg_ctl", "restart", "-w", "-t", "60", "-D",
              self.data_dir.resolve(), "-l", self.data_dir.resolve() / "restarts.log", *arguments],

@@ -1,4 +1,4 @@
-"""Signing in, checking, refreshing and signing out."""
+"""Sign-in, token validation, refresh and sign-out."""
 
 import pytest
 
@@ -56,7 +56,7 @@ def test_a_live_token_is_valid(user, anyone):
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "x" * 5000])
-def test_a_token_that_is_none_is_not_valid_and_says_why(anyone, token):
+def test_an_invalid_token_is_not_valid_and_the_reason_is_given(anyone, token):
     answer = expect(anyone.post("/auth/validate", {"token": token}), 200)
     assert answer["valid"] is False and answer["reason"] == "TOKEN_INVALID"
 
@@ -95,7 +95,7 @@ def test_the_database_holds_no_usable_refresh_token(system, user):
 
 
 @pytest.mark.parametrize("token", ["x", "A" * 43, "A" * 5000, "ü", "a.b.c"])
-def test_a_refresh_token_that_is_none_is_refused(system, token):
+def test_an_invalid_refresh_token_is_refused(system, token):
     expect(refresh(system, token), 401, "REFRESH_TOKEN_INVALID")
 
 

@@ -1,4 +1,4 @@
-"""What bad input gets: a clear error in the one error shape, and nothing changed."""
+"""The answer to bad input: a clear error in the one error shape, and no change."""
 
 import re
 
@@ -12,7 +12,7 @@ GOOD_USER = {"username": "perfectly-fine", "email": "fine@example.org", "passwor
 
 @pytest.fixture(scope="module", autouse=True)
 def no_worker_dies_of_it(system):
-    """No input may end a worker: the same processes are there before and after."""
+    """Checks that no input ends a worker: the same processes run before and after."""
     before = system.workers()
     yield
     assert system.workers() == before
@@ -20,7 +20,7 @@ def no_worker_dies_of_it(system):
 
 @pytest.fixture(scope="module")
 def patient(system):
-    """Somebody with one task, which no test in here may change."""
+    """A user with one task, which no test in this file may change."""
     account = sign_up(system.url())
     account.task = account.new_task(title="unchanged")
     account.path = f"/tasks/{account.task['id']}"
@@ -29,7 +29,7 @@ def patient(system):
 
 
 def http(method, path, headers=(), body=b"", length=True):
-    """The bytes of a request that asks for the connection to be closed."""
+    """Makes the bytes of a request that asks for the connection to be closed."""
     if isinstance(path, str):
         path = path.encode()
     lines = [f"{name}: {value}".encode() if isinstance(value, str) else name.encode() + b": " + value
@@ -117,7 +117,7 @@ def test_a_missing_field_is_named(patient, path, missing):
     assert missing <= set(answer["details"])
 
 
-def test_all_bad_fields_are_in_one_answer(patient, anyone):
+def test_all_invalid_fields_are_in_one_answer(patient, anyone):
     answer = expect(patient.post("/tasks", {
         "title": "x" * 256, "description": "x" * 10_001, "status": "DONE", "priority": "HUGE",
         "due_date": "2026-02-30T00:00:00Z", "colour": "red"}), 400, "INVALID_ARGUMENT")
@@ -232,7 +232,7 @@ def test_another_content_type_is_refused(patient, path, content_type):
 
 @pytest.mark.parametrize("content_type", [
     "application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"])
-def test_json_by_any_of_its_names_is_taken(user, content_type):
+def test_json_by_any_of_its_names_is_accepted(user, content_type):
     expect(user.post("/tasks", raw=b'{"title": "a"}', headers={"Content-Type": content_type}), 201)
 
 

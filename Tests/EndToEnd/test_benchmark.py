@@ -1,4 +1,4 @@
-"""The hot paths cost no more than was accepted, counted in instructions: `scripts/bench --instructions`."""
+"""The instruction counts of the hot paths, compared with the accepted ones: `scripts/bench --instructions`."""
 
 import json
 import sys

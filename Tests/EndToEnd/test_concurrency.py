@@ -1,4 +1,4 @@
-"""Two at the same time: one wins, and the other is told."""
+"""Concurrent changes: one wins, and the other learns of it."""
 
 import secrets
 from collections import Counter

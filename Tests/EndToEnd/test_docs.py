@@ -1,4 +1,4 @@
-"""The API's description at /openapi.json and the page at /docs/, the latter in a real browser."""
+"""The API's description at /openapi.json, and the page at /docs/ in a real browser."""
 
 import gzip
 import json
@@ -42,7 +42,7 @@ DESKTOP, PHONE = (1280, 900), (360, 740)
 
 @pytest.fixture
 def read(system):
-    """Asks the gateway for a path; holds an error against the one error shape."""
+    """Requests a path from the gateway, and checks that an error has the one error shape."""
     session = requests.Session()
     session.trust_env = False
 
@@ -59,7 +59,7 @@ def read(system):
     session.close()
 
 
-# What the gateway serves
+# The files that the gateway serves
 
 def test_the_description_is_the_committed_one(read):
     assert read("/openapi.json").content == (REPOSITORY / "Shared/API/openapi.json").read_bytes()
@@ -125,7 +125,7 @@ def test_another_method_is_refused(read, path):
     "/docs/../nginx/nginx.conf", "/docs/%2e%2e/secrets/jwt-keys.json", "/docs/..%2fsupervisord.conf",
     "/docs/openapi.json", "/docs/.git/config", "/docsx", "/Docs/", "/openapi.json/", "/openapi.jsonx",
     "/openapi.json.gz", "/openapi.json%0a", "/index.html", "/www/openapi.json"])
-def test_what_is_not_there_is_not_found(system, path):
+def test_a_missing_path_is_not_found(system, path):
     reply = send_raw(system.port(), f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     assert reply.status == 404 and reply.json["code"] == "NOT_FOUND", reply
 
@@ -149,7 +149,7 @@ def test_nobody_is_asked_who_they_are(system, read, path):
 def test_the_log_has_what_was_read_and_what_was_not_there(system, read):
     read("/docs/", X_Request_Id="docs-read")
     read("/docs/nothing", X_Request_Id="docs-not-there")
-    time.sleep(1.2)     # nginx writes its log once a second
+    time.sleep(1.2)     # nginx flushes its log once a second
     lines = (system.state_dir / "logs/nginx-access.log").read_text().splitlines()
     levels = {entry["request_id"]: entry["level"] for entry in map(json.loads, lines)}
     assert levels["docs-read"] == "info" and levels["docs-not-there"] == "warning"
@@ -168,7 +168,7 @@ def test_who_reads_too_often_is_limited(strict_system):
 # The page, as it is written
 
 class Tags(HTMLParser):
-    """All tags of a page, and the text inside of scripts and styles."""
+    """Collects all tags of a page, and the text inside scripts and styles."""
 
     def __init__(self, page):
         super().__init__()
@@ -195,7 +195,7 @@ def test_the_page_has_nothing_inline_and_nothing_from_elsewhere():
 # Fetching Swagger UI
 
 def fetch_swagger_ui(root, *wheels):
-    """What scripts/run does to have Swagger UI, in another checkout, with these wheels and no network."""
+    """Fetches Swagger UI as scripts/run does, into another checkout, with these wheels and no network."""
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "source scripts/lib/common.sh; source scripts/lib/packages.sh; "
          'root=$1; fetch_swagger_ui', "fetch", root],
@@ -230,14 +230,14 @@ def test_what_was_fetched_is_not_fetched_again(system):
 # The page, in a browser
 
 class Page:
-    """The docs page in a browser's window, as a person uses it."""
+    """The docs page in a browser window, as a person uses it."""
 
     def __init__(self, driver, origin):
         self.driver = driver
         self.origin = origin
-        self.failures = set()   # paths whose requests a test wants to fail
+        self.failures = set()   # paths whose requests should fail
         driver.get("about:blank")
-        self.wrong()            # of no interest any more
+        self.wrong()            # no longer of interest
 
     def open(self, size=DESKTOP, colours="light"):
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
@@ -248,7 +248,7 @@ class Page:
         return self
 
     def until(self, condition, what):
-        """What the condition answers, once it answers something. Swagger UI may draw anew in the middle of it."""
+        """Waits for a condition and returns its result. Swagger UI may redraw in the middle of it."""
         wait = WebDriverWait(self.driver, 10, 0.05, ignored_exceptions=[StaleElementReferenceException])
         return wait.until(lambda _: condition(), f"waited for {what}")
 
@@ -256,7 +256,7 @@ class Page:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def one(self, selector):
-        """The element, once it is shown."""
+        """Returns the element once it is shown."""
         return self.until(lambda: next((found for found in self.all(selector) if found.is_displayed()), None), selector)
 
     def script(self, text, *arguments):
@@ -277,7 +277,7 @@ class Page:
         return self.until(lambda: self.one("#who").text == name, f"{name} to be signed in")
 
     def operation(self, name):
-        """An operation's selector."""
+        """Returns an operation's selector."""
         return f"#operations-{OPERATIONS[name][2]['tags'][0]}-{name}"
 
     def expand(self, name):
@@ -287,7 +287,7 @@ class Page:
         return operation
 
     def execute(self, name):
-        """Executes an expanded operation; the answer's status and what stands in its body."""
+        """Executes an expanded operation; returns the answer's status and body as shown."""
         operation = self.operation(name)
         for clear in self.all(f"{operation} button.btn-clear"):
             clear.click()
@@ -297,7 +297,7 @@ class Page:
         return int(status[0]), self.until(lambda: self.one(f"{answer} .highlight-code pre").text, "its body")
 
     def overflow(self):
-        """What sticks out of the window at the side."""
+        """Returns the page's width and the elements that reach beyond the window, if there are any."""
         return self.script("""
             const wide = document.documentElement.scrollWidth > arguments[0]
             return wide ? [document.documentElement.scrollWidth, ...[...document.querySelectorAll("body *")]
@@ -305,7 +305,7 @@ class Page:
               .map(one => `${one.tagName}.${one.className}`)] : []""", PHONE[0])
 
     def wrong(self):
-        """What the browser complained about, and what the page asked of others."""
+        """Returns the browser's complaints, and the page's requests to other hosts."""
         complaints = [entry["message"] for entry in self.driver.get_log("browser")
                       if not any(path in entry["message"] for path in self.failures)]
         complaints += self.script("return window.violations ?? []")
@@ -320,7 +320,7 @@ class Page:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """Debian's Chromium without a screen and without a way to any other machine."""
+    """Debian's Chromium, headless and without a connection to any other machine."""
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     for argument in ["headless=new", "disable-dev-shm-usage", "disable-background-networking",
@@ -333,7 +333,7 @@ def browser(tmp_path_factory):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("NO_PROXY", "*")
-        environment.setenv("SE_OFFLINE", "true")    # the driver is there, nothing is to be fetched
+        environment.setenv("SE_OFFLINE", "true")    # the driver is installed, so nothing is downloaded
         driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
         driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
             window.violations = []
@@ -345,7 +345,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def page(system, browser):
-    """The page, freshly opened; afterwards nobody may have complained, and nobody else was asked."""
+    """The page, freshly opened; afterwards, there must be no complaints and no requests to other hosts."""
     page = Page(browser, system.url())
     page.open().one(".opblock")
     yield page

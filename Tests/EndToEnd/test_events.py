@@ -1,4 +1,4 @@
-"""What follows from what has happened: events, and the sagas that carry on in the other services."""
+"""Events, and the sagas that follow from them in other services."""
 
 import random
 import time
@@ -16,7 +16,7 @@ from smtp_sink import SMTPSink
 from system import System
 from test_reminders import in_minutes
 
-#: How many users the test with the kills deletes.
+#: The number of users that the test with the kills deletes.
 MANY = 60
 
 
@@ -28,7 +28,7 @@ def sink():
 
 @pytest.fixture(scope="module")
 def chain(request, sink):
-    """A system whose jobs run when the tests say so."""
+    """A system whose jobs only run when a test starts them."""
     system = System.start("chain", PORT_OFFSET + 250, CRON="off", SMTP_URL=f"smtp://127.0.0.1:{sink.port}", HOLD_SECONDS="5",
                           PUBLIC_URL=f"http://127.0.0.1:{8080 + PORT_OFFSET + 250}/")
     yield system
@@ -54,7 +54,7 @@ def clean(chain, sink):
 
 @contextmanager
 def without(system, *functions):
-    """While these functions have no worker; afterwards no circuit is open."""
+    """Runs the block while these functions have no worker; afterwards, no circuit is open."""
     supervisor = system.supervisor()
     workers = [f"{name}:{slot['name']}" for name in functions for slot in system.pool(name) if slot["pid"]]
     for worker in workers:
@@ -76,7 +76,7 @@ def contact(system, user_id):
 
 
 def left_of(system, user_id):
-    """Rows of a user: tasks, notifications, subscriptions."""
+    """Counts the rows of a user: tasks, notifications, subscriptions."""
     [[tasks]] = system.sql("task_db", "SELECT count(*) FROM tasks WHERE user_id = :'id'", id=user_id)
     [[notifications, subscriptions]] = system.sql(
         "notification_db", "SELECT (SELECT count(*) FROM notifications WHERE user_id = :'id'), "
@@ -106,7 +106,7 @@ def test_the_notification_service_knows_a_new_user_and_each_change(chain, ada):
 
 
 def test_cron_does_it_within_moments_when_it_is_on(system):
-    """The system of most tests has its own cron; the relay of the present minute is at work."""
+    """The system of most tests has its own cron, so the relay of the current minute is running."""
     user = sign_up(system.url())
     jobs.wait_until(lambda: contact(system, user.id), 70, "the contact")
 
@@ -131,7 +131,7 @@ def test_who_has_mail_switched_off_gets_none(chain, sink, ada):
 
 
 def test_the_link_in_a_mail_switches_its_readers_mail_off(chain, sink, ada, boss):
-    """As mail programs do it. Source: RFC 2369, RFC 8058."""
+    """As mail programs do. Source: RFC 2369, RFC 8058."""
     ada.new_task("Paint", due_date=in_minutes(20))
     jobs.remind(chain)
     [message] = sink.messages
@@ -143,13 +143,13 @@ def test_the_link_in_a_mail_switches_its_readers_mail_off(chain, sink, ada, boss
     assert requests.post(link[:-1] + ("A" if link[-1] != "A" else "B"), timeout=10).status_code == 404
     user = expect(ada.get(f"/users/{ada.id}"), 200)
     assert not user["email_notifications"] and user["push_notifications"]
-    # A program that knows nothing of it replaces the user.
+    # A client that does not know the setting replaces the user.
     kept = {name: user[name] for name in ("username", "email", "full_name", "time_zone")}
     assert not expect(ada.put(f"/users/{ada.id}", kept), 200)["email_notifications"]
     ada.new_task("Wash", due_date=in_minutes(20))
     jobs.remind(chain)
     assert subjects(sink) == ["Reminder: Paint"]
-    # What goes to an address and to nobody in particular has no such link.
+    # Mail to an address rather than a user has no such link.
     expect(boss.post("/notifications/email", {"recipient": "a@example.com", "subject": "Hello", "body": "x"}), 201)
     assert "List-Unsubscribe" not in sink.messages[-1].parsed
 
@@ -177,7 +177,7 @@ def test_a_user_with_thousands_of_tasks_is_gone_too(chain, ada):
 
 
 def test_users_are_deleted_while_reminders_go_out_and_everything_is_killed_again_and_again(chain, sink):
-    """In the end no task, no subscription and no notification of theirs is there; and who stays has all reminders once."""
+    """In the end, none of their tasks, subscriptions and notifications is left, and all other users have each reminder once."""
     users = [sign_up(chain.url(), signed_in=False) for _ in range(MANY)]
     for user in users:
         jobs.add_tasks(chain, user.id, 3, title=f"of {user.id}")
@@ -202,7 +202,7 @@ def test_users_are_deleted_while_reminders_go_out_and_everything_is_killed_again
         running[name] = begin(name)
     for process in running.values():
         jobs.kill(process)
-    # What the killed ones held is free again after their time: 60 s for events, 5 s for the rest. The clock is moved.
+    # The leases of killed jobs expire: after 60 s for events, 5 s for the rest. The clock is moved instead of waiting.
     chain.sql("user_db", "UPDATE events SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
     chain.sql("task_db", "UPDATE reminders SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
     chain.sql("notification_db", "UPDATE notifications SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL AND type = 'EMAIL'")
@@ -215,7 +215,7 @@ def test_users_are_deleted_while_reminders_go_out_and_everything_is_killed_again
     assert len(arrived) - len(set(arrived)) <= 2 * kills
 
 
-# Tasks that are given to somebody
+# Tasks that are assigned to another user
 
 
 def test_who_is_given_a_task_by_an_admin_is_told(chain, sink, boss, ada):
@@ -247,7 +247,7 @@ def test_a_task_for_somebody_who_turns_out_not_to_exist_is_cancelled_and_its_cre
     expect(boss.post("/tasks", {"title": "at once", "user_id": nobody}), 404, "USER_NOT_FOUND")
     with without(chain, "get-user"):
         task = expect(boss.post("/tasks", {"title": "Paint", "user_id": nobody}), 201)
-        # Nobody knows yet whether there is such a user: it waits.
+        # It is not known yet whether the user exists, so the event waits.
         process = jobs.start(chain, "relay-events", "--drain", service="task")
         process.communicate(timeout=30)
         assert process.returncode == 1
@@ -261,7 +261,7 @@ def test_a_task_for_somebody_who_turns_out_not_to_exist_is_cancelled_and_its_cre
     assert message.parsed["subject"] == "Task cancelled: Paint"
 
 
-# When something does not work
+# Failures
 
 
 def test_events_wait_for_a_service_that_is_down(chain, boss):
@@ -278,7 +278,7 @@ def test_events_wait_for_a_service_that_is_down(chain, boss):
     assert contact(chain, user.id)
 
 
-def test_what_was_given_up_is_seen_and_can_be_revived(chain, ada):
+def test_a_discarded_event_is_reported_and_can_be_retried(chain, ada):
     jobs.relay(chain)
     chain.sql("user_db", "UPDATE events SET relayed_at = NULL, steps_done = 0, last_error = 'a bug' WHERE subject = :'id'", id=ada.id)
     [[number]] = chain.sql("user_db", "SELECT number FROM events WHERE subject = :'id'", id=ada.id)
@@ -291,7 +291,7 @@ def test_what_was_given_up_is_seen_and_can_be_revived(chain, ada):
 
 
 def test_only_services_may_say_what_has_happened(chain, ada, boss):
-    """By REST there is no way at all; by gRPC a token of a service is needed."""
+    """REST does not have it at all; gRPC requires the token of a service."""
     for person in (ada, boss):
         with Services(chain, person.token) as services:
             for call, request in (

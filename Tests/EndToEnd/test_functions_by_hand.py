@@ -1,4 +1,4 @@
-"""Each function alone in a shell: one request as plain CGI, or one message with `--once`."""
+"""Each function by itself in a shell: one request as plain CGI, or one message with `--once`."""
 
 import json
 import subprocess
@@ -11,12 +11,12 @@ from grpc_client import task_pb2
 from http2_client import frame
 
 ANY_ID = "01890000-0000-7000-8000-000000000000"
-#: Has no settings that must be there.
+#: A function without required settings.
 NEEDS_NOTHING = ["reflect-server"]
 
 
 def as_cgi(system, function, method, path, token=None, body=b"", query=""):
-    """Status, headers and body of a request that a function answers as a CGI program."""
+    """Sends a request to a function as a CGI program; returns status, headers and body."""
     variables = {
         "REQUEST_METHOD": method, "DOCUMENT_URI": path, "REQUEST_URI": path + ("?" + query if query else ""),
         "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1", "REQUEST_ID": "by-hand",
@@ -32,7 +32,7 @@ def as_cgi(system, function, method, path, token=None, body=b"", query=""):
 
 
 def once(system, function, message, *arguments):
-    """The exit status and the JSON of `FUNCTION --once`."""
+    """Returns the exit status and the JSON of `FUNCTION --once`."""
     done = system.run_function(function, "--once", *arguments, stdin=json.dumps(message).encode())
     return done.returncode, json.loads(done.stdout or done.stderr or b"null")
 
@@ -65,7 +65,7 @@ def test_every_function_answers_by_hand(system, function):
     status, headers, body = as_cgi(
         system, function, endpoint.method, "/api/v1" + endpoint.path.format(id=ANY_ID), body=b"{}"
         if endpoint.method in ("POST", "PATCH") else b"")
-    # A link is in the path, and this is none of ours.
+    # The link's token is in the path, and this one was not issued by us.
     assert status == (401 if endpoint.needs_token else 404 if function == "unsubscribe" else 400), body
     assert wrong_with_error(status, {**headers, "X-Request-Id": "given by nginx"}, body) is None
 

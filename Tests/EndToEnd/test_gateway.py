@@ -89,7 +89,7 @@ def test_large_headers_are_refused(user):
 
 
 def flood(count, threads, call):
-    """Calls `call()` so many times from several threads; answers the replies."""
+    """Calls `call()` this many times from several threads, and returns the replies."""
     replies, lock = [], threading.Lock()
 
     def run():
@@ -144,7 +144,7 @@ def test_a_token_that_asks_too_often_is_limited_and_no_other(strict_system, stri
     expect(strict_admin.get("/tasks"), 200)
 
 
-# Pools that are away
+# Pools that are down
 
 @pytest.mark.parametrize("function, call", [
     ("get-task", lambda user: user.get(f"/tasks/{ANY_ID}")),
@@ -164,12 +164,12 @@ def test_a_function_whose_pool_is_stopped_is_unavailable_and_the_others_go_on(sy
 
 @pytest.mark.parametrize("sent", ["abc", "A1._-", "x" * 128, ANY_ID])
 @pytest.mark.parametrize("path", ["/tasks", f"/tasks/{ANY_ID}", "/nowhere"])
-def test_a_sound_request_id_comes_back(user, sent, path):
+def test_a_valid_request_id_comes_back(user, sent, path):
     assert user.get(path, headers={"X-Request-Id": sent}).headers["X-Request-Id"] == sent
 
 
 @pytest.mark.parametrize("sent", ["", "x" * 129, "a b", "<script>", "a\"b", "ü", "a/b", "{}"])
-def test_an_unsound_request_id_is_replaced(user, sent):
+def test_an_invalid_request_id_is_replaced(user, sent):
     reply = user.get("/tasks", headers={"X-Request-Id": sent.encode()})
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,128}", reply.headers["X-Request-Id"])
     assert reply.headers["X-Request-Id"] != sent
@@ -286,7 +286,7 @@ def test_head_answers_like_get_without_the_body(system, user):
         assert head.headers.get("ETag") == got.headers.get("ETag")
 
 
-def test_head_of_what_is_not_there_is_a_bare_404(user):
+def test_head_of_a_missing_path_is_a_bare_404(user):
     assert user.call("HEAD", f"/tasks/{ANY_ID}").status_code == 404
 
 
@@ -313,7 +313,7 @@ def test_health_does_not_know_other_probes(anyone):
     expect(anyone.post("/health/live"), 405)
 
 
-# A client that asks nobody's leave
+# A client that ignores all limits
 
 def test_many_requests_on_one_connection_get_their_own_answers(system, user):
     tasks = [user.new_task(title=f"number {number}") for number in range(5)]
@@ -335,7 +335,7 @@ def test_a_new_account_is_usable_at_once(system):
 
 
 def test_what_services_alone_may_call_is_not_limited_by_token(strict_system, strict_admin):
-    """dispatch-reminders hands over thousands in a row; 740 calls are what a token has in the time that these take."""
+    """dispatch-reminders hands over thousands in a row; a token is allowed 740 calls in the time that these take."""
     with Services(strict_system, mint(strict_system, strict_admin, role="SERVICE")) as services:
         started = time.monotonic()
         for _ in range(1500):
@@ -356,10 +356,10 @@ def test_a_new_token_for_every_request_is_no_way_around_the_limits(strict_system
         ["wrk", "-t1", "-c16", "-d3s", "-s", str(script), strict_system.url() + "/api/v1/tasks"],
         capture_output=True, text=True, timeout=30)
     requests = int(re.search(r"(\d+) requests in", done.stdout).group(1))
-    time.sleep(1.2)  # nginx writes its log once a second
+    time.sleep(1.2)  # nginx flushes its log once a second
     log = (strict_system.state_dir / "logs" / "nginx-access.log").read_text()
     limited = log.count('"status":429,"method":"GET","path":"/api/v1/tasks"')
-    # 2,000 at once and 1,000 a second is what one address may ask.
+    # One address may send 2,000 requests at once and 1,000 a second.
     assert requests > 7_000, f"only {requests} requests: too slow to meet the limit"
     assert requests - limited <= 2000 + 1000 * 4, f"{limited} of {requests} were limited"
     time.sleep(2.5)  # for the tests that follow

@@ -1,4 +1,4 @@
-"""gRPC as its clients see it: a user's whole life, the ports, the metadata, and the same data as by REST."""
+"""gRPC as its clients see it: the life of a user, the ports, the metadata, and the same data as by REST."""
 
 import re
 import secrets
@@ -33,7 +33,7 @@ def at(text):
     return moment
 
 
-# A user's whole life
+# The life of a user
 
 def test_somebody_signs_up_signs_in_and_leaves(services, own_ports):
     one = services(own_ports=own_ports)
@@ -182,7 +182,7 @@ def test_a_rest_port_has_no_grpc_methods(user, rpc):
     expect(reply, 404, "NOT_FOUND")
 
 
-# The same data by both ways
+# The same data by both protocols
 
 def as_rest(moment):
     return datetime.fromisoformat(moment.replace("Z", "+00:00"))
@@ -239,7 +239,7 @@ def headers_of(call, request, *metadata):
     return dict(done.initial_metadata())
 
 
-def test_a_sound_request_id_comes_back_and_is_in_the_log(system, services, user):
+def test_a_valid_request_id_comes_back_and_is_in_the_log(system, services, user):
     sent = f"grpc-{secrets.token_hex(6)}"
     headers = headers_of(services(user).tasks.ListTasks, task_pb2.ListTasksRequest(), ("x-request-id", sent))
     assert headers["x-request-id"] == sent
@@ -259,7 +259,7 @@ def test_a_refusal_is_in_the_log_with_its_code(system, services, user):
 
 
 @pytest.mark.parametrize("sent", [None, "", "a b", "x" * 129, "a/b"])
-def test_a_call_without_a_sound_request_id_gets_one(services, user, sent):
+def test_a_call_without_a_valid_request_id_gets_one(services, user, sent):
     metadata = [] if sent is None else [("x-request-id", sent)]
     headers = headers_of(services(user).tasks.ListTasks, task_pb2.ListTasksRequest(), *metadata)
     assert re.fullmatch(r"[0-9a-f]{32}", headers["x-request-id"])
@@ -275,7 +275,7 @@ def test_the_trace_is_in_the_log(system, services, user):
 @pytest.mark.parametrize("parent", [
     "", "00", "nonsense", f"00-{'0' * 32}-{'1' * 16}-01", f"00-{'1' * 32}-{'0' * 16}-01",
     f"00-{'G' * 32}-{'1' * 16}-01", f"00-{'1' * 31}-{'1' * 16}-01", f"00-{'A' * 32}-{'1' * 16}-01"])
-def test_a_trace_that_is_none_is_left_out(system, services, user, parent):
+def test_an_invalid_trace_is_left_out(system, services, user, parent):
     sent = f"grpc-{secrets.token_hex(6)}"
     headers_of(services(user).tasks.ListTasks, task_pb2.ListTasksRequest(), ("x-request-id", sent),
                ("traceparent", parent))
@@ -285,5 +285,5 @@ def test_a_trace_that_is_none_is_left_out(system, services, user, parent):
 def test_two_tokens_are_refused(services, user, other):
     refused = refusal(services().tasks.ListTasks, task_pb2.ListTasksRequest(), metadata=[
         ("authorization", f"Bearer {user.token}"), ("authorization", f"Bearer {other.token}")])
-    # nginx finds it before a function does, as it does by REST (400).
+    # nginx finds it before a function does, as with REST (400).
     assert refused.status in ("INTERNAL", "INVALID_ARGUMENT", "UNAUTHENTICATED"), refused

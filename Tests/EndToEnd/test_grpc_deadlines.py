@@ -1,4 +1,4 @@
-"""`grpc-timeout`: how long a caller waits is how long its call is worked at."""
+"""`grpc-timeout`: a call is worked on only for as long as its caller waits."""
 
 import random
 import secrets
@@ -18,7 +18,7 @@ ANY_ID = "01890000-0000-7000-8000-000000000000"
 GET_TASK = "/task.v1.TaskService/GetTask"
 CREATE_TASK = "/task.v1.TaskService/CreateTask"
 TOO_LATE = str(grpc.StatusCode.DEADLINE_EXCEEDED.value[0])
-#: What a function takes when nobody says how long it may, in milliseconds (REQUEST_DEADLINE_MS).
+#: A function's time limit for calls without a timeout, in milliseconds (REQUEST_DEADLINE_MS).
 USUAL_MS = 3700
 
 
@@ -28,7 +28,7 @@ def new_id():
 
 @pytest.fixture
 def call(system, user):
-    """Sends a call with a timeout, and stays until it is answered, however long that takes."""
+    """Sends a call with a timeout, and waits until it is answered, however long that takes."""
     def send(timeout, path=GET_TASK, request=task_pb2.GetTaskRequest(id=ANY_ID), request_id=None):
         started = time.monotonic()
         reply = http2_client.call(
@@ -40,16 +40,16 @@ def call(system, user):
 
 @pytest.fixture
 def hanging(system, user):
-    """PostgreSQL stands still, from after the user signed in.
+    """PostgreSQL is stopped (SIGSTOP) after the user has signed in.
 
-    Nobody asks whether the session lives either, so a call goes straight to its function.
+    The session check is off too, so a call goes straight to its function.
     """
     with system.stopped("check-session"), system.postgres.paused():
         yield
 
 
 def titles(system, user):
-    """The titles of a user's tasks, as they stand in the database."""
+    """Reads the titles of a user's tasks from the database."""
     return [title for [title] in system.sql(
         "task_db", "select title from tasks where user_id = :'id'", id=user.id)]
 
@@ -65,7 +65,7 @@ def test_a_call_ends_when_its_caller_stops_waiting(system, hanging, call):
 
 
 def test_a_worker_is_free_when_its_caller_has_gone(system, hanging, services, user):
-    """More calls than workers, one after the other: grpcio leaves each after half a second."""
+    """More calls than workers, one after the other: grpcio gives up each after half a second."""
     tasks, sent = services(user).tasks, [new_id() for _ in range(6)]
     for request_id in sent:
         started = time.monotonic()
@@ -78,7 +78,7 @@ def test_a_worker_is_free_when_its_caller_has_gone(system, hanging, services, us
 
 
 def test_a_queue_of_calls_that_are_too_late_is_worked_off_at_once(system, hanging, call):
-    """Twenty at once for two workers: those who wait are not worked at when their turn comes."""
+    """Twenty at once for two workers: calls that have timed out are not worked on when their turn comes."""
     sent = [new_id() for _ in range(20)]
     started = time.monotonic()
     answers = at_once(20, lambda number: call("500m", request_id=sent[number]))
@@ -94,7 +94,7 @@ def test_a_patient_caller_waits_no_longer_than_everybody(system, hanging, call):
 
 
 @pytest.mark.parametrize("timeout", ["1H", "1M", "5S", "5000m", "5000000u", "99999999n", "99999999H", "00000005S"])
-def test_a_timeout_in_any_unit_is_taken(call, timeout):
+def test_a_timeout_in_any_unit_is_accepted(call, timeout):
     trailers, _ = call(timeout)
     assert trailers["grpc-status"] == str(grpc.StatusCode.NOT_FOUND.value[0]), trailers
 
@@ -108,7 +108,7 @@ def test_a_timeout_of_nothing_has_passed(system, user, call, timeout):
 
 @pytest.mark.parametrize("timeout", [
     "1", "S", "1s", "1h", "-1S", "+1S", "1.5S", "1 S", "123456789S", "1SS", "x", "1e3m", "½S", "0x1S", "١S"])
-def test_a_timeout_that_is_none_is_refused(system, user, call, timeout):
+def test_an_invalid_timeout_is_refused(system, user, call, timeout):
     trailers, _ = call(timeout, CREATE_TASK, task_pb2.CreateTaskRequest(title="malformed"))
     assert trailers["grpc-status"] == str(grpc.StatusCode.INVALID_ARGUMENT.value[0]), trailers
     assert b"grpc-timeout" in base64_decoded(trailers["grpc-status-details-bin"])
@@ -117,7 +117,7 @@ def test_a_timeout_that_is_none_is_refused(system, user, call, timeout):
 
 @pytest.mark.parametrize("stays", [True, False], ids=["the caller stays", "the caller leaves"])
 def test_a_call_that_is_too_late_when_its_turn_comes_does_nothing(system, services, user, call, stays):
-    """The workers stand still until every caller has given up; then each finds the calls in its queue."""
+    """The workers are stopped until every caller has given up; then they find the calls in their queue."""
     tasks, sent = services(user).tasks, [new_id() for _ in range(12)]
 
     def create(number):
@@ -134,7 +134,7 @@ def test_a_call_that_is_too_late_when_its_turn_comes_does_nothing(system, servic
         time.sleep(0.7)
     waiting.join()
     assert answers == [TOO_LATE] * 12
-    # A worker does not even begin when it sees that nobody is there any more.
+    # A worker does not even begin if it sees that the caller has given up.
     entries = [system.log_entry("create-task", request_id) for request_id in sent] if stays else [
         entry for entry in system.log_entries("create-task") if entry["request_id"] in sent]
     for entry in entries:
@@ -144,7 +144,7 @@ def test_a_call_that_is_too_late_when_its_turn_comes_does_nothing(system, servic
 
 
 def test_what_was_done_in_time_was_done_and_what_was_too_late_was_not(system, user):
-    """Many callers in a hurry: each task that is there belongs to a call that began in time."""
+    """Many callers with short timeouts: each task that exists belongs to a call that began in time."""
     outcomes, lock = {}, threading.Lock()
 
     def hurry(_):
@@ -175,7 +175,7 @@ def test_what_was_done_in_time_was_done_and_what_was_too_late_was_not(system, us
 
 
 def test_a_deadline_covers_the_session_check_too(system, services, user):
-    """The function is told how much of the time has passed before."""
+    """The function is told how much of the time has already passed."""
     with system.postgres.paused():
         started = time.monotonic()
         refused = refusal(services(user).tasks.GetTask, task_pb2.GetTaskRequest(id=ANY_ID), timeout=1.2)

@@ -1,4 +1,4 @@
-"""One handler, three doors: by REST, by gRPC and by hand (`--once`) a request gets the same answer."""
+"""One handler, three ways in: a request gets the same answer by REST, by gRPC and by hand (`--once`)."""
 
 import json
 import re
@@ -21,27 +21,27 @@ from test_tokens import unsubscribe_token
 ANY_ID = "01890000-0000-7000-8000-000000000000"
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 DOORS = ("rest", "grpc", "once")
-#: Later than any date that there is.
+#: Later than any valid date.
 NEVER = Timestamp(seconds=1 << 40)
 NOBODY, USER, OTHER, ADMIN, FRESH = "nobody", "user", "other", "admin", "fresh"
 
 
 class Case(NamedTuple):
-    """A request and what must become of it."""
-    #: Who asks: somebody of the scene.
+    """A request and its expected result."""
+    #: The caller: a user of the scene.
     by: str
-    #: The message's fields as REST names them; or how to make them for one call, from its scene.
+    #: The message's fields as REST names them, or a function that makes them for one call from its scene.
     fields: Union[dict, Callable]
-    #: None when the call must succeed.
+    #: None if the call must succeed.
     code: Optional[str] = None
-    #: The fields that are to blame.
+    #: The invalid fields.
     bad: frozenset = frozenset()
-    #: What a message must have in place of a text that it cannot hold: no enum has a value "DONE".
+    #: Replacements for texts that a message cannot hold: no enum has a value "DONE".
     in_message: dict = {}
 
 
 class Scene:
-    """The people, and what is made for one call alone."""
+    """The users, and the things that are created for one call."""
 
     def __init__(self, system, people):
         self.system = system
@@ -56,23 +56,23 @@ class Scene:
 
     @cached_property
     def fresh(self):
-        """An account that nobody else uses."""
+        """Creates an account that no other call uses."""
         return sign_up(self.system.url(), username=f"user-{self.own}", full_name="Ada")
 
     @cached_property
     def task(self):
-        """A task of the user that nobody else uses."""
+        """Creates a task of the user that no other call uses."""
         return self.user.new_task("report", description="of the year", due_date="2030-01-31T16:00:00Z")
 
     @cached_property
     def notification(self):
-        """A notification to nobody in particular."""
+        """Creates a notification to an address."""
         return expect(self.admin.post("/notifications/email", {
             "recipient": f"{self.own}@example.com", "subject": "Hello", "body": "x"}), 201)
 
     @cached_property
     def unreachable(self):
-        """The fresh account with a browser at a push service that must not be asked."""
+        """Creates an account with a browser at a push service that must not be called."""
         subscribed(self)
         self.system.sql("notification_db", "update push_subscriptions set endpoint = 'https://127.0.0.1:1/' || id, "
                         "origin = 'https://127.0.0.1:1' where user_id = :'id'", id=self.fresh.id)
@@ -80,7 +80,7 @@ class Scene:
 
     @cached_property
     def page_token(self):
-        """Leads on from the first page of the reader's tasks."""
+        """Returns the token of the second page of the reader's tasks."""
         return expect(self.reader.get("/tasks?page_size=2"), 200)["next_page_token"]
 
 
@@ -93,46 +93,46 @@ def invalid(by, fields, *bad, **in_message):
 
 
 def ended(scene):
-    """An access token whose session has ended."""
+    """Returns an access token whose session has ended."""
     expect(scene.fresh.post("/auth/logout", {"refresh_token": scene.fresh.refresh_token}), 204)
     return scene.fresh.token
 
 
 def expired(scene):
-    """A refresh token whose month is over."""
+    """Returns an expired refresh token."""
     scene.system.sql("user_db", "update refresh_tokens set created_at = now() - interval '31 days', "
                      "expires_at = now() - interval '1 day' where user_id = :'id'", id=scene.fresh.id)
     return scene.fresh.refresh_token
 
 
 def stolen(scene):
-    """A refresh token that was replaced by another, which was used too, a while ago."""
+    """Returns a refresh token whose successor was used too, a while ago."""
     token = scene.fresh.refresh_token
     for _ in range(2):
         token = expect(scene.nobody.post("/auth/refresh", {"refresh_token": token}), 200)["refresh_token"]
-    # As if the grace period were over: nobody remembers when it was replaced.
+    # As if the grace period were over: the time of the replacement is forgotten.
     scene.system.sql("user_db", "update refresh_tokens set rotations = '{}' where user_id = :'id'",
                      id=scene.fresh.id)
     return scene.fresh.refresh_token
 
 
 def moved(status):
-    """A task of the user in some state."""
+    """Creates a task of the user in some status."""
     return lambda scene: scene.user.new_task(status=status)["id"]
 
 
 def browser(scene):
-    """A browser's subscription that nobody else has."""
+    """Makes a unique browser subscription."""
     return {"endpoint": f"https://push.example.net/{scene.own}", "keys": BROWSER_KEYS}
 
 
 def subscribed(scene):
-    """The id of a subscription of the fresh account."""
+    """Returns the id of a subscription of the fresh account."""
     return expect(scene.fresh.post("/push-subscriptions", browser(scene)), 201)["id"]
 
 
 def forgotten(scene):
-    """The id of the fresh account with a browser, known to the Notification service as one that is no more."""
+    """Returns the id of an account with a browser that the Notification service knows as deleted."""
     subscribed(scene)
     scene.system.sql("notification_db", "insert into contacts (user_id, email, time_zone, updated_at, forgotten_at) "
                      "values (:'id', '', 'UTC', now(), now()) on conflict (user_id) do update set "
@@ -438,7 +438,7 @@ CASES = {
     },
 }
 
-#: What each call makes anew, and so can only be there or not.
+#: Values that differ in each call, so only their presence can be compared.
 MADE = {
     "create-user": {"id", "created_at", "updated_at"},
     "update-user": {"id", "created_at", "updated_at"},
@@ -457,7 +457,7 @@ MADE = {
 
 @pytest.fixture(scope="module")
 def people(system, admin):
-    """Somebody who reads, with tasks that nobody changes, and others."""
+    """A reader, with tasks that nobody changes, and other users."""
     found = {name: sign_up(system.url()) for name in (USER, OTHER, "reader")}
     reader = found["reader"]
     reader.new_task("report one", priority="LOW")
@@ -468,10 +468,10 @@ def people(system, admin):
     return {**found, ADMIN: admin, NOBODY: Client(system.url())}
 
 
-# The doors
+# The three ways in
 
 class Answer(NamedTuple):
-    """What came back, in a form that is the same for every door."""
+    """An answer, in a form that is the same for REST, gRPC and `--once`."""
     code: Optional[str]
     bad: frozenset
     data: object
@@ -522,12 +522,12 @@ def by_once(scene, function, fields, case):
 
 
 def as_message(message_class, fields, replaced):
-    """The message with these fields; a field that is None is cleared, for which a mask is needed."""
+    """Makes the message with these fields; a field that is None is cleared, which needs a mask."""
     given = {name: replaced.get(name, value) for name, value in fields.items()}
     messages = {name: value for name, value in given.items() if isinstance(value, Message)}
     plain = {name: value for name, value in given.items() if name not in messages}
     if isinstance(plain.get("reminders"), list):
-        plain["reminders"] = {"minutes": plain["reminders"]}    # in a message, a list cannot be left out
+        plain["reminders"] = {"minutes": plain["reminders"]}    # in a message, a list cannot be absent
     request = json_format.ParseDict(plain, message_class())
     for name, value in messages.items():
         getattr(request, name).CopyFrom(value)
@@ -537,7 +537,7 @@ def as_message(message_class, fields, replaced):
 
 
 def normal(value, made, own, name=None):
-    """A message without what its door chose: null or left out, "1" or 1, so many digits of a second."""
+    """Returns a message without differences of form: null or absent, "1" or 1, digits of a second."""
     if isinstance(value, dict):
         if set(value) == {"minutes"}:
             return value["minutes"]     # of a task's reminders
@@ -589,7 +589,7 @@ def test_every_function_with_an_rpc_is_in_the_table(function):
 
 @pytest.mark.parametrize("function", CASES)
 def test_every_field_of_a_request_is_in_the_table(system, people, function):
-    """A field that no case uses could be read by one door and not by the other."""
+    """If no case used a field, one way in could read it and another could not."""
     used = set()
     for case in CASES[function].values():
         used |= set(case.fields(Scene(system, people)) if callable(case.fields) else case.fields)
@@ -599,7 +599,7 @@ def test_every_field_of_a_request_is_in_the_table(system, people, function):
 
 def test_the_table_has_every_code_that_a_function_gives():
     codes = {case.code for cases in CASES.values() for case in cases.values()}
-    #: What goes wrong before or behind a function.
+    #: Failures in front of a function or behind it.
     elsewhere = {"MALFORMED_JSON", "MALFORMED_MESSAGE", "UNSUPPORTED_MEDIA_TYPE", "UNSUPPORTED_ENCODING",
                  "PAYLOAD_TOO_LARGE", "METHOD_NOT_ALLOWED", "NOT_FOUND", "RATE_LIMITED", "INTERNAL",
                  "UNAVAILABLE", "DEADLINE_EXCEEDED", "TOKEN_INVALID", "TOKEN_EXPIRED", "CONTACT_UNKNOWN"}

@@ -1,4 +1,4 @@
-"""Refusals by gRPC: read by grpcio and grpcio-status, and with the codes that REST has for them."""
+"""Refusals by gRPC, read by grpcio and grpcio-status, with the same codes as by REST."""
 
 import os
 import re
@@ -29,7 +29,7 @@ STATUS_NUMBERS = {status.name: status.value[0] for status in grpc.StatusCode}
 
 
 def same_as_rest(refused, reply):
-    """Both refusals are of one code."""
+    """Checks that both refusals have the same code."""
     code = reply.json()["code"]
     assert refused.code == code and refused.status == GRPC_STATUSES[code], (refused, reply.text)
     assert code in ERROR_CODES[reply.status_code]
@@ -39,7 +39,7 @@ def update_of(*paths):
     return task_pb2.UpdateTaskRequest(id=ANY_ID, update_mask=field_mask_pb2.FieldMask(paths=paths))
 
 
-# What a function says
+# Refusals by functions
 
 @pytest.mark.parametrize("text", [
     "grüße", "naïve 💥", "100 %", "%41", "%", "a\nb", "a\r\nb: c", "a\tb\x01\x7f", "日本語", "\u202e", "\""])
@@ -80,7 +80,7 @@ def test_what_is_about_no_field_is_in_the_metadata(services, user):
 
 
 def test_grpcio_reads_the_details_as_google_defines_them(services, user):
-    """Spelled out once, because `read` hides it."""
+    """The status details, spelled out once, because `read` hides them."""
     with pytest.raises(grpc.RpcError) as caught:
         services(user).tasks.CreateTask(task_pb2.CreateTaskRequest())
     status = rpc_status.from_call(caught.value)
@@ -100,7 +100,7 @@ def test_every_code_has_a_status():
     assert set(GRPC_STATUSES.values()) <= set(STATUS_NUMBERS)
 
 
-# What the gateway says
+# Refusals by the gateway
 
 @pytest.mark.parametrize("function", [name for name, endpoint in ENDPOINTS.items() if endpoint.needs_token])
 def test_without_a_token(system, services, anyone, function):
@@ -136,7 +136,7 @@ def test_after_the_session_has_ended(services, user):
 
 
 def test_a_method_that_is_not_there_has_no_details(system, user):
-    """As every gRPC server answers: there is nobody who could know more."""
+    """The answer of every gRPC server, without details, because no function was involved."""
     with open_channel(system.grpc_port(), caller=user) as channel:
         call = channel.unary_unary(
             "/task.v1.TaskService/ReadMinds", request_serializer=task_pb2.GetTaskRequest.SerializeToString,
@@ -185,7 +185,7 @@ def test_a_function_whose_pool_is_stopped_is_unavailable_and_the_others_go_on(sy
 
 
 def by_both(services, user):
-    """A get-task by REST and by gRPC at the same time; answers both, and how long they took."""
+    """Calls get-task by REST and by gRPC at the same time; returns both answers and their times."""
     call = services(user).tasks.GetTask
     started = time.monotonic()
     reply, refused = at_once(2, lambda number: (
@@ -230,7 +230,7 @@ def test_while_postgresql_hangs_a_call_ends_within_five_seconds(system, services
     refusal(services(user).tasks.GetTask, GET_TASK, "TASK_NOT_FOUND")
 
 
-def test_while_postgresql_is_away_a_call_is_unavailable_at_once(system, services, user):
+def test_while_postgresql_is_unavailable_a_call_is_unavailable_at_once(system, services, user):
     one = services(user)
     with system.postgres.away():
         reply, refused, took = by_both(services, user)
@@ -254,7 +254,7 @@ FLOODS = {
 
 
 def flood(call, request, count):
-    """So many calls, 32 at a time; answers the errors of those that failed."""
+    """Makes this many calls, 32 at a time; returns the errors of those that failed."""
     errors, waiting = [], []
     for _ in range(count):
         waiting.append(call.future(request))
@@ -289,8 +289,8 @@ def test_both_ways_share_one_limit(strict_system, services):
     replies = at_once(40, lambda _: Client(strict_system.url()).post("/auth/login", body))
     limited = [reply for reply in replies if reply.status_code == 429]
     assert limited
-    # A turn comes back every 200 ms, so that one of the next calls may be let through; a limit of
-    # its own would let all of them through.
+    # The limit recovers by one call every 200 ms, so that one of the next calls may pass; a separate limit
+    # would let all of them pass.
     errors = flood(services(of=strict_system).auth.Login, auth_pb2.LoginRequest(**body), 10)
     refused = [error for error in map(read, errors) if error.code == "RATE_LIMITED"]
     assert refused
@@ -338,14 +338,14 @@ def test_every_refusal_has_its_status_in_the_trailers_alone(refused_on_the_wire)
     assert sum(len(name) + len(value) + 32 for name, value in trailers.items()) < 8192
 
 
-# What stands in nginx's files
+# The texts in nginx's files
 
 NGINX = REPOSITORY / "nginx"
 CONSTANT = re.compile(r"\bC[A-Za-z0-9+/]{60,}=*")
 
 
 def locations(file):
-    """The lines of each location, by its name; those of a location inside another are its own."""
+    """Returns the lines of each location by its name; those of a nested location belong to that alone."""
     found, name = {}, None
     for line in (NGINX / file).read_text().splitlines():
         if begin := re.match(r" *location (?:= )?(\S+) \{$", line):
@@ -368,7 +368,7 @@ def decode(constant):
 
 GRPC_ERRORS, REST_ERRORS = locations("grpc-errors.conf"), locations("rest-errors.conf")
 TEXTS = (NGINX / "generated/texts.conf").read_text()
-#: What nginx's variables stand for.
+#: The values of nginx's variables.
 CONSTANTS = dict(re.findall(r'^map "" \$(\w+) \{ default "?([^;"]+)"?; \}$', TEXTS, re.MULTILINE))
 WITH_DETAILS = [name for name, body in GRPC_ERRORS.items() if "$details_" in body]
 
@@ -385,7 +385,7 @@ def test_an_answer_says_the_same_as_its_details(place):
 
 
 def table(source, variable):
-    """The lines of a map, by their first words."""
+    """Returns the lines of a map by their first words."""
     lines = re.search(rf"map \${source} \${variable} \{{\n(.*?)\n\}}", TEXTS, re.DOTALL).group(1)
     return dict(re.findall(r'^ +(\S+) +"?([^;"]+)"?;', lines, re.MULTILINE))
 
@@ -417,7 +417,7 @@ def test_every_constant_is_a_status_with_a_code_of_ours():
 
 
 def test_no_details_are_missing():
-    """What a function may say too, the gateway says with the same details."""
+    """Codes that a function may give too have the same details when the gateway gives them."""
     assert len(WITH_DETAILS) >= 3
     for place in ("/_error/too-large", "@refused", "@limited", "@unavailable", "@too-late"):
         assert "grpc-status-details-bin" in GRPC_ERRORS[place], place

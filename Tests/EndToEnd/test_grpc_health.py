@@ -27,7 +27,7 @@ EVERYWHERE = {"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"}
 
 @pytest.fixture(params=PORTS, ids=lambda service: service or "all")
 def port(request):
-    """A gRPC port, by its service; None is that of all."""
+    """The gRPC port of a service; None is the port of all services."""
     return request.param
 
 
@@ -72,7 +72,7 @@ def test_a_service_that_nobody_has_is_not_found(channel, service):
 
 
 def test_watching_is_not_implemented(channel):
-    """Clients then go on as if everything were well, which is what gRPC wants of them."""
+    """Clients then proceed as if everything were well, as gRPC requires."""
     watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
     with pytest.raises(grpc.RpcError) as caught:
         list(watch)
@@ -80,7 +80,7 @@ def test_watching_is_not_implemented(channel):
 
 
 def states(system):
-    """What every port says of itself, and how long the slowest took."""
+    """Returns the answers of all ports, and the time of the slowest."""
     slowest, found = 0.0, {}
     for service in [None, "user", "auth", "task"]:
         with open_channel(system.grpc_port(service)) as channel:
@@ -97,7 +97,7 @@ def test_while_postgresql_hangs_nobody_serves(system):
     assert states(system)[0] == {SERVING}
 
 
-def test_while_postgresql_is_away_nobody_serves(system):
+def test_while_postgresql_is_unavailable_nobody_serves(system):
     with system.postgres.away():
         found, slowest = states(system)
         assert found == {NOT_SERVING} and slowest < 1
@@ -157,7 +157,7 @@ def test_what_reflection_tells_is_what_the_contract_says(gateway, service):
     told, known = descriptor_pb2.FileDescriptorProto(), descriptor_pb2.FileDescriptorProto()
     pool.FindServiceByName(NAMES[service]).file.CopyToProto(told)
     CONTRACT[service].file.CopyToProto(known)
-    # Names for JSON are the compiler's addition.
+    # The compiler adds names for JSON.
     for message in [*told.message_type, *known.message_type]:
         for field in message.field:
             field.ClearField("json_name")
@@ -184,7 +184,7 @@ def test_a_file_comes_with_all_that_it_imports(reflect):
     Question(file_by_filename="task.proto"), Question(all_extension_numbers_of_type="task.v1.NoSuchThing"),
     Question(file_containing_extension=reflection_pb2.ExtensionRequest(
         containing_type="task.v1.Task", extension_number=100))], ids=str)
-def test_what_is_not_there_is_not_found(reflect, question):
+def test_an_unknown_name_is_not_found(reflect, question):
     [answer] = reflect(question)
     assert answer.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0], answer
     assert answer.error_response.error_message and answer.original_request == question
@@ -214,7 +214,7 @@ def test_a_stream_without_a_question_has_no_answer(reflect):
 
 
 def test_a_client_may_wait_for_an_answer_before_it_asks_again(gateway):
-    """As grpcurl does: it keeps the stream open until it has all that it needs (fullstorydev/grpcurl issue 189)."""
+    """As grpcurl does: it keeps the stream open until it has everything it needs (fullstorydev/grpcurl issue 189)."""
     questions = queue.Queue()
     questions.put(Question(list_services=""))
     answers = by_name(gateway, V1)(iter(questions.get, None), timeout=4)
@@ -227,7 +227,7 @@ def test_a_client_may_wait_for_an_answer_before_it_asks_again(gateway):
 
 
 def test_streams_that_wait_keep_nobody_else_from_an_answer(system):
-    """One process answers them all, so a client that thinks must not have it for itself."""
+    """One process serves all streams, so an idle client must not block it."""
     questions, waiting = [], []
     with open_channel(system.grpc_port()) as channel:
         for _ in range(40):
@@ -278,12 +278,12 @@ def test_a_question_has_its_line_in_the_log(system, gateway):
     (frame(b"", length=1 << 21), {}, ("RESOURCE_EXHAUSTED", "PAYLOAD_TOO_LARGE")),
     (frame(gzip.compress(b""), flag=1), {"grpc-encoding": "gzip"}, ("UNIMPLEMENTED", "UNSUPPORTED_ENCODING")),
 ], ids=["flag 2", "a prefix cut off", "a message cut off", "no protobuf", "too large", "compressed"])
-def test_a_question_that_is_none_ends_the_stream(system, body, headers, expected):
+def test_an_invalid_question_ends_the_stream(system, body, headers, expected):
     reply = http2_client.call(system.grpc_port(), V1, body, headers=headers)
     assert said(reply) == expected
 
 
-def test_an_answer_comes_before_the_question_that_is_none(system):
+def test_an_answer_comes_before_the_invalid_question(system):
     question = frame(Question(list_services="").SerializeToString())
     reply = http2_client.call(system.grpc_port(), V1, question + frame(b"\xff\xff"))
     length = int.from_bytes(reply.body[1:5], "big")

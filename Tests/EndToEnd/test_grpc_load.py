@@ -11,7 +11,7 @@ from grpc_load import GrpcLoad
 from soak import scenarios
 from test_resilience import hold
 
-#: More than nginx lets one connection have by REST (keepalive_requests), so that the limit would show.
+#: More requests than nginx allows on one REST connection (keepalive_requests), so that the limit would show.
 CALLS = 10_500
 QUESTION = reflection_pb2.ServerReflectionRequest(list_services="")
 
@@ -33,7 +33,7 @@ def test_ten_thousand_calls_on_one_channel_all_succeed(system, writer):
 
 
 def test_replacing_workers_costs_no_request_and_no_call(system, writer):
-    """By REST and by gRPC at once, while the workers of the busy pools are replaced one after the other."""
+    """Load by REST and by gRPC at once, while the workers of the busy pools are replaced one by one."""
     stage = scenarios.Stage(system)
     with GrpcLoad(system.grpc_port(), writer, in_flight=16) as load:
         hold(scenarios.replacements(stage, at_least=50, seconds=5))
@@ -43,7 +43,7 @@ def test_replacing_workers_costs_no_request_and_no_call(system, writer):
 
 
 def test_more_calls_than_workers_wait_their_turn(system, writer):
-    """Ten times as many callers as there are workers: nobody is refused, and nobody waits for long."""
+    """Ten times as many callers as workers: nobody is refused, and nobody waits for long."""
     with GrpcLoad(system.grpc_port(), writer, in_flight=100) as load:
         time.sleep(3)
         outcome = load.stop()

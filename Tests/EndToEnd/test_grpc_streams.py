@@ -1,4 +1,4 @@
-"""Reflection's streams: whoever asks too much, reads nothing or says nothing is nobody else's trouble."""
+"""Reflection's streams: a client that asks too much, reads nothing or sends nothing does not affect others."""
 
 import contextlib
 import queue
@@ -26,7 +26,7 @@ HEADERS = [(":method", "POST"), (":scheme", "http"), (":path", PATH), (":authori
 
 
 def seconds_for_an_answer(system):
-    """How long somebody else waits for the list of services."""
+    """Measures how long another client waits for the list of services."""
     channel = open_channel(system.grpc_port())
     start = time.monotonic()
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
@@ -38,7 +38,7 @@ def seconds_for_an_answer(system):
 
 @contextlib.contextmanager
 def open_streams(system, count, body=b"", window=None):
-    """So many calls on one connection, none of them ended by its client."""
+    """Opens this many calls on one connection, none of which its client ends."""
     connection = h2.connection.H2Connection(h2.config.H2Configuration())
     with socket.create_connection(("127.0.0.1", system.grpc_port()), timeout=5) as line:
         connection.initiate_connection()
@@ -119,7 +119,7 @@ def test_an_address_has_so_many_calls_open_and_no_more(strict_system):
 
 
 def test_a_damaged_breaker_costs_nobody_a_request(system, admin):
-    """16 bytes with which careless arithmetic would end the process."""
+    """The 16 bytes would make careless arithmetic overflow, and so end the process."""
     somebody = sign_up(system.url())
     path = system.state_dir / "breakers" / "user"
     for failures, until in ((5, -2**63), (2**63 - 1, 2**63 - 1), (-1, 0)):

@@ -1,4 +1,4 @@
-"""What is on the wire under a gRPC call: frames by hand, over HTTP/2 as the package h2 speaks it."""
+"""gRPC calls on the wire: hand-made frames over HTTP/2, by the package h2."""
 
 import gzip
 import socket
@@ -78,7 +78,7 @@ def test_a_large_answer_comes_whole(system, user, call):
 
 @pytest.mark.parametrize("content_type", [
     "application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8", "Application/gRPC"])
-def test_protobuf_by_any_of_its_names_is_taken(call, message, content_type):
+def test_protobuf_by_any_of_its_names_is_accepted(call, message, content_type):
     reply = call(frame(message), content_type=content_type)
     assert reply.trailers == {"grpc-status": "0"} and reply.headers["content-type"] == "application/grpc"
 
@@ -152,7 +152,7 @@ def test_an_encoding_without_a_compressed_message_does_no_harm(call, message, en
 
 
 def test_grpcio_with_compression_is_told_so(services, user):
-    """grpcio compresses only what becomes smaller by it, so the message is a long one."""
+    """grpcio compresses only messages that become smaller by it, so this one is long."""
     tasks = services(user).tasks
     long = task_pb2.CreateTaskRequest(title="x", description="x" * 9000)
     refused = refusal(tasks.CreateTask, long, "UNSUPPORTED_ENCODING", compression=grpc.Compression.Gzip)
@@ -167,7 +167,7 @@ def test_a_channel_with_compression_still_sends_short_messages(system, user, tas
     assert found.title == "on the wire"
 
 
-# Who does not speak HTTP/2
+# Clients that do not speak HTTP/2
 
 @pytest.mark.parametrize("data", [
     b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
@@ -180,7 +180,7 @@ def test_http_1_is_turned_away_at_once(system, data):
         while chunk := line.recv(65536):
             received += chunk
     assert time.monotonic() - started < 2
-    # What it says instead of an answer are frames: SETTINGS and GOAWAY.
+    # Instead of an answer, it sends frames: SETTINGS and GOAWAY.
     assert received and not received.startswith(b"HTTP/1"), received
 
 
@@ -190,7 +190,7 @@ def test_http_2_is_turned_away_from_a_rest_port(system):
     assert reply is None or reply.status in (400, 405, 505)
 
 
-def test_a_call_that_is_never_sent_whole_is_given_up(system, user, message):
+def test_a_call_that_is_never_sent_whole_is_ended(system, user, message):
     started = time.monotonic()
     with pytest.raises((AssertionError, ConnectionError)):
         http2_client.call(system.grpc_port(), GET_TASK, frame(message), token=user.token, keep_open=True,
@@ -199,7 +199,7 @@ def test_a_call_that_is_never_sent_whole_is_given_up(system, user, message):
 
 
 def test_many_calls_share_one_connection(services, user):
-    """All sent before the first is answered."""
+    """All are sent before the first is answered."""
     tasks = services(user).tasks
     made = [user.new_task(str(number))["id"] for number in range(8)]
     futures = [tasks.GetTask.future(task_pb2.GetTaskRequest(id=made[number % 8])) for number in range(200)]

@@ -1,4 +1,4 @@
-"""What a function's database role may do: its own service's rows, and nothing else."""
+"""The permissions of each function's database role: its own service's rows, and nothing else."""
 
 import subprocess
 
@@ -11,7 +11,7 @@ OTHER = {"user_db": "task_db", "task_db": "user_db"}
 
 @pytest.fixture(params=SERVICES)
 def role(system, request):
-    """Asks the database just as a function of this service would: same user, same address."""
+    """Queries the database as a function of this service does: with the same user and URL."""
     function, database, table = SERVICES[request.param]
     address = system.environment_of(function)["DATABASE_URL"]
 

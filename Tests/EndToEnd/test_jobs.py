@@ -1,4 +1,4 @@
-"""What cron starts, and when; and where mail lands that nobody is to get."""
+"""Jobs: their times and their runs by cron; and the mail sink."""
 
 import email.policy
 import getpass
@@ -25,7 +25,7 @@ EACH_JOB = [(job, service) for job, services in JOBS.items() for service in serv
 
 
 def debian_python(script, *arguments):
-    """A program with cron.py at hand. Debian's Python has croniter, that of the tests does not."""
+    """Runs a program that can import cron.py. Debian's Python has croniter; the tests' own does not."""
     return ["/usr/bin/python3", "-c", f"import sys; sys.path.insert(0, '{LIBRARY}'); import cron\n{script}", *arguments]
 
 
@@ -33,7 +33,7 @@ def debian_python(script, *arguments):
 
 
 def fired(crontab, *times, zone="UTC"):
-    """Which commands each of these moments starts; each list begins with the clock when cron is started."""
+    """Returns the commands that each of these moments starts; the first moment is the start of cron."""
     script = """
 import datetime, json
 now = []
@@ -58,7 +58,7 @@ print("\\n" + json.dumps(started))
 
 @pytest.fixture
 def crontab(tmp_path):
-    """A crontab with these lines, `times command`."""
+    """Writes a crontab with these lines, `times command`."""
     def make(*lines):
         path = tmp_path / "crontab"
         fields = [line.split(None, 5) for line in lines]
@@ -134,11 +134,11 @@ def test_a_last_line_without_its_end_is_refused(tmp_path):
     assert done.returncode == 1 and "no end" in done.stderr
 
 
-# What runs
+# Running jobs
 
 
 class RunningCron:
-    """cron.py with a crontab, and a clock that stands a moment before the next minute."""
+    """cron.py with a crontab, and a clock set to a moment before the next minute."""
 
     def __init__(self, crontab):
         script = """
@@ -149,7 +149,7 @@ cron.main(sys.argv[1:], clock=lambda: time.time() + offset)
         self.process = subprocess.Popen(debian_python(script, crontab), stdout=subprocess.PIPE, text=True)
 
     def end(self, limit_seconds=5):
-        """Ends it as supervisord does, and answers what it said."""
+        """Ends it as supervisord does, and returns its messages."""
         self.process.terminate()
         output, _ = self.process.communicate(timeout=limit_seconds)
         assert self.process.returncode == 0
@@ -274,7 +274,7 @@ def test_the_crontab_has_each_job_as_its_services_user(system):
 
 
 def test_the_crontab_can_go_to_etc_cron_d(system):
-    """cron wants it to belong to root, to be nobody else's to write, and to have only users that exist."""
+    """cron requires a file that belongs to root, that nobody else can write, and that has only existing users."""
     status = (system.state_dir / "crontab").stat()
     assert status.st_mode & 0o777 == 0o644 and status.st_uid == os.getuid()
     text = (system.state_dir / "crontab").read_text()
@@ -299,13 +299,13 @@ def test_only_a_service_reads_its_settings(system, service):
             assert readable == (other == service), f"{service} and {other}"
 
 
-#: A function of each service.
+#: One function of each service.
 SOME_FUNCTION = {"user": "get-user", "auth": "validate-token", "task": "get-task", "notification": "get-notification"}
 
 
 @pytest.mark.parametrize("job, service", EACH_JOB)
 def test_a_job_has_its_services_settings_and_a_log_of_its_own(system, tmp_path, job, service):
-    """The wrapper, with a program of the test's in the job's place."""
+    """Runs the wrapper with a program of the test's in place of the job."""
     tmp_path.chmod(0o755)
     for folder in list(tmp_path.parents)[:2]:
         folder.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Lists: order, filters, and pages that lose nothing and show nothing twice."""
+"""Lists: order, filters, and pages without gaps or duplicates."""
 
 import re
 from urllib.parse import parse_qs, urlparse
@@ -10,7 +10,7 @@ from contract import PRIORITIES, STATUSES, TASK_FIELDS
 
 
 def all_pages(account, path, page_size, **filters):
-    """Every task of a list and the number of its pages; checks the Link header on the way."""
+    """Returns every task of a list and the number of its pages, and checks the Link header of each."""
     tasks, pages, token = [], 0, ""
     while True:
         parameters = {**filters, "page_size": page_size}
@@ -33,7 +33,7 @@ def all_pages(account, path, page_size, **filters):
 
 @pytest.fixture(scope="module")
 def owner(system):
-    """Somebody with 24 tasks, no two alike, six of each status and each priority."""
+    """A user with 24 tasks, no two alike, six of each status and each priority."""
     account = sign_up(system.url())
     for number in range(24):
         account.new_task(

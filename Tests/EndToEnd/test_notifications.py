@@ -1,4 +1,4 @@
-"""E-mail through a real SMTP server: what is written down, what is sent, and what becomes of it when that goes wrong."""
+"""E-mail through a real SMTP server: recording, sending, and failures."""
 
 import re
 import socket
@@ -24,7 +24,7 @@ def sink():
 
 @pytest.fixture(scope="module")
 def post(request, sink):
-    """A system whose mail goes to the sink, and whose jobs start only when a test wants them to."""
+    """A system whose mail goes to the sink, and whose jobs only run when a test starts them."""
     system = System.start("post", PORT_OFFSET + 200, CRON="off", SMTP_URL=f"smtp://127.0.0.1:{sink.port}",
                           MAIL_FROM="Aufgaben für alle <tasks@example.org>", HOLD_SECONDS="5")
     yield system
@@ -38,7 +38,7 @@ def chief(post):
 
 @pytest.fixture(autouse=True)
 def clean(sink, post):
-    """No mail, no notification that waits, and nobody thinks that the server is down."""
+    """No mail, no pending notification, and a closed circuit."""
     sink.clear()
     post.sql("notification_db", "UPDATE notifications SET next_attempt_at = NULL")
     close_circuit(post)
@@ -56,7 +56,7 @@ def write(chief, recipient="ada@example.com", subject="Hello", body="How are you
 
 
 def due_now(system):
-    """As if the time of all that is to be tried again had come."""
+    """Makes every pending notification due now."""
     system.sql("notification_db", "UPDATE notifications SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
 
 
@@ -102,7 +102,7 @@ def test_users_may_not_send_mail(post, sink, chief):
     assert not sink.messages
 
 
-# What goes wrong
+# Failures
 
 @pytest.mark.parametrize("how, then", [
     (smtp_sink.POSTPONE_ONCE, "sent later"), (smtp_sink.POSTPONE, "waits"), (smtp_sink.REFUSE, "given up"),
@@ -123,13 +123,13 @@ def test_each_answer_of_a_mail_server_has_its_outcome(post, sink, chief, how, th
         again = expect(chief.get(f"/notifications/{made['id']}"), 200)
         assert again["sent"] == (then == "sent later") and again["attempts"] == 2
     mails = [message.parsed["message-id"] for message in sink.to(recipient)]
-    if how == smtp_sink.DROP_AFTER:     # taken, and nobody said so: it comes twice, under one name
+    if how == smtp_sink.DROP_AFTER:     # accepted, but the answer was lost: it arrives twice, with one Message-ID
         assert mails == [f"<{made['id']}@example.org>"] * 2
     else:
         assert mails == ([f"<{made['id']}@example.org>"] if then in ("sent", "sent later") else [])
 
 
-def test_what_was_given_up_is_tried_again_when_an_operator_says_so(post, sink, chief):
+def test_a_discarded_notification_is_retried_when_an_operator_says_so(post, sink, chief):
     recipient = f"r{time.monotonic_ns()}@example.com"
     sink.answer(recipient, smtp_sink.REFUSE)
     made = expect(write(chief, recipient), 202)
@@ -144,7 +144,7 @@ def test_what_was_given_up_is_tried_again_when_an_operator_says_so(post, sink, c
 
 
 class DeadServer:
-    """Takes connections on the sink's port in its place and hangs up."""
+    """Accepts connections on the sink's port in its place and closes them at once."""
 
     def __init__(self, port):
         self.calls = 0
@@ -165,7 +165,7 @@ class DeadServer:
         self.listener.close()
 
 
-def test_a_dead_mail_server_costs_one_attempt_per_interval_and_loses_nothing(request):
+def test_an_unavailable_mail_server_costs_one_attempt_per_interval_and_loses_nothing(request):
     probe = socket.create_server(("127.0.0.1", 0))
     port = probe.getsockname()[1]
     probe.close()
@@ -174,7 +174,7 @@ def test_a_dead_mail_server_costs_one_attempt_per_interval_and_loses_nothing(req
         chief = system.create_admin()
         dead = DeadServer(port)
         made = [expect(write(chief, f"a{number}@example.com"), 202) for number in range(30)]
-        # Five failures open the circuit; libcurl may connect twice for one.
+        # Five failures open the circuit; libcurl may connect twice for each.
         assert 5 <= dead.calls <= 10
         assert all(one["attempts"] == 0 for one in made)
         calls = dead.calls
@@ -197,7 +197,7 @@ def test_a_dead_mail_server_costs_one_attempt_per_interval_and_loses_nothing(req
 
 
 def test_after_a_long_outage_all_arrives_and_the_probes_were_few(request):
-    """An hour in which a mail server is down, at a scale: a probe each second and not each half minute."""
+    """An hour in which a mail server is down, scaled down: a probe every second instead of every half minute."""
     seconds, count = 20, 150
     probe = socket.create_server(("127.0.0.1", 0))
     port = probe.getsockname()[1]
@@ -210,12 +210,12 @@ def test_after_a_long_outage_all_arrives_and_the_probes_were_few(request):
         deliverer = jobs.start(system, "deliver-notifications")
         started = time.monotonic()
         jobs.run(system, "dispatch-reminders")
-        assert time.monotonic() - started < 10      # it knows nothing of the mail server
+        assert time.monotonic() - started < 10      # it does not know the mail server
         time.sleep(max(0, started + seconds - time.monotonic()))
-        # Five failures open the circuit, then there is one attempt a second; libcurl may connect twice for one.
+        # Five failures open the circuit, then there is one attempt a second; libcurl may connect twice for each.
         assert 5 <= dead.calls <= 2 * (5 + seconds + 1)
         [[attempts]] = system.sql("notification_db", "SELECT max(attempts) FROM notifications WHERE NOT sent")
-        assert int(attempts) <= 1       # but for what is in somebody's hands
+        assert int(attempts) <= 1       # except for what is under lease
         dead.close()
         with SMTPSink(port, light=True) as sink:
             sink.wait_for(count, 30)

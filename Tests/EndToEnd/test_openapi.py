@@ -1,4 +1,4 @@
-"""The API's description is valid, complete, and true of the running system."""
+"""The API's description is valid, complete, and matches the running system."""
 
 import json
 import os
@@ -23,7 +23,7 @@ FUZZ_SECONDS = 240
 
 
 def described(function):
-    """What the executable says of itself."""
+    """Returns the executable's description of itself."""
     done = subprocess.run([REPOSITORY / ".build/functions" / function, "--describe"],
                           capture_output=True, check=True, timeout=10, env={})
     return json.loads(done.stdout)
@@ -111,16 +111,16 @@ def test_resources_have_all_their_fields():
 
 
 def test_schemathesis_finds_nothing_that_is_not_as_described(system, tmp_path):
-    """All of its checks, in all of its phases, as an admin on the real system."""
+    """All checks of schemathesis, in all of its phases, as an admin on the real system."""
     admin = system.create_admin()
-    # The lists show it the admins of other tests, too.
+    # The lists show schemathesis the admins of other tests, too.
     spared = [id for [id] in system.sql("user_db", "SELECT id FROM users WHERE role = 'ADMIN'")]
     done = subprocess.run(
         [Path(sys.executable).parent / "schemathesis", "--config-file", FUZZ / "schemathesis.toml",
          "run", REPOSITORY / "Shared/API/openapi.json", "--url", system.url(), "--checks", "all",
          "-H", f"Authorization: Bearer {admin.token}", "--max-examples", "15", "--seed", "1",
          "--request-timeout", "10", "--continue-on-failure", "--no-color"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=FUZZ_SECONDS,      # it leaves a cache there
+        cwd=tmp_path, capture_output=True, text=True, timeout=FUZZ_SECONDS,      # because it leaves a cache there
         env={**os.environ, "PYTHONPATH": str(FUZZ), "PYTHONDONTWRITEBYTECODE": "1",
              "SCHEMATHESIS_HOOKS": "hooks", "FUZZ_AS": admin.id, "FUZZ_SPARES": " ".join(spared)})
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr

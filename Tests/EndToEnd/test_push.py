@@ -1,4 +1,4 @@
-"""Push messages through a real push service on loopback: what browsers get, and what becomes of it when that goes wrong."""
+"""Push messages through a real push service on loopback: delivery to browsers, and failures."""
 
 import json
 import secrets
@@ -37,7 +37,7 @@ def sink():
 
 @pytest.fixture(scope="module")
 def pushing(request, service, sink):
-    """A system that may send to the push service, and whose jobs start only when a test wants them to."""
+    """A system that may send to the push service, and whose jobs only run when a test starts them."""
     system = System.start("pushing", PORT_OFFSET + 200, CRON="off", SMTP_URL=f"smtp://127.0.0.1:{sink.port}",
                           MAIL_FROM="Tasks <tasks@example.org>", PUSH_CA_FILE=str(service.ca_file),
                           PUSH_PRIVATE_ADDRESSES="allow", HOLD_SECONDS="10")
@@ -52,7 +52,7 @@ def chief(pushing):
 
 @pytest.fixture(autouse=True)
 def clean(request):
-    """No notification that waits, and nobody thinks that a push service is down."""
+    """No pending notification, and no push service that counts as down."""
     if "pushing" in request.fixturenames:
         system = request.getfixturevalue("pushing")
         system.sql("notification_db", "UPDATE notifications SET next_attempt_at = NULL; DELETE FROM push_services")
@@ -64,7 +64,7 @@ def ada(pushing):
 
 
 def subscribe(account, service, key=None):
-    """A browser that takes messages for somebody; its `id` is that of the subscription."""
+    """Adds a browser that receives a user's messages; its `id` is that of the subscription."""
     browser = service.subscribe(key)
     browser.id = expect(account.post("/push-subscriptions", browser.subscription), 201)["id"]
     return browser
@@ -79,7 +79,7 @@ def state(chief, made):
 
 
 def due_now(system):
-    """As if the time of all that is to be tried again had come."""
+    """Makes every pending notification due now."""
     system.sql("notification_db", "UPDATE notifications SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
 
 
@@ -95,7 +95,7 @@ def waits_seconds(system, made):
 
 
 def remind(system, account, due, subject="Reminder: Call the bank"):
-    """A reminder by push that waits to be sent."""
+    """Creates a pending reminder by push."""
     id = f"0189{secrets.token_hex(2)}-0000-7000-8000-{secrets.token_hex(6)}"
     system.sql("notification_db", """
         INSERT INTO notifications (id, type, user_id, recipient, subject, body, due_date, created_at, next_attempt_at)
@@ -104,12 +104,12 @@ def remind(system, account, due, subject="Reminder: Call the bank"):
     return {"id": id}
 
 
-# The way of a message
+# How a message travels
 
 def test_a_message_comes_as_it_was_sent(pushing, service, chief, ada):
     key = expect(ada.get("/push-key"), 200)["public_key"]
     assert len(decode(key)) == 65 and decode(key)[0] == 4
-    browser = subscribe(ada, service, key)      # takes messages of that key alone
+    browser = subscribe(ada, service, key)      # accepts messages of that key only
     made = expect(send(chief, ada, "Grüße 💥", 'Zeile "eins"\nZeile zwei'), 201)
     assert set(made) == NOTIFICATION_FIELDS
     assert made["type"] == "PUSH" and made["recipient"] == made["user_id"] == ada.id
@@ -187,7 +187,7 @@ def test_a_second_message_of_one_worker_uses_the_same_connection(pushing, servic
     assert len({message.client for message in browser.messages}) == 1 and len(browser.messages) == 4
 
 
-# What goes wrong
+# Failures
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_a_browser_that_is_gone_is_forgotten(service, chief, ada, status):
@@ -196,7 +196,7 @@ def test_a_browser_that_is_gone_is_forgotten(service, chief, ada, status):
     made = expect(send(chief, ada), 201)
     assert made["sent"] and len(other.messages) == 1 and f"HTTP {status}" in made["last_error"]
     assert [one["id"] for one in expect(ada.get("/push-subscriptions"), 200)["subscriptions"]] == [other.id]
-    # What the push service said, and which one that is, is for admins.
+    # Only admins see which push service it was, and what it said.
     assert expect(ada.get(f"/notifications/{made['id']}"), 200)["last_error"] is None
     other.answer(status)
     last = expect(send(chief, ada), 202)
@@ -214,7 +214,7 @@ def test_a_refusal_is_final_for_this_message_only(service, chief, ada, status):
     assert expect(send(chief, ada), 201)["sent"] and len(browser.messages) == 1
 
 
-def test_what_was_given_up_is_tried_again_when_an_operator_says_so(pushing, service, chief, ada):
+def test_a_discarded_notification_is_retried_when_an_operator_says_so(pushing, service, chief, ada):
     browser = subscribe(ada, service)
     browser.answer(403, 201)
     made = expect(send(chief, ada), 202)
@@ -232,7 +232,7 @@ def test_who_asks_for_time_gets_it(pushing, service, chief, ada, status, headers
     assert earliest <= waits_seconds(pushing, made) <= latest
     assert made["attempts"] == 1 and f"HTTP {status}" in made["last_error"]
     jobs.run(pushing, "deliver-notifications", "--drain")
-    assert browser.attempts == 1            # not before its time
+    assert browser.attempts == 1            # not before it is due
     deliver(pushing)
     again = state(chief, made)
     assert again["sent"] and again["attempts"] == 2 and len(browser.messages) == 1
@@ -267,14 +267,14 @@ def test_a_sender_that_is_killed_repeats_a_message_at_one_browser_at_most(pushin
     jobs.wait_until(lambda: second.attempts == 1, 10, "the second browser to be asked")
     jobs.kill(job)
     second.answer(201)
-    deliver(pushing)        # as if the time to hold it were over
+    deliver(pushing)        # as if the lease had expired
     assert state(chief, made)["sent"]
     assert [len(browser.messages) for browser in (first, second, third)] == [1, 1, 1]
     assert second.attempts == 2
 
 
 class DeafService:
-    """Takes connections and says nothing."""
+    """Accepts connections and sends nothing."""
 
     def __init__(self):
         self.calls = 0
@@ -306,7 +306,7 @@ def deaf():
 
 
 def at(service, port):
-    """A browser whose push service is at this port."""
+    """Adds a browser whose push service is at this port."""
     subscription = service.subscribe().subscription
     return {**subscription, "endpoint": f"https://127.0.0.1:{port}/{secrets.token_hex(8)}"}
 
@@ -319,7 +319,7 @@ def test_a_push_service_that_is_deaf_costs_one_time_out_and_holds_up_nobody(push
     browser = subscribe(lucky, service)
     begin = time.monotonic()
     first = expect(send(chief, unlucky[0]), 202)
-    assert time.monotonic() - begin < 3.5       # its one time-out
+    assert time.monotonic() - begin < 3.5       # its one timeout
     begin = time.monotonic()
     others = [expect(send(chief, account), 202) for account in unlucky[1:] * 5]
     expect(send(chief, lucky), 201)
@@ -327,7 +327,7 @@ def test_a_push_service_that_is_deaf_costs_one_time_out_and_holds_up_nobody(push
     for made in (first, *others):
         assert made["attempts"] == 0 and made["next_attempt_at"] and 20 < waits_seconds(pushing, made) <= 31
 
-    # When everything is due at once, by the job: one more at most, and mail and other push services are on time.
+    # With everything due at once, sent by the job: at most one more attempt, and mail and other push services on time.
     sink.clear()
     written = chief.post("/notifications/email", {"recipient": "ada@example.com", "subject": "x", "body": "x"})
     expect(written, 201)
@@ -352,7 +352,7 @@ def test_a_mail_server_that_is_down_holds_up_no_push_message(service, request):
     try:
         chief, ada = system.create_admin(), sign_up(system.url())
         browser = subscribe(ada, service)
-        for _ in range(7):      # five failures, and everybody knows
+        for _ in range(7):      # five failures open the circuit for all
             expect(chief.post("/notifications/email", {"recipient": "a@example.com", "subject": "x", "body": "x"}), 202)
         expect(send(chief, ada), 201)
         remind(system, ada, "1 hour")
@@ -370,14 +370,14 @@ def test_a_push_service_that_comes_back_is_noticed(pushing, service, chief, ada)
     assert f"https://127.0.0.1:{port}: Couldn't connect" in made["last_error"]
     assert pushing.sql("notification_db", "SELECT failures FROM push_services") == [["1"]]
     with PushService(port) as back:
-        # Not the authority that is trusted: that is a failure to connect, too.
+        # Not the trusted authority: that is a failure to connect, too.
         pushing.sql("notification_db", "UPDATE push_services SET retry_at = now()")
         deliver(pushing)
         assert not state(chief, made)["sent"] and not back.browsers
         assert pushing.sql("notification_db", "SELECT failures FROM push_services") == [["2"]]
 
 
-# Whose subscriptions
+# Ownership of subscriptions
 
 def test_a_subscription_is_its_owners(pushing, service, ada):
     bob = sign_up(pushing.url())
@@ -387,7 +387,7 @@ def test_a_subscription_is_its_owners(pushing, service, ada):
     assert expect(ada.get("/push-subscriptions"), 200) == {"subscriptions": [made]}
     assert expect(bob.get("/push-subscriptions"), 200) == {"subscriptions": []}
     expect(bob.delete(f"/push-subscriptions/{made['id']}"), 404, "SUBSCRIPTION_NOT_FOUND")
-    # Who signs in there next takes it over.
+    # The next user who signs in there takes it over.
     taken = expect(bob.post("/push-subscriptions", browser.subscription), 201)
     assert taken["id"] == made["id"] and taken["user_id"] == bob.id
     assert expect(ada.get("/push-subscriptions"), 200) == {"subscriptions": []}
@@ -483,11 +483,11 @@ def test_the_same_by_grpc(pushing, service, chief, ada):
         assert refused.status == "FAILED_PRECONDITION"
 
 
-# Whom we connect to
+# Permitted addresses
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "10.0.0.1", "2130706433", "printer.local"])
 def test_an_endpoint_in_our_own_network_is_refused(user, service, host):
-    """By a system that is not told to allow it."""
+    """On a system without the setting that allows it."""
     subscription = {**service.subscribe().subscription, "endpoint": f"https://{host}:{service.port}/x"}
     answer = expect(user.post("/push-subscriptions", subscription), 400, "INVALID_ARGUMENT")
     assert answer["details"] == {"endpoint": "must be on the public internet"}
@@ -505,7 +505,7 @@ def test_no_message_goes_to_an_address_that_was_allowed_once(system, admin, user
 
 
 def name_of_this_host():
-    """A name that leads to this host by /etc/hosts, and does not say so."""
+    """A name that /etc/hosts maps to this host, although it does not look like it."""
     for line in Path("/etc/hosts").read_text().splitlines():
         address, *names = line.partition("#")[0].split() or [""]
         if address in ("::1", "127.0.1.1") or address.startswith(("127.", "10.", "172.", "192.168.")):

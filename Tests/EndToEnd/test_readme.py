@@ -1,4 +1,4 @@
-"""What the READMEs show is what happens: their commands are typed as they stand there, and their answers are compared."""
+"""The READMEs are true: their commands are typed as they are written, and their answers are compared."""
 
 import json
 import os
@@ -42,12 +42,12 @@ NOT_TYPED = {
     "CRON=off scripts/run --detach\nsudo install -m 644 .run/crontab /etc/cron.d/task-management\n":
         "would change the host's cron; test_jobs.py holds the file against it",
 }
-#: Lines of typed commands that are left out: the tests' own Python environment has what they install.
+#: Lines that are not typed: the tests' own Python environment has what they install.
 INSTALLING = re.compile(r"^.*(-m venv|pip install).*\n", re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """What stands between two fences, and below which heading."""
+    """The text between two fences, and the heading above it."""
     readme: str
     section: str
     kind: str
@@ -83,8 +83,8 @@ ONE_TEST = session("Tests/README.md", "One test")
 
 
 def type_in(blocks, system, folder, limit_seconds, replacing=(), **variables):
-    """Types the commands into one shell in the repository's folder and compares what each prints with the answer that
-    is shown below it. Output goes to a file: what is left running would keep a pipe open."""
+    """Types the commands into one shell in the repository's folder, and compares the output of each with the answer that
+    is shown below it. Output goes to a file: processes that are left running would keep a pipe open."""
     mark = "--- typed ---"
     commands = [number for number, block in enumerate(blocks) if block.kind == "sh"]
     script = "".join(f"{INSTALLING.sub('', blocks[number].text)}printf '\\n%s\\n' '{mark}'\n" for number in commands)
@@ -111,7 +111,7 @@ def type_in(blocks, system, folder, limit_seconds, replacing=(), **variables):
 
 
 def shape(text):
-    """An answer without what is different every time: a value's name and type, and short plain values."""
+    """Reduces an answer to the parts that are always the same."""
     def of(value):
         if isinstance(value, dict):
             return {name: of(member) for name, member in value.items()}
@@ -131,7 +131,7 @@ def same_every_time(text):
 
 @pytest.fixture(scope="module")
 def fresh_system(request):
-    """A system that nobody else uses, with its own cron."""
+    """A separate system, with its own cron."""
     system = System.start("readme", PORT_OFFSET + 200)
     yield system
     system.stop(remove=request.session.testsfailed == 0)
@@ -139,13 +139,13 @@ def fresh_system(request):
 
 @pytest.fixture
 def system_without_people(fresh_system):
-    """A first session signs up `ada`, so it needs a system where nobody has yet."""
+    """The first session signs up `ada`, so it needs a system without that user."""
     fresh_system.sql("user_db", "delete from users where username in ('ada', 'chief')")
     return fresh_system
 
 
 def test_the_front_page_gives_what_it_shows(system_without_people, tmp_path):
-    """The mail comes by the system's own cron, at the next full minute."""
+    """The system's own cron sends the mail, at the next full minute."""
     type_in(FRONT_PAGE, system_without_people, tmp_path, limit_seconds=120)
 
 
@@ -159,7 +159,7 @@ def test_the_page_for_clients_gives_what_it_shows(system_without_people, tmp_pat
 
 
 def test_the_page_for_operators_gives_what_it_shows(tmp_path):
-    """From the first start to the end, with everything in between, in a system of its own."""
+    """Everything from the first start to the end, in a separate system."""
     system = absent_system("operator")
     try:
         type_in(FOR_OPERATORS, system, tmp_path, limit_seconds=180, replacing=[
@@ -183,7 +183,7 @@ def test_one_test_runs_as_the_page_of_the_tests_says(tmp_path):
 
 
 def absent_system(name):
-    """One that a README starts; nothing is left of an earlier run."""
+    """A system that a README starts; nothing is left of an earlier run."""
     system = System(REPOSITORY / ".run-test" / name, PORT_OFFSET + 300)
     system.script("stop", "--purge")
     return system
@@ -200,13 +200,14 @@ def test_no_reason_is_left_without_its_command():
 
 @pytest.mark.parametrize("readme", READMES)
 def test_every_fence_says_what_it_holds(readme):
-    """So that commands cannot hide in one."""
-    assert {block.kind for block in blocks_of(readme)} <= {"sh", "json", "text", "js", "diff", "sql", "swift", "py"}
+    """No block of another kind can hide commands."""
+    assert {block.kind for block in blocks_of(readme)} <= {
+        "sh", "json", "text", "js", "proto", "diff", "sql", "swift", "py"}
     assert FENCED.sub("", READMES[readme]).count("```") == 0
 
 
 def options():
-    """Each option of a script or a job that a README names."""
+    """The options of scripts and jobs that a README names."""
     text = "\n".join(READMES.values())
     found = {(REPOSITORY / name, option) for name, rest in re.findall(r"(scripts/[a-z-]+)\b([^`\n]*)", text)
              for option in re.findall(r"(?<=[ \[])--[a-z-]+", rest)}
@@ -216,13 +217,13 @@ def options():
 
 
 @pytest.mark.parametrize("program, option", options(), ids=lambda part: part if isinstance(part, str) else part.name)
-def test_every_option_is_there(program, option):
+def test_every_option_exists(program, option):
     done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0 and re.search(rf"{option}\b", done.stdout), done
 
 
 def anchors(text):
-    """The headings of a page as GitHub names them in links."""
+    """Returns the anchors of a page's headings, as GitHub makes them."""
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
             for heading in re.findall(r"^#+ (.*)$", FENCED.sub("", text), re.MULTILINE)}
 
@@ -245,12 +246,12 @@ def test_every_link_leads_somewhere(readme, target):
 @pytest.mark.parametrize("readme, path", sorted({
     (readme, path) for readme, text in READMES.items()
     for path in re.findall(r"(?<![\w/.$])((?:scripts|nginx|Shared|Functions|Tests)/[\w./-]*[\w-])", text)}))
-def test_what_a_readme_points_at_is_there(readme, path):
+def test_every_path_in_a_readme_exists(readme, path):
     assert (REPOSITORY / path).exists() or ((REPOSITORY / readme).parent / path).exists() or path in recipe.NEW_FILES, path
 
 
 def settings_named():
-    """What the pages for operators name in capitals, but for `NAME=VALUE` and the like."""
+    """The names in capitals on the pages for operators, except for `NAME=VALUE` and the like."""
     for readme in ("README.md", "scripts/README.md", "nginx/README.md", "Tests/README.md"):
         for name in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)\b[^`…]*`", READMES[readme]):
             yield readme, name

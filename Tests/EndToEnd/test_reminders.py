@@ -1,4 +1,4 @@
-"""Reminders, from a task that is due to the mail in a real SMTP server: none lost, none twice."""
+"""Reminders, from a due task to the mail in a real SMTP server: none lost, none sent twice."""
 
 import fcntl
 import json
@@ -21,7 +21,7 @@ from smtp_sink import SMTPSink
 from system import System
 from test_tokens import mint
 
-#: How many reminders the test with the kills has; `scripts/soak reminders` has ten thousand.
+#: The number of reminders in the test with the kills; `scripts/soak reminders` has ten thousand.
 MANY = 600
 
 
@@ -59,7 +59,7 @@ def body(message):
 
 
 def names(sink):
-    """How often each message arrived, by its Message-ID."""
+    """Counts the arrivals of each message, by its Message-ID."""
     return Counter(re.search(rb"^Message-ID: (.*?)\r$", message.content, re.MULTILINE).group(1)
                    for message in sink.messages)
 
@@ -86,7 +86,7 @@ def test_a_task_that_is_due_soon_is_reminded_of_once(clockwork, sink, ada):
     ({"task_id": "x", "title": "", "lead_minutes": -1}, "INVALID_ARGUMENT", {"task_id", "title", "lead_minutes"}),
     ({"user_id": "01890000-0000-7000-8000-000000000000"}, "USER_NOT_FOUND", set())])
 def test_it_is_the_same_by_both_of_its_doors(clockwork, ada, change, code, bad):
-    """There is none by REST: only services hand reminders over."""
+    """REST does not have it: only services hand reminders over."""
     fields = {"task_id": str(uuid.uuid4()), "user_id": ada.id, "title": "by both", "lead_minutes": 60,
               "due_date": "2030-01-31T16:00:00Z", "priority": "HIGH", **change}
     done = clockwork.run_function("send-task-reminder", "--once", "--as", f"{ada.id}:SERVICE",
@@ -112,7 +112,7 @@ def test_it_is_the_same_by_both_of_its_doors(clockwork, ada, change, code, bad):
     ("2027-03-28T00:59:00Z", "Sunday, 28 March 2027, 01:59"), ("2027-03-28T01:00:00Z", "Sunday, 28 March 2027, 03:00"),
     ("2027-10-31T00:59:00Z", "Sunday, 31 October 2027, 02:59"), ("2027-10-31T01:00:00Z", "Sunday, 31 October 2027, 02:00")])
 def test_the_due_time_is_right_on_both_sides_of_a_change_of_the_clocks(clockwork, sink, ada, due, local):
-    """Between creation and due date the clocks of Berlin are changed; the mail has the time that they will show."""
+    """Between creation and due date, Berlin's clocks change; the mail has the time that they will show."""
     with Services(clockwork, mint(clockwork, ada, role="SERVICE")) as services:
         request = notification_pb2.SendTaskReminderRequest(task_id=str(uuid.uuid4()), user_id=ada.id, title="clocks", lead_minutes=60)
         request.due_date.FromJsonString(due)
@@ -183,7 +183,7 @@ def test_nobody_is_reminded_of_what_is_over(clockwork, sink, ada, change):
     assert not sink.messages
 
 
-def test_nobody_is_reminded_of_a_task_that_is_gone(clockwork, sink, ada):
+def test_nobody_is_reminded_of_a_deleted_task(clockwork, sink, ada):
     task = ada.new_task("gone", due_date=in_minutes(20))
     expect(ada.delete(f"/tasks/{task['id']}"), 204)
     jobs.remind(clockwork)
@@ -191,7 +191,7 @@ def test_nobody_is_reminded_of_a_task_that_is_gone(clockwork, sink, ada):
 
 
 def test_after_three_hours_without_cron_each_task_gets_one_reminder(clockwork, sink, ada):
-    # One of each kind: both times passed, the hour alone, the day alone, and the due date itself.
+    # One of each kind: both times have passed, only the hour, only the day, and the due date itself.
     for minutes in (-100, 30, 23 * 60):
         jobs.add_tasks(clockwork, ada.id, 20, due=f"{minutes} minutes", title=f"in {minutes}")
     jobs.add_tasks(clockwork, ada.id, 5, due="-8 hours", title="too old")
@@ -216,7 +216,7 @@ def test_while_the_user_service_is_away_reminders_go_to_the_address_it_last_gave
     try:
         process = jobs.start(clockwork, "dispatch-reminders")
         process.communicate(timeout=60)
-        assert process.returncode == 1     # somebody could not be reached, and it says so
+        assert process.returncode == 1     # somebody could not be reached, and the exit status says so
         jobs.run(clockwork, "deliver-notifications", "--drain")
         assert [message.parsed["subject"] for message in sink.messages] == ["Reminder: before", "Reminder: meanwhile"]
     finally:
@@ -248,12 +248,12 @@ def test_who_sends_finishes_what_is_in_its_hands_when_it_is_told_to_stop(clockwo
     sender.terminate()
     sender.communicate(timeout=10)
     assert sender.returncode == 0
-    jobs.run(clockwork, "deliver-notifications", "--drain")     # nothing is held any more
+    jobs.run(clockwork, "deliver-notifications", "--drain")     # no lease is left
     assert len(sink.messages) == len(names(sink)) == 300
 
 
 def test_whatever_is_killed_every_reminder_arrives_and_none_twice(clockwork, sink, ada):
-    """Four hosts run both jobs; again and again one of them is killed in the middle."""
+    """Four hosts run both jobs; one of them is repeatedly killed in the middle."""
     jobs.add_tasks(clockwork, ada.id, MANY)
     dispatchers, deliverers, kills = [None] * 4, [None] * 4, 0
 
@@ -279,7 +279,7 @@ def test_whatever_is_killed_every_reminder_arrives_and_none_twice(clockwork, sin
         kind[host] = start(kind, host)
     for process in dispatchers + deliverers:
         jobs.kill(process)
-    time.sleep(6)       # whatever is held is free again
+    time.sleep(6)       # all leases have expired
     jobs.remind(clockwork)
     arrived = names(sink)
     titles = {message.parsed["subject"] for message in sink.messages}

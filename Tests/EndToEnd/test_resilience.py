@@ -1,4 +1,4 @@
-"""What must hold when things go wrong, in short; `scripts/soak` plays the same scenarios in full."""
+"""The promises for failures, in short; `scripts/soak` runs the same scenarios at full length."""
 
 import pytest
 

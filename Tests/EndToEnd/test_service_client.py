@@ -1,4 +1,4 @@
-"""One service asks another: whether a user exists, and what happens when nobody answers."""
+"""Calls between services: whether a user exists, and what happens without an answer."""
 
 import time
 import uuid
@@ -14,7 +14,7 @@ PAUSE_SECONDS = 2
 
 @pytest.fixture
 def closed_circuit(system):
-    """The circuit breaker as it is when all is well, before and after."""
+    """A closed circuit, before and after."""
     for path in (system.state_dir / "breakers").glob("*"):
         path.write_bytes(b"")
     yield
@@ -82,7 +82,7 @@ def test_all_processes_of_the_host_know_that_the_circuit_is_open(system, admin, 
     with system.stopped("get-user"):
         for _ in range(5):
             expect(for_somebody(admin, NOBODY), 201)
-        # list-user-tasks has not asked before.
+        # list-user-tasks has not called before.
         expect(admin.get(f"/users/{NOBODY}/tasks"), 200)
         warnings = [entry for entry in system.log_entries("list-user-tasks") if entry["level"] == "warning"]
         assert "circuit is open" in warnings[-1]["message"]

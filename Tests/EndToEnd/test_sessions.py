@@ -1,4 +1,4 @@
-"""Sessions: refresh families, their end, and life without the auth pool."""
+"""Sessions: refresh families, their end, and requests without the auth pool."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ def refresh(system, token):
 
 
 def at_once(count, action):
-    """Calls `action(number)` in so many threads at the same moment; answers in order."""
+    """Calls `action(number)` in this many threads at the same moment; returns the results in order."""
     barrier, answers = threading.Barrier(count), [None] * count
 
     def run(number):
@@ -34,7 +34,7 @@ def at_once(count, action):
 
 
 def refused_by_every_function(account, token):
-    """Asks every endpoint that needs a token; answers the error codes."""
+    """Calls every endpoint that needs a token, and returns the error codes."""
     codes = set()
     for endpoint in ENDPOINTS.values():
         if endpoint.needs_token:
@@ -103,7 +103,7 @@ def test_after_a_logout_every_function_refuses_the_token_within_a_second(user):
     expect(keep_warm, 200)
     expect(user.post("/auth/logout", {"refresh_token": user.refresh_token}), 204)
     ended = time.monotonic()
-    while time.monotonic() < ended + 0.9:  # a client that goes on asking must not keep it alive
+    while time.monotonic() < ended + 0.9:  # a client that keeps asking must not keep it alive
         assert user.get("/tasks").status_code in (200, 401)
         time.sleep(0.02)
     time.sleep(max(0, ended + 1 - time.monotonic()))
@@ -158,7 +158,7 @@ def test_without_the_auth_pool_the_other_functions_go_on(system, user, anyone):
 
 
 def test_unknown_user_and_wrong_password_take_the_same_time(strict_system, strict_admin):
-    # Paced, because this system limits logins to five in a second.
+    # Paced, because this system limits logins to five a second.
     findings = scenarios.login_timing(strict_system, strict_admin.username, samples=40, pause=0.21)
     for finding in findings:
         assert finding.ok, finding

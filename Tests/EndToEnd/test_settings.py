@@ -1,4 +1,4 @@
-"""Settings: what `scripts/run` says of wrong ones before it starts anything, and to whom it hands the others."""
+"""Settings: `scripts/run` reports wrong ones before it starts anything, and passes the others on."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ SERVICES = {"user": "get-user", "auth": "login", "task": "create-task", "notific
 
 
 def table():
-    """The list that the scripts read: by name, the columns of each setting."""
+    """Reads the table of the scripts: by name, the columns of each setting."""
     lines = [line.split("\t") for line in (REPOSITORY / "scripts/lib/settings.tsv").read_text().splitlines()
              if not line.startswith("#")]
     columns = ["kind", "default", "origin", "functions", "jobs", "tools"]
@@ -37,11 +37,11 @@ def stopped():
 
 
 def refuse(system, *arguments, **settings):
-    """What `scripts/run` says of settings that it does not start with."""
+    """Returns the complaints of `scripts/run` about settings that it refuses to start with."""
     done = system.script("run", "--detach", "--no-build", *arguments, check=False, **settings)
     assert done.returncode == 1, done
     assert "nothing was started" in done.stderr
-    # Not even what would be needed for a start is there.
+    # Not even the preparations for a start were made.
     assert not {"postgres", "supervisord.conf", "secrets", "env"} & set(os.listdir(system.state_dir))
     return done.stderr.splitlines()[:-1]
 
@@ -100,7 +100,7 @@ def test_a_settings_file_must_be_there(stopped, tmp_path):
 
 
 def listing(done):
-    """The printed settings: by name, the rest of the line."""
+    """Returns the printed settings: by name, the rest of the line."""
     assert done.returncode == 0, done
     return {line.split()[0]: line.split(maxsplit=1)[1] for line in done.stdout.splitlines()
             if line.startswith("  ") and line.split()[0] in SETTINGS}
@@ -150,7 +150,7 @@ PORT_OFFSET={PORT_OFFSET + 350}
     system = System(os.path.join(root, "configured"), PORT_OFFSET + 350)
     system.config = config
     try:
-        # Nothing but the place comes from the environment.
+        # Only STATE_DIR comes from the environment.
         done = system.script("run", "--detach", "--no-build", "--config", str(config), PORT_OFFSET="", check=False)
         assert done.returncode == 0, done
         yield system
@@ -165,7 +165,7 @@ def test_a_settings_file_reaches_the_functions(configured):
     assert configured.environment_of("health")["PREPARED_STATEMENTS"] == "off"
     assert configured.environment_of("send-email")["MAIL_FROM"] == "Tasks, all of them <tasks@example.com>"
     assert not [slot for slot in configured.supervisor().getAllProcessInfo() if slot["group"] == "cron"]
-    # With statements that are not prepared, on the ports of the file.
+    # With unprepared statements, on the ports given in the file.
     assert sign_up(configured.url()).new_task(title="from a file")["title"] == "from a file"
 
 
@@ -175,7 +175,7 @@ def test_a_function_has_the_settings_that_are_declared_for_it(configured, servic
     own = {name for name, columns in SETTINGS.items() if service in columns["functions"].split(",")}
     found = set(environment) & set(SETTINGS)
     assert found <= own
-    # Where nobody has set anything, the function's own default counts.
+    # Where nothing is set, the function's own default applies.
     given = {"LOG_FILE", "DATABASE_URL", "BREAKER_DIR", "JWT_KEYS_FILE", "PREPARED_STATEMENTS", "MAX_REQUESTS"}
     assert own & given <= found
 

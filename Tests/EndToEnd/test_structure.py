@@ -11,12 +11,12 @@ from system import REPOSITORY
 
 
 def type_name(function):
-    """`create-task` as the folder and the type are called: `CreateTask`."""
+    """Returns the name of the folder and the type: `CreateTask` for `create-task`."""
     return "".join(word.capitalize() for word in function.split("-"))
 
 
 def names(path):
-    """The first words of a table's lines."""
+    """Returns the first word of each line of a table."""
     lines = (REPOSITORY / path).read_text().splitlines()
     return [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
 
@@ -55,7 +55,7 @@ def test_every_function_has_a_route(function):
 
 
 def contract_methods():
-    """`package.Service/Method` of every rpc in the .proto files that clients can call."""
+    """Finds every rpc in the .proto files that clients can call, as `package.Service/Method`."""
     for path in sorted((REPOSITORY / "Shared/API/Protos").glob("*/v1/*.proto")):
         if path.parent.parent.name in ("contract", "gateway"):
             continue
@@ -98,7 +98,7 @@ def test_every_job_is_explained_to_operators(job):
 
 
 def modules():
-    """The modules of the manifest, from the ground up."""
+    """Returns the modules of the manifest, from the ground up."""
     return re.findall(r'\b(?:system|shared)\(\s*"(\w+)"', (REPOSITORY / "Package.swift").read_text())
 
 

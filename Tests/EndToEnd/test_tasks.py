@@ -1,4 +1,4 @@
-"""Tasks: adding, reading, changing and removing them."""
+"""Tasks: creating, reading, changing and deleting them."""
 
 import uuid
 
@@ -38,7 +38,7 @@ def test_every_field_comes_back_as_it_was_given(user):
     ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
     ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
 ])
-def test_any_offset_is_taken_and_utc_comes_back(user, given, kept):
+def test_any_offset_is_accepted_and_utc_comes_back(user, given, kept):
     assert user.new_task(due_date=given)["due_date"] == kept
 
 
@@ -47,7 +47,7 @@ def test_fractions_of_a_second_are_kept_to_the_microsecond(user):
     assert due == "2026-11-22T10:00:00.123456Z"
 
 
-def test_the_longest_values_are_taken(user):
+def test_the_longest_values_are_accepted(user):
     task = user.new_task(title="😀" * 255, description="é" * 10_000)
     assert len(task["title"]) == 255 and len(task["description"]) == 10_000
 
@@ -123,7 +123,7 @@ def test_an_if_match_that_is_no_version_changes_nothing(user, tag):
     assert expect(user.get(path), 200)["title"] == "kept"
 
 
-def test_a_removed_task_is_gone(user):
+def test_a_deleted_task_is_gone(user):
     path = f"/tasks/{user.new_task()['id']}"
     reply = user.delete(path)
     expect(reply, 204)
@@ -171,7 +171,7 @@ def test_only_an_admin_hands_a_task_over(admin, user, other):
 
 
 @pytest.mark.parametrize("priority", PRIORITIES)
-def test_every_priority_is_taken(user, priority):
+def test_every_priority_is_accepted(user, priority):
     assert user.new_task(priority=priority)["priority"] == priority
 
 

@@ -1,4 +1,4 @@
-"""Access tokens and password hashes, held against PyJWT and bcrypt from PyPI; keys and secrets."""
+"""Access tokens and password hashes, checked with PyJWT and bcrypt from PyPI; keys and secrets."""
 
 import base64
 import copy
@@ -41,7 +41,7 @@ def key_ring(system):
 
 
 def signing_key(system):
-    """The name and the bytes of the one key that signs."""
+    """Returns the id and the bytes of the one key that signs."""
     [key] = [key for key in key_ring(system)["keys"] if "sign" in key["key_ops"]]
     return key["kid"], decoded(key["k"])
 
@@ -51,7 +51,7 @@ def claims_of(token):
 
 
 def mint(system, account, kid=None, key=None, algorithm="HS256", headers=None, without=(), **claims):
-    """A token for a living session, made by PyJWT."""
+    """Makes a token for an active session, with PyJWT."""
     own_kid, own_key = signing_key(system)
     content = {**claims_of(account.token), **claims}
     for name in without:
@@ -61,14 +61,14 @@ def mint(system, account, kid=None, key=None, algorithm="HS256", headers=None, w
 
 
 def unsubscribe_token(system, user_id):
-    """The token of the link in a user's mails: 16 bytes of an HMAC, and the user's id."""
+    """Makes the token of the link in a user's mails: 16 bytes of an HMAC, and the user's id."""
     _, key = signing_key(system)
     seal = hmac.digest(hmac.digest(key, b"page-token", "sha256"), b"unsubscribe " + user_id.encode(), "sha256")[:16]
     return encoded(seal + user_id.encode())
 
 
 def by_hand(system, account, header=None, payload=None, **header_fields):
-    """A well-signed token of our own making, for what PyJWT refuses to make."""
+    """Makes a correctly signed token by hand, for contents that PyJWT refuses."""
     kid, key = signing_key(system)
     header = header if header is not None else encoded(
         {"alg": "HS256", "typ": "JWT", "kid": kid, **header_fields})
@@ -77,7 +77,7 @@ def by_hand(system, account, header=None, payload=None, **header_fields):
     return f"{header}.{payload}.{encoded(signature)}"
 
 
-# The other way round: ours verify there, theirs verify here
+# Both directions: our tokens verify there, theirs verify here
 
 def test_our_token_verifies_with_pyjwt(system, user):
     kid, key = signing_key(system)
@@ -96,7 +96,7 @@ def test_every_token_has_an_id_of_its_own(user):
     assert first["jti"] != second["jti"] and first["sid"] == second["sid"]
 
 
-def test_a_token_by_pyjwt_is_taken_everywhere(system, user):
+def test_a_token_by_pyjwt_is_accepted_everywhere(system, user):
     token = mint(system, user, jti=secrets.token_hex(8))
     assert token != user.token
     expect(user.get("/tasks", token=token), 200)
@@ -160,7 +160,7 @@ BAD_TOKENS = {
 
 
 @pytest.mark.parametrize("kind", BAD_TOKENS)
-def test_a_bad_token_is_refused_by_gateway_and_validate(system, user, anyone, kind):
+def test_an_invalid_token_is_refused_by_gateway_and_validate(system, user, anyone, kind):
     token = BAD_TOKENS[kind](system, user)
     expected = "TOKEN_EXPIRED" if kind == "expired" else "TOKEN_INVALID"
     reply = anyone.get("/tasks", token=token)
@@ -171,7 +171,7 @@ def test_a_bad_token_is_refused_by_gateway_and_validate(system, user, anyone, ki
 
 
 @pytest.mark.parametrize("function", [name for name, endpoint in ENDPOINTS.items() if endpoint.needs_token])
-def test_every_function_that_needs_a_token_refuses_a_bad_one(system, user, anyone, function):
+def test_every_function_that_needs_a_token_refuses_an_invalid_one(system, user, anyone, function):
     endpoint = ENDPOINTS[function]
     path = endpoint.path.format(id=user.id)
     body = {"title": "x"} if endpoint.method in ("POST", "PATCH") else None
@@ -207,7 +207,7 @@ def test_a_token_for_a_session_that_never_was_is_refused(system, user, anyone):
 
 @contextmanager
 def other_keys(system, text):
-    """Puts another key ring in place, as an operator would (a new file, renamed), and back again."""
+    """Replaces the key ring, as an operator would (a new file, renamed), and puts the old one back."""
     path = ring_path(system)
     original, facts = path.read_text(), path.stat()
 
@@ -223,8 +223,8 @@ def other_keys(system, text):
         yield
     finally:
         put(original)
-        time.sleep(1.5)  # until every worker that is asked has noticed
-        # One that nobody asks keeps the keys it knows, and would sign with them if the next file that it
+        time.sleep(1.5)  # until every worker that gets requests has noticed
+        # An idle worker keeps the keys that it knows, and would sign with them if the next file that it
         # finds were broken.
         for function in ("login", "refresh-token"):
             system.script("restart-pool", function)
@@ -300,7 +300,7 @@ def test_a_hash_of_a_lower_cost_is_renewed_at_login(system, user, anyone):
 
 
 @pytest.mark.parametrize("text", ["", "plain", "$2b$05$short", "$1$abc$def", "!"])
-def test_a_hash_that_is_none_never_signs_in(system, user, anyone, text):
+def test_an_invalid_hash_never_signs_in(system, user, anyone, text):
     try:
         store_hash(system, user, text)
     except AssertionError:

@@ -1,4 +1,4 @@
-"""Accounts: signing up, reading, changing, removing and listing users."""
+"""Accounts: creating, reading, changing, deleting and listing users."""
 
 import re
 import secrets
@@ -46,14 +46,14 @@ def test_a_password_never_comes_back(user):
 
 
 @pytest.mark.parametrize("change", [str.upper, str.lower, str.title])
-def test_a_username_is_taken_without_regard_to_case(anyone, new_user, change):
+def test_a_username_is_taken_regardless_of_case(anyone, new_user, change):
     taken = new_user(signed_in=False)
     expect(anyone.post("/users", {
         "username": change(taken.username), "email": f"other-{taken.username}@example.com",
         "password": PASSWORD}), 409, "USERNAME_TAKEN")
 
 
-def test_an_email_is_taken_without_regard_to_case(anyone, new_user):
+def test_an_email_is_taken_regardless_of_case(anyone, new_user):
     taken = new_user(signed_in=False)
     expect(anyone.post("/users", {
         "username": f"x{taken.username}", "email": taken.user["email"].upper(),
@@ -77,7 +77,7 @@ def test_a_wrong_field_is_named(anyone, field, value):
     assert set(answer["details"]) == {field}
 
 
-def test_the_longest_and_shortest_values_are_taken(new_user):
+def test_the_longest_and_shortest_values_are_accepted(new_user):
     long = "x" * 84 + secrets.token_hex(8)
     assert new_user(username=long, email=f"{secrets.token_hex(8)}@example.com").username == long
     assert len(new_user(full_name="ü" * 255).user["full_name"]) == 255
@@ -192,7 +192,7 @@ def test_an_admin_gives_a_role(admin, user):
     expect(user.another_session().get("/users"), 200)
 
 
-def test_a_removed_user_is_gone_with_every_session(system, admin, user):
+def test_a_deleted_user_is_gone_with_every_session(system, admin, user):
     task = user.new_task()
     expect(user.delete(f"/users/{user.id}"), 204)
     gone = time.monotonic()

@@ -3,7 +3,7 @@ import Testing
 @testable import FastCGI
 
 struct `The records of an answer` {
-  /// What a gateway reads of them. Source: the FastCGI specification 1.0, §3.3.
+  /// The records as a gateway reads them. Source: the FastCGI specification 1.0, §3.3.
   private struct Read: Equatable {
     var content: [UInt8] = []
     var endsStream = false

@@ -6,14 +6,14 @@ import Testing
 import Values
 import Wire
 
-/// What holds for all functions alike.
+/// Behaviour that all functions share.
 struct EveryFunctionTests {
   /// A function, without its messages' types.
   struct Function {
     let name: String
     let route: Route
     let access: Access
-    /// Makes a gRPC call with a body as it is.
+    /// Makes a gRPC call with the bytes of a body.
     let call:
       (_ body: [UInt8], _ token: String?, _ headers: [String: String]) throws -> (
         status: RPCStatus, code: Problem.Code?, headers: [String: String]
@@ -43,7 +43,7 @@ struct EveryFunctionTests {
       }
     }
 
-    /// A path that leads there, though perhaps to nothing.
+    /// A path of the function, perhaps of a resource that does not exist.
     var path: String {
       route.path.replacing("{probe}", with: "live")
         .replacing(/\{\w+\}/, with: "00000000-0000-7000-8000-000000000000")
@@ -55,7 +55,7 @@ struct EveryFunctionTests {
     func send(_ more: Request) throws -> Answer { try send(method, path, more) }
   }
 
-  /// What else there is to a request.
+  /// The other parts of a request.
   struct Request {
     var json: String?
     var token: String?
@@ -72,18 +72,18 @@ struct EveryFunctionTests {
     functions = try Self.functions(of: fixture)
   }
 
-  /// Those that have a REST path.
+  /// The functions that have a REST path.
   var restFunctions: [Function] { functions.filter { !$0.route.methods.isEmpty } }
 
-  /// Those that have a gRPC method.
+  /// The functions that have a gRPC method.
   var rpcFunctions: [Function] { functions.filter { $0.route.rpc != nil } }
 
-  /// Those that nobody may call without a token.
+  /// The functions that nobody may call without a token.
   var guarded: [Function] {
     functions.filter { $0.access != .anyone && $0.access != .anyoneKnownOrNot }
   }
 
-  /// A token of somebody who may call.
+  /// A token of a caller who may call.
   func token(for function: Function) throws -> String {
     let isForServices = function.access == .roles([.service])
     return try fixture.stranger(isForServices ? .service : .admin).token
@@ -114,7 +114,7 @@ struct EveryFunctionTests {
     }
   }
 
-  @Test func `with a token that is not good it is invalid, whatever else is wrong`() throws {
+  @Test func `with a token that is not valid it is TOKEN_INVALID, whatever else is wrong`() throws {
     let good = try fixture.stranger(.admin).token
     let tokens = ["", "x", good + ".", "Bearer " + good, String(repeating: "a", count: 100_000)]
     for function in guarded {
@@ -231,7 +231,7 @@ struct EveryFunctionTests {
     }
   }
 
-  @Test func `a call without a token, or with a bad one, is unauthenticated`() throws {
+  @Test func `a call without a token, or with an invalid one, is unauthenticated`() throws {
     for function in guarded {
       #expect(try function.call(frame([]), nil, [:]).code == .unauthenticated, "\(function.name)")
       let bad = try function.call(frame([]), "x", [:])
@@ -392,7 +392,7 @@ struct EveryFunctionTests {
     #expect(line["cause"]?.string?.contains("/nowhere") == true)
     #expect(!answer.body.contains("/nowhere"))
     #expect(line["level"] == .string("error"))
-    // Who has no time to wait is no fault of ours.
+    // A caller's short deadline is not an error of ours.
     #expect(lines[2].contains(#""level":"info""#))
     #expect(lines[2].contains(#""trace_id":"0af7651916cd43dd8448eb211c80319c""#))
     #expect(lines[2].contains(#""rpc":"task.v1.TaskService/ListTasks","grpc_status":4"#))
@@ -400,7 +400,7 @@ struct EveryFunctionTests {
     #expect(!lines.joined().contains(ada.token))
   }
 
-  @Test func `behind a pooler that knows no prepared statements all goes on as ever`() throws {
+  @Test func `everything works behind a pooler that does not support prepared statements`() throws {
     let pooled = try Fixture(settings: ["PREPARED_STATEMENTS": "off"])
     let ada = try pooled.user()
     let tokens = try pooled.signIn(ada)

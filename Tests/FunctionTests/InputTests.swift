@@ -3,9 +3,9 @@ import Endpoint
 import Testing
 import Values
 
-/// The two steps of a function, as it is called.
+/// The two steps of a function when it is called.
 struct InputTests {
-  /// A function that notes how it is called.
+  /// A function that records how it is called.
   struct Spy: Function {
     final class Notes {
       var inputs = 0
@@ -21,7 +21,7 @@ struct InputTests {
     )
 
     let notes = Notes()
-    /// What is wrong with every request.
+    /// A violation that every request has.
     var failure: (any Error)?
 
     func input(from request: GetTaskRequest, in context: Context) throws -> String {
@@ -82,7 +82,7 @@ struct InputTests {
     #expect(spy.notes.inputs == 1)
     #expect(spy.notes.responses.isEmpty)
 
-    // By gRPC it is a field that is missing.
+    // By gRPC, it is a missing field.
     let door = Door(spy, fixture.taskService)
     #expect(try door.rpc([.init()]).fields == ["id": "is required"])
     #expect(spy.notes.inputs == 2)
@@ -95,7 +95,7 @@ struct InputTests {
     let answer = try get("/spies/7?colour=red", spy)
     #expect(answer.code == .invalidArgument)
     #expect(answer.details.keys.sorted() == ["colour", "title"])
-    // Of two reasons the reader's stays.
+    // Of two reasons, the reader's is kept.
     #expect(answer.details["colour"] == alone.details["colour"])
     #expect(spy.notes.inputs == 1)
     #expect(spy.notes.responses.isEmpty)

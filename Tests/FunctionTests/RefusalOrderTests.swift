@@ -4,7 +4,7 @@ import ServiceClient
 import Testing
 import Values
 
-/// Requests that are wrong in more than one way, and which of them the answer tells.
+/// Requests with several errors, and the one that the answer reports.
 struct RefusalOrderTests {
   let fixture: Fixture
   let ada: Person
@@ -16,7 +16,7 @@ struct RefusalOrderTests {
     admin = try fixture.stranger(.admin)
   }
 
-  /// What a client learns: the code, and the fields that are named.
+  /// The parts of an answer that a client sees: the code, and the named fields.
   struct Refusal: Equatable {
     let code: Problem.Code?
     let fields: Set<String>
@@ -89,7 +89,7 @@ struct RefusalOrderTests {
     #expect(
       try patch(#"{"role": "ADMIN", "full_name": 7}"#) == Refusal(.invalidArgument, ["full_name"])
     )
-    // Whether there is such a user is asked last.
+    // Whether the user exists is checked last.
     #expect(try patch(#"{"role": "ADMIN"}"#) == Refusal(.permissionDenied))
     #expect(try patch("{}") == Refusal(.userNotFound))
   }
@@ -184,7 +184,7 @@ struct RefusalOrderTests {
 
   // MARK: Lists
 
-  /// A page token is looked at when every field is right, and before the database is.
+  /// A page token is checked after all fields, and before the database is queried.
   @Test func `a page token comes after every wrong field`() throws {
     let lists: [(_ query: String) throws -> Answer] = [
       { try fixture.listTasks.rest("GET", "/api/v1/tasks\($0)", token: ada.token) },

@@ -7,7 +7,7 @@ func object(_ members: KeyValuePairs<String, JSONValue>) -> JSONValue {
   return .object(object)
 }
 
-/// The text of a value as the writer writes it.
+/// The text of a value as the writer produces it.
 func written(_ value: JSONValue) -> String {
   var json = JSONWriter()
   json.value(value)

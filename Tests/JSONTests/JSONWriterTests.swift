@@ -136,7 +136,7 @@ struct `The JSON writer` {
       let text = written(tree)
       let again = try parsed(text)
       try #require(again == tree)
-      // Strings are equal in Swift when they mean the same characters; here every byte counts.
+      // Strings are equal in Swift if they have the same characters; here every byte counts.
       try #require(written(again) == text && Array(written(again).utf8) == Array(text.utf8))
     }
   }
@@ -162,7 +162,7 @@ struct `The JSON writer` {
       var members = "{"
       for number in 0..<Int.random(in: 0...4, using: &random) {
         if number > 0 { members += "," }
-        // The number makes the name the only one of its kind.
+        // The number makes the name unique.
         members +=
           written(.string("\(number)" + string(&random))) + ":"
           + written(tree(depth: depth - 1, &random))

@@ -98,7 +98,7 @@ struct `A mail attempt that fails` {
     #expect(attempt.failure("gone") == .refused(reason: "RCPT: 550 no"))
   }
 
-  @Test func `is given up when the server does not stop talking`() {
+  @Test func `is ended when the server does not stop talking`() {
     let attempt = MailAttempt([])
     let line = [UInt8](repeating: UInt8(ascii: "x"), count: 1000)
     let heard = (0..<100).prefix { _ in line.withUnsafeBytes { attempt.add(line: $0) } }

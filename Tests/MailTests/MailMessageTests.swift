@@ -26,7 +26,7 @@ struct `A mail message` {
     return String(decoding: message.bytes, as: UTF8.self)
   }
 
-  /// The names of the fields, each once, and nothing that is none.
+  /// The names of the fields, each once, and nothing else.
   private func fieldNames(_ message: String) throws -> [Substring] {
     let lines = message.split(separator: "\r\n", omittingEmptySubsequences: false)
     return try lines.prefix { !$0.isEmpty }.filter { $0.first != " " }.map { line in
@@ -137,6 +137,6 @@ struct `A mail message` {
 }
 
 extension String {
-  /// How often a text occurs.
+  /// The number of occurrences of a text.
   fileprivate func components(of text: String) -> Int { split(separator: text).count - 1 }
 }

@@ -30,7 +30,7 @@ struct `A mail sender` {
     "smtp://me:topsecret@host:99999", "smtp://me:topsecret@ho st", "smtp://host?x=topsecret",
     "smtp://me:topsecret@host\r\n",
   ])
-  func `refuses what is no URL of a server, and does not show it`(url: String) {
+  func `refuses an invalid URL of a server, and does not show it`(url: String) {
     #expect {
       _ = try MailSender(url: url, requiresTLS: true)
     } throws: {
@@ -59,7 +59,7 @@ struct `A mail sender` {
     #expect(heard.last == "QUIT")
   }
 
-  @Test func `says what the server says of a recipient, and goes on`() throws {
+  @Test func `reports the server's answer about a recipient, and goes on`() throws {
     let server = try ScriptedServer(answers: ["RCPT TO:<no@example.com>": "550 5.1.1 nobody"])
     let sender = try MailSender(url: server.url, requiresTLS: false)
     #expect(
@@ -114,7 +114,7 @@ struct `A mail sender` {
   }
 }
 
-/// A mail server of a few lines on a port of its own: one connection after the other, each in a thread.
+/// A small mail server on a port of its own: one connection after the other, each in a thread.
 private final class ScriptedServer: Sendable {
   private struct State {
     var connections = 0
@@ -125,20 +125,20 @@ private final class ScriptedServer: Sendable {
   let url: String
   private let listener: Int32
   private let answers: [String: String]
-  /// What the second MAIL of a connection is answered; an empty text: the connection is closed.
+  /// The answer to the second MAIL of a connection; if it is empty, the connection is closed.
   private let atSecondMail: String?
   private let state = Mutex(State())
 
   var connections: Int { state.withLock(\.connections) }
   var heard: [String] { state.withLock(\.heard) }
 
-  /// A server that takes everything, but for the lines that have another answer here. The answer to `.` is
+  /// A server that accepts everything except the lines that have another answer here. The answer to `.` is
   /// that to a message; `wait` is none at all.
   convenience init(answers: [String: String] = [:]) throws {
     try self.init(answers: answers, atSecondMail: "250 OK")
   }
 
-  /// A server that gives this answer to the second message of a connection; `nil`: it closes it.
+  /// A server that gives this answer to the second message of a connection; for `nil`, it closes the connection.
   convenience init(atSecondMail: String?) throws {
     try self.init(answers: [:], atSecondMail: atSecondMail)
   }

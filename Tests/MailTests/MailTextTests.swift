@@ -26,7 +26,7 @@ struct `Mail text` {
         let text = String(repeating: "x", count: count) + end
         let lines = quotedPrintable(text).split(separator: "\r\n")
         #expect(lines.allSatisfy { $0.utf8.count <= 76 })
-        // A line that goes on ends with `=`; without those the text is as long as it was.
+        // A line that continues ends with `=`; without these, the text has its original length.
         #expect(lines.dropLast().allSatisfy { $0.last == "=" })
       }
     }
@@ -39,7 +39,7 @@ struct `Mail text` {
     ("a\r\nb", "Subject: =?utf-8?Q?a__b?=\r\n"),
     (" a", "Subject: =?utf-8?Q?_a?=\r\n"),
     ("a_b? é", "Subject: =?utf-8?Q?a=5Fb=3F_=C3=A9?=\r\n"),
-    // What looks like an encoded word would be decoded by the reader.
+    // Mail programs would decode anything that looks like an encoded word.
     ("=?utf-8?Q?a?=", "Subject: =?utf-8?Q?=3D=3Futf-8=3FQ=3Fa=3F=3D?=\r\n"),
   ])
   func `is in the head as it is, or in encoded words`(text: String, encoded: String) {

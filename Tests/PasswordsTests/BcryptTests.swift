@@ -29,7 +29,7 @@ struct `A bcrypt hash` {
     ("Kk4DQuMMfZL9o", "$2b$04$cVWp4XaNU8a4v1uMRum2SO026BWLIoQMD/TXg5uZV.0P.uO8m3YEm"),
     // The PHP manual, crypt.
     ("rasmuslerdorf", "$2a$07$usesomesillystringfore2uDLvp1Ii2e./U9C8sBjqp8I90dH6hi"),
-    // crypt(5): the forms differ in bugs that they stand for, none of which this password meets.
+    // crypt(5): the prefixes stand for different bugs, none of which affects this password.
     ("U*U", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
     ("U*U", "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
   ])
@@ -70,7 +70,7 @@ struct `A bcrypt hash` {
     String(repeating: "a", count: 73), String(repeating: "é", count: 36) + "a",
     String(repeating: "a", count: 100_000), "before\u{0}behind", "\u{0}",
   ])
-  func `refuses what it could not read to the end`(password: String) throws {
+  func `refuses a password that it could not read to the end`(password: String) throws {
     #expect(throws: Bcrypt.Refused.self) { try bcrypt.hash(password) }
   }
 
@@ -109,7 +109,7 @@ struct `A bcrypt hash` {
   }
 
   @Test(arguments: ["", "x", "$2b$", "$2b$xx$CCCCC", "$6$salt$hash", "{bcrypt}$2b$10$abc"])
-  func `finds what is no hash of its own outdated`(hash: String) throws {
+  func `finds a hash in another form outdated`(hash: String) throws {
     #expect(bcrypt.isOutdated(hash))
   }
 
@@ -123,7 +123,7 @@ struct `A bcrypt hash` {
     "$2b$05$CCCCCCCCCCCCCCCCCCCCC.e5ypo9kmyurgyh0xouqyb4ymjkvyoew", "$2é$05$CCCCCCCCCCCCCCCCCCCCC.",
     "\u{0}", String(repeating: "$2b$", count: 10_000),
   ])
-  func `knows nobody by what is no hash`(hash: String) throws {
+  func `matches no password with an invalid hash`(hash: String) throws {
     #expect(!bcrypt.verify("U*U", hash: hash))
   }
 }
@@ -137,7 +137,7 @@ struct `A bcrypt hash` {
     hash = try bcrypt.hash("the right password")
   }
 
-  /// The least of five measurements: what disturbs one only ever adds to it.
+  /// The lowest of five measurements, because disturbances only ever add to one.
   private func microseconds(_ work: () -> Bool) -> Int {
     (0..<5).map { _ in
       var (start, end) = (timespec(), timespec())

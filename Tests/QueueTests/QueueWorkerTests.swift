@@ -4,16 +4,16 @@ import Testing
 import Values
 
 struct `A worker of a queue` {
-  // MARK: What it works on
+  // MARK: The queue
 
-  /// How an item behaves. All of them are done at once unless a test says otherwise.
+  /// The behaviour of an item. Items are done at once unless a test says otherwise.
   private enum Behaviour {
     case done
     case failsOnce
     case impossible
-    /// Has another step, ten seconds later.
+    /// Needs another step, ten seconds later.
     case hasTwoSteps
-    /// Finds that the one server is away, and is tried again ten seconds later.
+    /// Finds that the only server is unavailable, and is retried ten seconds later.
     case findsServerAway
   }
 
@@ -32,7 +32,7 @@ struct `A worker of a queue` {
     var seconds: Int64 = 1000
     var items: [Item]
     var behaviours: [String: Behaviour] = [:]
-    /// How long each item takes.
+    /// The time that each item takes.
     var secondsEach: Int64 = 0
     var isServerAway = false
 
@@ -138,7 +138,7 @@ struct `A worker of a queue` {
       worker.run(drains: true, isOver: { false }, sleep: { _ in Issue.record("nobody waits") })
     }
 
-    /// Runs until it has slept so many times, a second each.
+    /// Runs until it has slept this many times, a second each.
     func run(sleeps: Int, whileAsleep: (_ sleeps: Int) -> Void = { _ in }) -> QueueReport {
       var slept = 0
       return worker.run(
@@ -170,7 +170,7 @@ struct `A worker of a queue` {
 
   // MARK: Draining
 
-  @Test func `does what is due, in order, batch by batch, and ends`() {
+  @Test func `processes what is due, in order, batch by batch, and ends`() {
     let queue = FakeQueue("a", "b", "c", "d", "e", "f", "g")
     queue.change("f") { $0.dueAt = queue.seconds + 1 }
     #expect(queue.drain() == report(completed: 6))
@@ -180,7 +180,7 @@ struct `A worker of a queue` {
     #expect(queue.drain() == report(completed: 1))
   }
 
-  @Test func `reports what came to nothing, and gives the first reason`() {
+  @Test func `reports failures, with the first reason`() {
     let queue = FakeQueue("a", "b", "c")
     queue.behaviours = ["a": .failsOnce, "b": .impossible]
     #expect(
@@ -208,7 +208,7 @@ struct `A worker of a queue` {
     queue.failures["record"] = ["the database is away"]
     #expect(queue.drain() == report(failure: "the database is away"))
     #expect(queue.processed == ["a"])
-    // The rest is not released, for the database would fail again: it is free when the lease is over.
+    // The rest is not released, because the database would fail again: it is free when the lease expires.
     #expect(queue.log == ["process a"])
     #expect(queue.drain() == report(completed: 1))
     queue.seconds += 60
@@ -225,7 +225,7 @@ struct `A worker of a queue` {
         queue.drain() == report(completed: pauses ? 0 : 1, postponed: 3, failure: "a failed")
       )
     }
-    // One that is done in between is enough.
+    // One success in between is enough.
     let queue = FakeQueue("a", "b", "c", "d")
     queue.pausesAfterRetries = true
     queue.behaviours = ["a": .failsOnce, "c": .failsOnce]
@@ -264,10 +264,10 @@ struct `A worker of a queue` {
 
   // MARK: When to stop
 
-  @Test func `stops a batch at a server that is away, and releases the rest at once`() {
+  @Test func `stops a batch at an unavailable server, and releases the rest at once`() {
     let queue = FakeQueue("a", "b", "c")
     queue.behaviours = ["a": .findsServerAway]
-    // The second batch has others before it.
+    // In the second batch, others come before it.
     #expect(
       queue.drain()
         == report(completed: 2, postponed: 1, released: 2, failure: "the server is away")
@@ -294,9 +294,9 @@ struct `A worker of a queue` {
     #expect(queue.log == [] && queue.items[0].attempts == 0)
   }
 
-  // MARK: Going on
+  // MARK: Continuous runs
 
-  @Test func `sleeps while nothing is due, and does what becomes due meanwhile`() {
+  @Test func `sleeps while nothing is due, and processes what becomes due meanwhile`() {
     let queue = FakeQueue("a")
     let result = queue.run(sleeps: 3) { sleeps in
       if sleeps == 2 { queue.items.append(Item(name: "b")) }
@@ -306,7 +306,7 @@ struct `A worker of a queue` {
     #expect(queue.seconds == 1003)
   }
 
-  @Test func `waits for a database that is away, and says so in the end`() {
+  @Test func `waits for an unavailable database, and reports it in the end`() {
     let queue = FakeQueue("a", "b")
     queue.failures["claim"] = ["away", "away", "still away"]
     #expect(queue.run(sleeps: 4) == report(completed: 2, failure: "still away"))

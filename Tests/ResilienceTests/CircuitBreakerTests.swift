@@ -58,7 +58,7 @@ struct `A circuit breaker` {
     #expect(one.admits(at: after(4111)))
   }
 
-  @Test func `who was let through and never came back does not hold it open`() {
+  @Test func `a caller that was let through and never returned does not hold it open`() {
     let breaker = CircuitBreaker(path: path)
     fail(breaker, at: start)
     #expect(breaker.admits(at: after(2000)))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Resilience
 
-struct `A database that is away` {
+struct `A database that is unavailable` {
   /// Draws the shortest pause each time. 0 itself would be drawn again, to be fair.
   private struct Lowest: RandomNumberGenerator {
     mutating func next() -> UInt64 { 2 }

@@ -47,7 +47,7 @@ struct `Something that is retried` {
     #expect(hopeless.attempts == 3)
   }
 
-  @Test func `is for two seconds what a rate limit refuses`() throws {
+  @Test func `is repeated for two seconds while a rate limit refuses it`() throws {
     let trial = Trial(Array(repeating: .moment, count: 20))
     #expect(try trial.run(.rateLimit) == 21)
     #expect(trial.pauses == Array(repeating: 100_000, count: 20))
@@ -56,7 +56,7 @@ struct `Something that is retried` {
     #expect(hopeless.attempts == 21)
   }
 
-  @Test func `is not repeated after what will not pass`() {
+  @Test func `is not repeated after a permanent failure`() {
     let trial = Trial([.moment, .good])
     #expect(throws: Failure.good) { try trial.run(.rateLimit) }
     #expect(trial.attempts == 2)

@@ -7,7 +7,7 @@ import Values
 @testable import ServiceClient
 
 struct `A service client` {
-  /// Gives the outcomes that a test has put into it, one after the other, and keeps what it was asked.
+  /// Returns the outcomes that a test has put into it, one after the other, and records the calls.
   private final class Script: Transport {
     var outcomes: [Result<[UInt8], CallFailure>]
     var calls: [(rpc: String, message: [UInt8], metadata: [String: String], left: Int32)] = []
@@ -81,7 +81,7 @@ struct `A service client` {
     #expect((1...300).contains(script.calls[0].left))
   }
 
-  @Test func `asks again when the service is away, with pauses that may grow`() throws {
+  @Test func `asks again when the service is unavailable, with pauses that may grow`() throws {
     let script = Script([.failure(outage), .failure(outage), .success(ada)])
     var pauses: [UInt32] = []
     #expect(try ask(client(script) { pauses.append($0) }).username == "ada")
@@ -123,7 +123,7 @@ struct `A service client` {
     #expect(script.calls.count == 5)
   }
 
-  @Test func `takes no refusal for an outage, and not its own caller's haste either`() {
+  @Test func `takes neither a refusal nor its own caller's deadline for an outage`() {
     let refusal = Script(Array(repeating: .failure(CallFailure(.notFound, "")), count: 9))
     let first = client(refusal)
     for _ in 0..<9 { _ = try? ask(first) }
@@ -140,7 +140,7 @@ struct `A service client` {
     #expect(haste.calls.count == 9)
   }
 
-  @Test func `takes an answer that is none for an error`() throws {
+  @Test func `takes an invalid answer for an error`() throws {
     let script = Script([.success([0xFF])])
     #expect { try ask(client(script)) } throws: { ($0 as? CallFailure)?.status == .internal }
   }

@@ -84,7 +84,7 @@ struct `An access token` {
     let key = try #require(Base64URL.decode(KeyEntry.signing.secret.utf8))
     let signature = HMACKey(key).code(signed.utf8)
     #expect(Base64URL.encode(signature) == "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
-    // It verifies here and is refused all the same: it names no key.
+    // It verifies here but is refused nevertheless, because it names no key.
     #expect(throws: TokenError.invalid("no kid")) {
       try tokens.verify(
         "\(signed).\(Base64URL.encode(signature))",
@@ -94,7 +94,7 @@ struct `An access token` {
     }
   }
 
-  @Test func `says what it was told to say`() throws {
+  @Test func `has the claims that it was issued with`() throws {
     let ring = try keyRing(.verifying, .signing)
     #expect(try tokens.verify(tokens.sign(claims, with: ring), with: ring, at: now) == claims)
   }
@@ -145,7 +145,7 @@ struct `An access token` {
     #expect(try tokens.verify(token, with: later, at: now) == claims)
   }
 
-  @Test func `counts until the second it expires in`() throws {
+  @Test func `is valid until the second in which it expires`() throws {
     let ring = try keyRing(.signing)
     let token = tokens.sign(claims, with: ring)
     #expect(

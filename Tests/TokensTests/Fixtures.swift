@@ -27,7 +27,7 @@ func keyRing(_ entries: KeyEntry...) throws -> KeyRing {
   try KeyRing(parsing: Array(#"{"keys":[\#(entries.map(\.json).joined(separator: ","))]}"#.utf8))
 }
 
-/// The time that most tests are played at: 2023-11-14T22:13:20Z.
+/// The time of most tests: 2023-11-14T22:13:20Z.
 let now = Instant(seconds: 1_700_000_000)
 
 func bytes(hexadecimal text: String) -> [UInt8] {
@@ -35,7 +35,7 @@ func bytes(hexadecimal text: String) -> [UInt8] {
   return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
 }
 
-/// Texts that differ from `text` in one character, at every place.
+/// Texts that differ from `text` in one character, at every position.
 func tampered(_ text: String) -> [String] {
   let bytes = Array(text.utf8)
   return bytes.indices.flatMap { index in

@@ -5,7 +5,7 @@ struct `HMAC with SHA-256` {
   struct Vector: Sendable {
     let key: [UInt8]
     let message: [UInt8]
-    /// The code's beginning, in hexadecimal digits.
+    /// The beginning of the MAC, in hexadecimal digits.
     let code: String
   }
 

@@ -3,7 +3,7 @@ import Testing
 import Tokens
 import Values
 
-/// Each test has a key file of its own, which goes with it.
+/// Each test has a key file of its own, which is removed with it.
 final class `A key file on disk` {
   private let url = FileManager.default.temporaryDirectory.appending(
     component: "keys-\(UUID().uuidString).json"
@@ -69,7 +69,7 @@ final class `A key file on disk` {
     #expect(try keyID(after: 4) == "k2")
   }
 
-  @Test func `that never was any good is asked for again every time`() throws {
+  @Test func `that was never valid is read again every time`() throws {
     #expect(throws: KeyRing.Malformed.self) { try keyID() }
     try write("{")
     #expect(throws: KeyRing.Malformed.self) { try keyID() }

@@ -21,7 +21,7 @@ struct `A key file` {
     #expect(try KeyRing(parsing: Array(text.utf8)).signingKeyID == "a-b_c")
   }
 
-  @Test func `takes 16 keys and no more`() throws {
+  @Test func `has at most 16 keys`() throws {
     func file(_ count: Int) -> String {
       let others = (1..<count).map { KeyEntry(id: "v\($0)", operations: #"["verify"]"#).json }
       return #"{"keys":[\#(([KeyEntry.signing.json] + others).joined(separator: ","))]}"#

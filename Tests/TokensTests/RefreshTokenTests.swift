@@ -33,7 +33,7 @@ struct `A refresh token` {
     )
     let texts = try [make(3, ring), make(4, ring), make(3, ring, keyID: "k0"), #require(other)]
     #expect(Set(texts).count == 4)
-    // Two tokens share nothing in what proves them.
+    // The MACs of two tokens have nothing in common.
     #expect(Set(texts.map { $0.split(separator: ".").last }).count == 4)
   }
 
@@ -48,14 +48,14 @@ struct `A refresh token` {
     #expect(Base64URL.decode(segments[2].utf8)?.count == 32)
   }
 
-  @Test func `is none when any character of it was changed`() throws {
+  @Test func `is not valid when any character of it was changed`() throws {
     let ring = try keyRing(.signing, .verifying)
     for changed in try tampered(make(3, ring)) {
       #expect(throws: TokenError.self) { try RefreshTokens.read(changed, ring: ring) }
     }
   }
 
-  @Test func `is none when its bits are flipped one by one`() throws {
+  @Test func `is not valid when its bits are flipped one by one`() throws {
     let ring = try keyRing(.signing)
     let segments = try make(3, ring).split(separator: ".").map(String.init)
     for (place, segment) in segments.enumerated().dropFirst() {
@@ -72,7 +72,7 @@ struct `A refresh token` {
     }
   }
 
-  @Test func `is none when pieces of two are put together`() throws {
+  @Test func `is not valid when pieces of two are put together`() throws {
     let ring = try keyRing(.signing)
     let one = try make(3, ring).split(separator: ".")
     let two = try make(4, ring).split(separator: ".")
@@ -81,7 +81,7 @@ struct `A refresh token` {
     }
   }
 
-  @Test func `is none with something before or behind`() throws {
+  @Test func `is not valid with something before or after it`() throws {
     let ring = try keyRing(.signing)
     let token = try make(3, ring)
     for text in [
@@ -94,7 +94,7 @@ struct `A refresh token` {
     }
   }
 
-  @Test func `counts as long as its key is in the ring`() throws {
+  @Test func `is valid as long as its key is in the ring`() throws {
     let token = try make(3, keyRing(.signing))
     let later = try keyRing(
       KeyEntry(operations: #"["verify"]"#),

@@ -47,7 +47,7 @@ struct `A page token` {
   }
 
   @Test(arguments: ["", "al", "all\u{0}", "all ", "ALL", "everything"])
-  func `counts for the filters that it was made with alone`(filters: String) throws {
+  func `is valid only for the filters that it was made with`(filters: String) throws {
     let token = try pages().token(after: cursor, filters: "all")
     #expect(try code(token, filters: filters, pages: pages()) == .invalidPageToken)
   }
@@ -57,7 +57,7 @@ struct `A page token` {
     #expect(try code(token, pages: pages()) == .invalidPageToken)
   }
 
-  @Test func `counts for nothing when a bit of it was changed`() throws {
+  @Test func `is not valid when a bit of it was changed`() throws {
     let bytes = try #require(Base64URL.decode(pages().token(after: cursor, filters: "all").utf8))
     for bit in 0..<bytes.count * 8 {
       var changed = bytes
@@ -188,7 +188,7 @@ struct `A list of tasks` {
     #expect(listing.searchTerms == "water plants")
   }
 
-  @Test func `that is asked for in many wrong ways is told all of them at once`() throws {
+  @Test func `that is asked for in many wrong ways has all of them named at once`() throws {
     let details = try violations {
       _ = try listing {
         $0.pageSize = 0
@@ -247,7 +247,7 @@ struct `A list of tasks` {
     #expect(next.page.after?.id == last.id)
   }
 
-  /// One change to the question that the token below belongs to.
+  /// One change to the query that the token below belongs to.
   struct Change: CustomTestStringConvertible, Sendable {
     let testDescription: String
     let change: @Sendable (inout ListTasksRequest) -> Void

@@ -24,7 +24,7 @@ struct `A push message` {
     #expect(try self.draft { $0.body = text(2000, of: "💥") }.body.unicodeScalars.count == 2000)
   }
 
-  @Test func `names every bad field`() throws {
+  @Test func `names every invalid field`() throws {
     let found = try violations {
       _ = try draft {
         $0.userID = "x"
@@ -42,7 +42,7 @@ struct `A push message` {
 }
 
 struct `The draft of a push subscription` {
-  private let sound: PushSubscriptionDraft.Service = ("https://push.example.net", [])
+  private let valid: PushSubscriptionDraft.Service = ("https://push.example.net", [])
 
   private func request(_ change: (inout RegisterPushSubscriptionRequest) -> Void = { _ in })
     -> RegisterPushSubscriptionRequest
@@ -57,11 +57,11 @@ struct `The draft of a push subscription` {
     }
   }
 
-  @Test func `has what the browser says`() throws {
+  @Test func `has the data of the browser`() throws {
     let milliseconds = now.seconds * 1000 + 1
     let draft = try PushSubscriptionDraft(
       request { $0.expirationTime = milliseconds },
-      service: sound,
+      service: valid,
       at: now
     )
     #expect(draft.endpoint == "https://push.example.net/x")
@@ -69,14 +69,14 @@ struct `The draft of a push subscription` {
     #expect(draft.p256dh == "p")
     #expect(draft.auth == "a")
     #expect(draft.expiresAt == Instant(microseconds: milliseconds * 1000))
-    #expect(try PushSubscriptionDraft(request(), service: sound, at: now).expiresAt == nil)
+    #expect(try PushSubscriptionDraft(request(), service: valid, at: now).expiresAt == nil)
   }
 
   @Test(arguments: [Int64.min, -1, 253_402_300_800_000, .max, 1_700_000_000_000, 0])
   func `ends in the future, in a year that there is`(milliseconds: Int64) throws {
     let found = try violations {
       let request = request { $0.expirationTime = milliseconds }
-      _ = try PushSubscriptionDraft(request, service: sound, at: now)
+      _ = try PushSubscriptionDraft(request, service: valid, at: now)
     }
     #expect(found.keys.sorted() == ["expirationTime"])
   }

@@ -18,12 +18,12 @@ struct `Times before the due date` {
     "99999999999999999999h", "٣h",
     "1m,2m,3m,4m,5m,6m,7m,8m,9m,10m,11m",
   ])
-  func `that are none are refused`(text: String) {
+  func `that are not valid are refused`(text: String) {
     #expect(throws: LeadTimes.Malformed.self) { try LeadTimes(text) }
   }
 }
 
-struct `How far away a due date is` {
+struct `The time until a due date` {
   @Test(arguments: [
     (0, "Due now."), (29, "Due now."), (30, "Due in 1 minute."), (3300, "Due in 55 minutes."),
     (7170, "Due in 2 hours."), (86_400, "Due in 24 hours."), (172_800, "Due in 2 days."),
@@ -66,7 +66,7 @@ struct `A reminder` {
     #expect(try ReminderDraft(long).notification.subject.unicodeScalars.count == 255)
   }
 
-  @Test func `that is not sound is refused, all fields at once`() throws {
+  @Test func `that is not valid is refused, all fields at once`() throws {
     let bad = SendTaskReminderRequest {
       $0.taskID = "x"
       $0.userID = "y"
@@ -82,7 +82,7 @@ struct `A reminder` {
 }
 
 struct `An e-mail` {
-  @Test func `that is not sound is refused, all fields at once`() throws {
+  @Test func `that is not valid is refused, all fields at once`() throws {
     let bad = SendEmailRequest {
       $0.recipient = "ada@example.com\r\nBcc: bob@example.com"
       $0.subject = "Hello\nthere"
@@ -97,7 +97,7 @@ struct `An e-mail` {
     )
   }
 
-  @Test func `that is sound is taken as it is`() throws {
+  @Test func `that is valid is unchanged`() throws {
     let draft = try EmailDraft(
       SendEmailRequest {
         $0.recipient = "ada@example.com"

@@ -51,7 +51,7 @@ struct `A session` {
     #expect(session.verdict(on: 0, microseconds: 9_999_999) == .again(generation: 1))
     #expect(session.verdict(on: 0, after: 10) == .reused)
     #expect(session.verdict(on: 0, after: 11) == .reused)
-    // The one after it was replaced later, and its own successor was never used.
+    // Its successor was replaced later, and that one's own successor was never used.
     #expect(session.verdict(on: 1, after: 500) == .again(generation: 2))
   }
 
@@ -105,7 +105,7 @@ struct `A session` {
     #expect(session.verdict(on: 2, after: 5000) == .ended)
   }
 
-  @Test func `does not know tokens that it has not given yet`() {
+  @Test func `does not know tokens that it has not issued yet`() {
     #expect(session().verdict(on: 1, after: 0) == .unknown)
     #expect(session(rotatedAt: 1).verdict(on: 2, after: 2) == .unknown)
     #expect(session(rotatedAt: 1).verdict(on: Int(UInt32.max), after: 5000) == .unknown)
@@ -153,7 +153,7 @@ struct `A session` {
     }
     #expect(session.keyID == "k3")
     #expect(session.keyGeneration == 4)
-    // Who lost the last answer presents a token of the key before, and gets one of the newest.
+    // A client that lost the last answer presents a token of the previous key, and gets one of the newest.
     #expect(session.keyID(of: 3) == "k1")
     #expect(session.keyID(of: 4) == "k3")
   }

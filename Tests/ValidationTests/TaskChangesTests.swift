@@ -115,14 +115,14 @@ struct `Changes to a task` {
 }
 
 struct `A task's status` {
-  /// The contract's moves, as a table: from the row to the column.
+  /// The contract's transitions as a table, from the row to the column.
   @Test(arguments: [
     (TaskStatus.pending, [TaskStatus.pending, .inProgress, .completed, .cancelled]),
     (.inProgress, [.pending, .inProgress, .completed, .cancelled]),
     (.completed, [.inProgress, .completed]), (.cancelled, [.pending, .cancelled]),
     (.unspecified, []), (.UNRECOGNIZED(9), []),
   ])
-  func `moves as the contract says`(from: TaskStatus, to: [TaskStatus]) {
+  func `changes as the contract says`(from: TaskStatus, to: [TaskStatus]) {
     #expect(Set(from.next) == Set(to))
     #expect(from.next.count == to.count)
   }

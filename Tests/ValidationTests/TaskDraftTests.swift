@@ -53,7 +53,7 @@ struct `A new task` {
     #expect(try TaskDraft(request { $0.title = title }, caller: ann).title == title)
   }
 
-  /// What a reader sees as one character may be several; the database counts Unicode scalars.
+  /// One visible character may be several Unicode scalars, which is what the database counts.
   @Test(arguments: [
     "", text(256), text(256, of: "😀"), text(128, of: "e\u{301}"), text(52, of: "👩‍👩‍👧"), "a\u{0}b",
   ])
@@ -99,7 +99,7 @@ struct `A new task` {
     #expect(details == ["due_date": "is outside the years 1 to 9999"])
   }
 
-  @Test func `that is wrong in many ways is told all of them at once`() throws {
+  @Test func `that is wrong in many ways has all of them named at once`() throws {
     let details = try violations {
       _ = try TaskDraft(
         request {

@@ -113,7 +113,7 @@ struct `A new user` {
     #expect(try violations { _ = try draft { $0.timeZone = zone } }.keys.sorted() == ["time_zone"])
   }
 
-  @Test func `that is wrong in many ways is told all of them at once`() throws {
+  @Test func `that is wrong in many ways has all of them named at once`() throws {
     let details = try violations {
       _ = try draft {
         $0.username = "a"
@@ -263,7 +263,7 @@ struct `What somebody signs in with` {
     #expect(byEmail.password.utf8.count == 1024)
   }
 
-  /// Who guesses learns nothing of the rules for names from a refusal.
+  /// A refusal tells somebody who guesses nothing about the rules for names.
   @Test func `need not be a name that there can be`() throws {
     #expect(
       try credentials { ($0.username, $0.password) = ("no such name!", "p") }.name

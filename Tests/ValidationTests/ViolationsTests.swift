@@ -1,7 +1,7 @@
 import Endpoint
 import Testing
 
-struct `What is wrong with a request` {
+struct `The violations of a request` {
   @Test func `is no problem when it is nothing`() throws {
     let violations = Violations()
     #expect(violations.isEmpty)

@@ -5,8 +5,8 @@ import Values
 
 @testable import Validation
 
-/// The very words, once more: a change of them is meant.
-struct `What users are told` {
+/// The exact texts, repeated here so that they are only changed on purpose.
+struct `The texts of notifications` {
   private let task = TaskMessage {
     $0.title = "Paint\r\nthe wall"
     $0.priority = .high

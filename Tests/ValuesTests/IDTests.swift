@@ -2,7 +2,7 @@ import Testing
 import Values
 
 struct IDs {
-  /// Gives what it was told to, in turn, again and again.
+  /// Returns the given numbers in turn, again and again.
   struct Fixed: RandomNumberGenerator {
     let numbers: [UInt64]
     var count = 0
@@ -17,7 +17,7 @@ struct IDs {
 
   /// RFC 9562 appendix A.6, to the digit.
   ///
-  /// The random numbers stand in the upper bits, from where the standard library takes as many as it needs.
+  /// The random numbers are in the upper bits, from which the standard library takes as many as it needs.
   @Test func `the version 7 example of RFC 9562 comes out`() throws {
     let now = try Instant(rfc3339: "2022-02-22T14:22:22-05:00")
     var random = Fixed(0xCC3 << 52, 0x18C4_DC0C_0C07_398F << 2)

@@ -19,7 +19,7 @@ struct `The answer of a push service` {
     return answer.outcome(status: status, at: now)
   }
 
-  @Test(arguments: [200, 201, 202, 204]) func `is that it was taken`(status: Int) {
+  @Test(arguments: [200, 201, 202, 204]) func `is that it was accepted`(status: Int) {
     #expect(outcome(status) == .delivered)
   }
 
@@ -32,7 +32,7 @@ struct `The answer of a push service` {
   }
 
   @Test(arguments: [301, 302, 307, 400, 401, 403, 405, 413, 418, 451, 600])
-  func `is that it never will be taken`(status: Int) {
+  func `is that it never will be accepted`(status: Int) {
     #expect(outcome(status) == .refused(reason: "HTTP \(status)"))
   }
 
@@ -58,7 +58,7 @@ struct `The answer of a push service` {
     #expect(long == .refused(reason: "HTTP 400: " + String(repeating: "x", count: 256) + "…"))
   }
 
-  @Test func `is taken up to 4096 bytes of body and 16384 of header`() {
+  @Test func `is read up to 4096 bytes of body and 16384 of header`() {
     let answer = PushAnswer()
     let bytes = [UInt8](repeating: 0x78, count: 4096)
     #expect(bytes.withUnsafeBytes { answer.append($0) })

@@ -3,7 +3,7 @@ import Values
 
 @testable import WebPush
 
-/// What is seen without a push service. With one: `Tests/EndToEnd/push_service.py`.
+/// The behaviour without a push service. With one, see `Tests/EndToEnd/push_service.py`.
 struct `A push sender` {
   private func send(
     payload: Int = 1,
@@ -62,14 +62,14 @@ struct `A push sender` {
   }
 
   @Test(arguments: ["", "a b", "a.b", "ä", "a\r\nX: y", String(repeating: "a", count: 33)])
-  func `refuses a topic that is none`(topic: String) throws {
+  func `refuses an invalid topic`(topic: String) throws {
     #expect(
       try send(topic: topic)
         == .refused(reason: "a topic has at most 32 characters of base64url")
     )
   }
 
-  @Test func `refuses a payload that is too long, and a contact that is none`() throws {
+  @Test func `refuses a payload that is too long, and an invalid contact`() throws {
     #expect(
       try send(payload: 3994) == .refused(reason: "the payload has 3994 bytes, more than 3993")
     )

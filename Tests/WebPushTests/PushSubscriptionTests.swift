@@ -24,7 +24,7 @@ struct `A push subscription` {
     }
   }
 
-  @Test func `has what the browser said`() throws {
+  @Test func `has the data of the browser`() throws {
     let subscription = try RFC8291.subscription()
     #expect(subscription.endpoint == RFC8291.endpoint)
     #expect(Base64URL.encode(subscription.p256dh) == RFC8291.p256dh)
@@ -41,7 +41,7 @@ struct `A push subscription` {
     #expect(try padded == RFC8291.subscription())
   }
 
-  @Test func `says everything that is wrong at once`() {
+  @Test func `reports everything that is wrong at once`() {
     #expect(
       reasons(endpoint: "http://push.example.net/x", p256dh: "BA", auth: "AA") == [
         "endpoint must be an https URL",
@@ -129,7 +129,7 @@ struct `A push subscription` {
     ("https://püsh.example.net/", "have no characters that a URL cannot have"),
     ("https://１２７.0.0.1/", "have no characters that a URL cannot have"),
   ])
-  func `refuses what is no endpoint`(endpoint: String, wanted: String) {
+  func `refuses invalid endpoints`(endpoint: String, wanted: String) {
     #expect(reasons(endpoint: endpoint) == ["endpoint must \(wanted)"])
   }
 
@@ -140,14 +140,14 @@ struct `A push subscription` {
   }
 
   @Test func `is checked with all that is wrong, for who collects it`() {
-    let sound = PushSubscription.check(
+    let valid = PushSubscription.check(
       endpoint: RFC8291.endpoint,
       p256dh: RFC8291.p256dh,
       auth: RFC8291.auth,
       allowsPrivate: false
     )
-    #expect(sound.origin == "https://push.example.net")
-    #expect(sound.violations.isEmpty)
+    #expect(valid.origin == "https://push.example.net")
+    #expect(valid.violations.isEmpty)
     let wrong = PushSubscription.check(
       endpoint: "https://10.0.0.1/x",
       p256dh: "x",

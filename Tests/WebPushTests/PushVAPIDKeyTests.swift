@@ -9,7 +9,7 @@ struct `A VAPID key` {
   private let origin = "https://push.example.net"
   private let subject = "mailto:push@example.com"
 
-  /// What the `openssl` command says to a signature, which it wants as a structure.
+  /// The result of the `openssl` command for a signature, which it expects as a structure.
   private func opensslVerifies(_ signature: [UInt8], of text: String, by publicKey: [UInt8]) throws
     -> Bool
   {

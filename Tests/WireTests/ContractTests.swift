@@ -5,7 +5,7 @@ import JSON
 import Testing
 import Wire
 
-/// What is generated to write and read messages, held against the contract and swift-protobuf.
+/// The generated writers and readers of messages, compared with the contract and swift-protobuf.
 struct `The contract` {
   private static let responses = Messages.responses
   private static let requests = Messages.requests
@@ -52,7 +52,7 @@ struct `The contract` {
     #expect(try M(jsonString: asProtobuf(text)).isEqualTo(message: full))
     let bytes: [UInt8] = try full.serializedBytes()
     #expect(try Array(RPCReply([full]).body.dropFirst(5)) == bytes)
-    // The values that swift-protobuf writes, but for its 64-bit integers, which are strings there.
+    // The values that swift-protobuf writes, except for 64-bit integers, which are strings there.
     var options = JSONEncodingOptions()
     options.preserveProtoFieldNames = true
     options.alwaysPrintInt64sAsNumbers = true
@@ -159,7 +159,7 @@ struct `The contract` {
     #expect(decoded.violations.reasons["colour"] == "is not a field of this request")
   }
 
-  /// By REST the reminders of a task are the list alone, which a repeated field could not leave out.
+  /// By REST, the reminders of a task are just the list, which a repeated field could not leave out.
   private func asREST(_ json: String) -> String {
     json.replacing(/"reminders":{"minutes":(\[[^\]]*\])}/) { "\"reminders\":\($0.1)" }
   }

@@ -3,17 +3,17 @@ import Descriptors
 import Endpoint
 import Generation
 
-/// The contract, read independently of what is generated from it, and the questions that tests ask of it: a field that is
-/// added there is asked for by them without anyone having to think of it.
+/// The contract, read independently of what is generated from it, and the queries of the tests, which cover every field
+/// that is added to it without further changes.
 struct ContractWitness {
-  /// A message that the contract does not have, or a type that no test value is known for.
+  /// A message that the contract does not have, or a type without a test value.
   struct Unknown: Error { let name: String }
 
   let registry: Registry
 
   init() throws {
     var registry = try Registry(descriptorSet: ContractFiles.encoded)
-    // The gateway's own methods are not in the files that clients see.
+    // The gateway's own methods are not in the files for clients.
     for contract in [FunctionContract.verifyToken, .checkSession, .health] {
       registry.functions.append(try FunctionLine.decode("\(contract.description)"))
     }
@@ -40,12 +40,12 @@ struct ContractWitness {
     Set((registry.message(message)?.fields ?? []).map(\.name))
   }
 
-  /// The names of the fields that must be there, those of inner messages included: `keys.auth`.
+  /// The names of the required fields, including those of inner messages (`keys.auth`).
   func required(_ message: String) -> Set<String> {
     Set((registry.message(message)?.fields ?? []).filter(\.isRequired).map(\.name))
   }
 
-  /// A message as JSON in which every field is set, but for some; no two texts in it are the same.
+  /// A message as JSON in which every field is set, except for some, and no two texts are the same.
   func json(of message: String, omitting: Set<String> = []) throws -> String {
     let members = try self.message(message).fields.filter { !omitting.contains($0.name) }.map {
       field in
@@ -65,7 +65,7 @@ struct ContractWitness {
     case .string: return "\"the \(field.name), \\\"é\\\"\""
     case .bool: return "true"
     case .int32: return "-7"
-    // More than a floating point number can tell from its neighbour.
+    // Too large for a floating point number to distinguish it from its neighbour.
     case .int64: return "9007199254740993"
     case .timestamp: return "\"2026-11-22T10:00:00.123456Z\""
     case .fieldMask: return "\"\(field.name)\""

@@ -4,9 +4,9 @@ import JSON
 import Testing
 import Wire
 
-/// A request as the gateway hands it over.
+/// A request as the gateway passes it on.
 ///
-/// `target` is a path, with or without a query; with a body comes the content type that belongs to it.
+/// `target` is a path, with or without a query; a body comes with its content type.
 func request(
   _ method: String,
   _ target: String,

@@ -34,7 +34,7 @@ struct `A reply` {
     "\"3\"", "W/\"3\"", "*", "\"1\", \"3\"", "\"3\",\"4\"", "\"1\",W/\"3\"", "  \"3\"  ",
     "\"1\",\t\"3\"",
   ])
-  func `to who has that version already is 304 without a body`(tags: String) {
+  func `to a client that has that version already is 304 without a body`(tags: String) {
     for method in ["GET", "HEAD"] {
       let reply = get(ifNoneMatch: tags, method: method)
       #expect(reply.status == 304)
@@ -46,7 +46,7 @@ struct `A reply` {
   @Test(arguments: [
     "\"2\"", "\"33\"", "3", "W/\"4\"", "\"1\", \"2\"", "", "\"", "\"3", "\"\u{0}3\"", "**",
   ])
-  func `to who has another version is whole`(tags: String) {
+  func `to a client that has another version is complete`(tags: String) {
     #expect(get(ifNoneMatch: tags).status == 200)
     #expect(!get(ifNoneMatch: tags).body.isEmpty)
   }
@@ -118,7 +118,7 @@ struct `A reply` {
     #expect(try self.link(target) == link)
   }
 
-  /// What a client sends in its own way must come back in one that the gateway understands.
+  /// Whatever form a client uses, the answer has one that the gateway understands.
   @Test(arguments: [
     "", "page_size=2", "status=PENDING&status=COMPLETED&order_by=due_date+desc", "q=caf%C3%A9",
     "q=café", "q=a%3Cb%3E", "q=a<b>c", "page_token", "page%5Ftoken=old&q=x", "page_token=&q=x",
@@ -324,7 +324,7 @@ struct `A problem` {
     )
   }
 
-  /// RFC 6750 §3: no error code for who has not tried to sign in.
+  /// RFC 6750 §3: no error code for a client that has not tried to authenticate.
   @Test func `with a token says what is wrong with it`() {
     #expect(
       HTTPReply(Problem(.unauthenticated, "m")).header("WWW-Authenticate")

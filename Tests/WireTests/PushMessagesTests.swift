@@ -64,7 +64,7 @@ struct `A browser's subscription` {
       ["expirationTime": "must be a whole number"]
     ),
   ])
-  func `has its bad fields named by their place`(json: String, found: [String: String]) throws {
+  func `has its invalid fields named by their place`(json: String, found: [String: String]) throws {
     #expect(try reasons(json) == found)
   }
 

@@ -131,17 +131,17 @@ struct `A REST request` {
     "q=%", "q=%4", "q=%4g", "q=%%41", "q=%zz", "q=100%", "q=%00", "q=a%00b", "q=%FF", "q=%C3",
     "q=%C3%28", "q=%C0%AF", "q=%ED%A0%80", "q=%F4%90%80%80", "q=%u0041", "q=%+1", "q=%-1", "q=% 1",
   ])
-  func `is told of a query's field that is not UTF-8 in percent-encoding`(query: String) throws {
+  func `reports a query's field that is not UTF-8 in percent-encoding`(query: String) throws {
     #expect(try list(query).violations.reasons.keys.sorted() == ["q"])
   }
 
   @Test(arguments: [("%=1", "%"), ("%FF=1", "%FF"), ("%00=1", "%00")])
-  func `is told of a query's name that cannot be decoded`(query: String, name: String) throws {
+  func `reports a query's name that cannot be decoded`(query: String, name: String) throws {
     #expect(try list(query).violations.reasons.keys.sorted() == [name])
   }
 
   @Test(arguments: ["page_size", "page_token", "q", "order_by", "user_id", "due_before"])
-  func `is told of a field that is there twice`(name: String) throws {
+  func `reports a field that occurs twice`(name: String) throws {
     let value = name == "page_size" ? "5" : name == "due_before" ? "2026-11-22T10:00:00Z" : "x"
     #expect(
       try list("\(name)=\(value)&\(name)=\(value)").violations.reasons == [name: "is given 2 times"]
@@ -151,7 +151,7 @@ struct `A REST request` {
   @Test(arguments: [
     "colour=red", "Status=PENDING", "page-size=5", "=5", "title=x", "update_mask=x", "q%20=x",
   ])
-  func `is told of a query's field that it does not have`(query: String) throws {
+  func `reports a query's field that it does not have`(query: String) throws {
     #expect(
       try list(query).violations.reasons.values.sorted() == ["is not a field of this request"]
     )
@@ -279,7 +279,7 @@ struct `A REST request` {
     #expect(problem.message == "the body must be a JSON object, not \(kind)")
   }
 
-  @Test func `is told where its body stops being JSON`() throws {
+  @Test func `reports where its body stops being JSON`() throws {
     let problem = try problem { try create("{\n  \"title\": \"t\",\n}") }
     #expect(problem.code == .malformedJSON)
     #expect(problem.details == ["line": "3", "column": "1", "offset": "18"])
@@ -308,7 +308,7 @@ struct `A REST request` {
     }
   }
 
-  @Test func `is told of everything that is wrong in its body at once`() throws {
+  @Test func `reports everything that is wrong in its body at once`() throws {
     let violations = try create(
       """
       {"description":5,"status":"DONE","priority":["LOW"],"due_date":"2026-02-30T00:00:00Z","user_id":false,"colour":1}
@@ -327,7 +327,7 @@ struct `A REST request` {
   }
 
   @Test(arguments: ["{}", "{\"title\":null}"])
-  func `is told of what is missing, null included`(body: String) throws {
+  func `reports what is missing, null included`(body: String) throws {
     #expect(try create(body).violations.reasons == ["title": "is required"])
   }
 
@@ -471,7 +471,7 @@ struct `A REST request` {
     "3", "\"", "\"\"", "\"x\"", "\"3", "3\"", "\"3\", \"4\"", "\"1.0\"", "\"9223372036854775808\"",
     "'3'", "W/3", "w/\"3\"", "W/W/\"3\"", "\"3\"W/", "**", "W/*", "\"\u{0}\"", "\"٣\"",
   ])
-  func `is told of an If-Match that names no version`(tag: String) throws {
+  func `reports an If-Match that names no version`(tag: String) throws {
     #expect(
       try update("PUT", "{\"title\":\"t\"}", ["HTTP_IF_MATCH": tag]).violations.reasons.keys
         .sorted() == ["If-Match"]

@@ -4,7 +4,7 @@ import Testing
 import Values
 import Wire
 
-/// A call as the gateway hands it over.
+/// A call as the gateway passes it on.
 private func call(_ body: [UInt8], _ variables: [String: String] = [:]) -> HTTPRequest {
   request(
     "POST",
@@ -37,7 +37,7 @@ struct `A gRPC call` {
   @Test func `has its message in a frame`() throws {
     #expect(try ids(frame(message), unary) == ["a"])
     #expect(try ids(frame(message), unary, ["HTTP_GRPC_ENCODING": "gzip"]) == ["a"])
-    // What a newer client knows and this server does not.
+    // A field that a newer client knows and this server does not.
     #expect(try ids(frame(message + [0xF8, 1, 7]), unary) == ["a"])
   }
 
@@ -98,7 +98,7 @@ struct `A gRPC call` {
     ]
     #expect(try left(underWay) == 550_000)
     #expect(try left(underWay.merging(["HTTP_GRPC_TIMEOUT": "1m"]) { $1 }) == 0)
-    // The gateway's clock was set.
+    // The gateway's clock was changed.
     #expect(try left(["HTTP_GRPC_TIMEOUT": "1S", "GATEWAY_TIME": "1795000009.000"]) == 1_000_000)
   }
 }

@@ -1,4 +1,4 @@
-"""Measures the functions against their peers, in interleaved rounds, and writes what came out."""
+"""Compares the functions with their peers, in interleaved rounds, and writes the results."""
 
 import argparse
 import json
@@ -116,7 +116,7 @@ def measure(system, options):
 
 
 def endpoint_results(system, contenders, endpoint, stock, folder, rounds, seconds):
-    """Each contender's figures, round by round. All of them wait in their places; one at a time gets the load."""
+    """Returns each contender's figures, round by round. All of them are running; one at a time gets the load."""
     workers = len([slot for slot in system.pool(endpoint.function) if slot["pid"]])
     contenders = [one for one in contenders if endpoint.name != "login" or one.name not in WITHOUT_LOGIN]
     figures = {one.name: [] for one in contenders}
@@ -125,7 +125,7 @@ def endpoint_results(system, contenders, endpoint, stock, folder, rounds, second
             contender.start(endpoint.function, workers)
         for number in range(rounds):
             script = load.write_script(folder, endpoint, stock, number)
-            # Each begins a round first once in a while.
+            # Each is the first in some rounds.
             for contender in contenders[number % len(contenders):] + contenders[:number % len(contenders)]:
                 if number == 0:
                     load.run(contender.url, script, 1)      # until everything is warm
@@ -149,7 +149,7 @@ def endpoint_results(system, contenders, endpoint, stock, folder, rounds, second
 
 
 def tidy_up(system):
-    """What a load has added goes away, so that the next one finds what it found."""
+    """Removes what a load has added, so that the next one starts from the same data."""
     system.postgres.sql("task_db", "DELETE FROM tasks WHERE title LIKE 'Write report%';")
     system.postgres.sql("task_db", "VACUUM tasks;", limit_seconds=120)
     system.postgres.sql("user_db", f"""

@@ -1,4 +1,4 @@
-"""Who is compared: the functions, and the peers in their place behind the same gateway."""
+"""The contenders: the functions, and the peers in their place behind the same gateway."""
 
 import os
 import re
@@ -12,14 +12,14 @@ from system import REPOSITORY
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"
 SPEAKS_FASTCGI = {"c", "php"}
-#: What has no bcrypt among Debian's packages.
+#: Stacks that have no bcrypt among Debian's packages.
 WITHOUT_LOGIN = {"node"}
 LABELS = {"functions": "these functions (Swift)", "c": "C, libfcgi, libpq", "go": "Go, net/http, lib/pq",
           "php": "PHP-FPM, PDO", "node": "Node, pg", "fastapi": "FastAPI, asyncpg"}
 FIRST_PORT = 8500
 START_LIMIT_SECONDS = 120
 
-# A peer's server: all that a function's has (limits, session check, errors, log), but for who answers.
+# A peer's server: like a function's (limits, session check, errors, log), except for what answers.
 SERVER = """
 server {{
     listen 127.0.0.1:{port} backlog=4096;
@@ -58,7 +58,7 @@ upstream {name} {{
 
 
 class Functions:
-    """Ours: what runs in the system's own pools."""
+    """The functions in the system's own pools."""
     name = "functions"
 
     def __init__(self, system):
@@ -78,7 +78,7 @@ class Functions:
 
 
 class Peer:
-    """A stack that others would take."""
+    """An alternative stack."""
 
     def __init__(self, system, name, number, folder):
         self.system, self.name, self.folder = system, name, Path(folder, name)
@@ -88,7 +88,7 @@ class Peer:
         self.process = None
 
     def nginx(self):
-        """Its part of the gateway's settings."""
+        """Its part of the gateway's configuration."""
         if self.name in SPEAKS_FASTCGI:
             function_conf = re.sub(r"fastcgi_pass .*;", f"fastcgi_pass unix:{self.socket};",
                                    (self.system.state_dir / "nginx/function.conf").read_text())
@@ -138,7 +138,7 @@ class Peer:
         self.process = None
 
     def processes(self):
-        """The process that was started and all that come of it."""
+        """Returns the process that was started, and all of its descendants."""
         children = {}
         for entry in os.listdir("/proc"):
             if entry.isdigit():
@@ -160,12 +160,12 @@ class Peer:
 
 
 def packages(names):
-    """The Debian packages that these peers need."""
+    """Returns the Debian packages that these peers need."""
     return sorted({package for name in names for package in (PEERS / name / "packages.txt").read_text().split()})
 
 
 def add_to_gateway(system, peers):
-    """Gives the running gateway a server for each peer."""
+    """Adds a server for each peer to the running gateway."""
     path = system.state_dir / "nginx/nginx.conf"
     text = path.read_text().rstrip()
     assert text.endswith("}"), "nginx.conf does not end with its http block"

@@ -1,4 +1,4 @@
-"""What work costs: processor time by part of the system, memory, and the time to a first answer."""
+"""The cost of work: processor time by part of the system, memory, and the time to a first answer."""
 
 import socket
 import statistics
@@ -14,7 +14,7 @@ SESSION_CHECK = ("verify-token", "check-session")
 
 
 class Clock:
-    """Processor time of the parts, in µs, from one look to the next."""
+    """The processor time of the parts, in µs, between two measurements."""
 
     def __init__(self, system, contender):
         self.groups = {
@@ -25,7 +25,7 @@ class Clock:
         self.before = self._look()
 
     def spent(self):
-        """Of processes that live at both looks."""
+        """Counts only processes that are running at both measurements."""
         after = self._look()
         return {group: sum(time - self.before[group].get(pid, time) for pid, time in after[group].items())
                 for group in self.groups}
@@ -35,18 +35,18 @@ class Clock:
 
 
 def _microseconds(pid):
-    """On a processor, all threads together. Source: Documentation/scheduler/sched-stats of the kernel."""
+    """The time on a processor, all threads together. Source: Documentation/scheduler/sched-stats of the kernel."""
     total = 0
     try:
         for thread in Path(f"/proc/{pid}/task").iterdir():
             total += int((thread / "schedstat").read_text().split()[0])
-    except OSError:     # ended meanwhile
+    except OSError:     # ended in the meantime
         pass
     return total / 1000
 
 
 def private_memory(pids):
-    """Private memory of the processes, in MB each."""
+    """Returns the private memory of each process in MB."""
     sizes = []
     for pid in pids:
         fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
@@ -55,9 +55,9 @@ def private_memory(pids):
 
 
 def cold_start(command, environment, path, request, times=20):
-    """Median milliseconds from exec to the first answer, over a listening socket on standard input.
+    """Returns the median milliseconds from exec to the first answer, over a listening socket on standard input.
 
-    `path` is where the program itself listens; `None` when it takes the socket that it is given.
+    `path` is where the program itself listens; `None` if it uses the socket that it is given.
     """
     durations = []
     for number in range(times):

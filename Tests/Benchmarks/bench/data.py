@@ -10,7 +10,7 @@ import bcrypt
 import jwt
 
 USERS, TASKS_EACH, ACTIVE = 1_000, 100, 100
-#: bcrypt's least cost: what a sign-in costs beside the hash is what can be compared.
+#: bcrypt's lowest cost, so that the rest of a sign-in can be compared.
 BCRYPT_COST = 4
 
 
@@ -22,7 +22,7 @@ class User(NamedTuple):
 
 
 class Data(NamedTuple):
-    users: list         # those that are signed in
+    users: list         # the users who are signed in
     password: str
 
 
@@ -48,7 +48,7 @@ def fill(system):
 
 
 def add_tasks(system, database, users, each):
-    """Tasks of so many users, older and newer ones of each mixed as if they had been made over two years."""
+    """Makes the tasks of a number of users, older and newer ones mixed, as if created over two years."""
     system.postgres.sql(database, f"""
         INSERT INTO tasks (id, title, description, status, priority, user_id, due_date, created_at, updated_at)
         SELECT {_id("'t' || n")}, 'Write the report number ' || n,
@@ -65,7 +65,7 @@ def add_tasks(system, database, users, each):
 
 
 def _id(seed):
-    """SQL for a UUID of version 7's form."""
+    """Returns SQL for a UUID in the form of version 7."""
     return f"overlay(overlay(md5({seed})::uuid::text PLACING '7' FROM 15) PLACING 'a' FROM 20)"
 
 

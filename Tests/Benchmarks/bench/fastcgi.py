@@ -1,4 +1,4 @@
-"""A FastCGI client, as small as it can be: one request, one answer. Source: the FastCGI specification 1.0, §3-§6."""
+"""A minimal FastCGI client: one request, one answer. Source: the FastCGI specification 1.0, §3-§6."""
 
 import socket
 import struct
@@ -9,7 +9,7 @@ MAXIMUM_CONTENT = 65_528
 
 
 def ask(path, variables, body=b"", timeout=30):
-    """Sends one request to a Unix socket and gives the answer's bytes."""
+    """Sends one request to a Unix socket and returns the answer's bytes."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(timeout)
         connection.connect(str(path))
@@ -18,7 +18,7 @@ def ask(path, variables, body=b"", timeout=30):
 
 
 def request(variables, body=b""):
-    """A request's bytes."""
+    """Returns the bytes of a request."""
     variables = {"CONTENT_LENGTH": str(len(body)) if body else "", **variables}
     pairs = b"".join(_pair(name.encode(), value.encode()) for name, value in variables.items())
     return (_record(BEGIN_REQUEST, struct.pack(">HB5x", RESPONDER, 0))
@@ -26,7 +26,7 @@ def request(variables, body=b""):
 
 
 def answer(connection):
-    """Reads an answer to its end; raises when it is cut short."""
+    """Reads a whole answer; raises if it is cut short."""
     received, parts = bytearray(), []
     while True:
         while len(received) < 8 or len(received) < 8 + struct.unpack(">H", received[4:6])[0] + received[6]:

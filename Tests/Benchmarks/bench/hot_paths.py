@@ -1,4 +1,4 @@
-"""The requests whose instructions are counted: those that a system answers all day."""
+"""The requests whose instructions are counted: the most frequent ones."""
 
 import json
 import secrets
@@ -9,7 +9,7 @@ TITLE = "Write the report"
 
 
 def requests(system):
-    """By name: the function, and what gives the variables and the body of its nth request."""
+    """Returns by name the function, and a callable that returns the variables and body of its nth request."""
     account = sign_up(system.url())
     tasks = [account.new_task(f"{TITLE} {number}", description="a line or two, as people write them",
                               due_date="2030-01-31T16:00:00Z") for number in range(60)]

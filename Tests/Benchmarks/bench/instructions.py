@@ -1,4 +1,4 @@
-"""How many instructions a request costs its function, counted by callgrind: the same on a busy machine and a slow one."""
+"""The instructions of a request in its function, counted by callgrind: the same on busy and on slow machines."""
 
 import json
 import os
@@ -12,9 +12,9 @@ from pathlib import Path
 from bench import fastcgi
 from system import REPOSITORY
 
-#: What the counts were when they were last accepted.
+#: The counts that were last accepted.
 ACCEPTED = Path(__file__).resolve().parents[1] / "instructions.json"
-#: How much more is too much.
+#: The factor above which growth is an error.
 TOLERANCE = 1.05
 
 FIRST, LAST = 30, 130
@@ -22,9 +22,9 @@ START_LIMIT_SECONDS = 60
 
 
 def count(system, function, request, executable=None, keep=None):
-    """Instructions of a function in user mode for each request, once it is warm.
+    """Returns the instructions per request of a warm function, in user mode.
 
-    `request` gives the variables and the body of the nth request. `keep` is where to leave callgrind's own output.
+    `request` returns the variables and the body of the nth request. `keep` is where to leave callgrind's own output.
     """
     few = _total(system, function, request, FIRST, executable, None)
     many = _total(system, function, request, LAST, executable, keep)
@@ -38,7 +38,7 @@ def _total(system, function, request, requests, executable, keep):
         listener.bind(str(path))
         listener.listen(16)
         environment = {**system.environment_of(function), "MAX_REQUESTS": str(requests), "LOG_FILE": f"{folder}/log",
-                       # Swift's hash tables are seeded by chance otherwise.
+                       # Otherwise, the seeds of Swift's hash tables are random.
                        "SWIFT_DETERMINISTIC_HASHING": "1"}
         with listener:
             worker = subprocess.Popen(

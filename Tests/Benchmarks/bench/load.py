@@ -1,4 +1,4 @@
-"""Load by wrk: the same requests, of many users and for many tasks, to whoever answers them."""
+"""Load by wrk: the same requests, of many users and for many tasks, to each contender."""
 
 import json
 import random
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 CONNECTIONS = 16
-#: Different requests that a load sends, one after the other and then from the start.
+#: The number of different requests that a load cycles through.
 VARIETY = 2_000
 
 SCRIPT = """
@@ -36,12 +36,12 @@ end
 
 
 class Rate(NamedTuple):
-    """What a load saw. Times in milliseconds."""
+    """The results of a load. Times are in milliseconds."""
     requests: int
     per_second: float
     p50: float
     p99: float
-    refused: int        # answers of 400 and more
+    refused: int        # answers with a status of 400 and above
     lost: int           # requests without an answer
 
 
@@ -54,7 +54,7 @@ class Endpoint(NamedTuple):
 
 
 def run(url, script, seconds, connections=CONNECTIONS):
-    """Sends requests for so many seconds."""
+    """Sends requests for a number of seconds."""
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", script, url],
         capture_output=True, text=True, timeout=seconds + 30)
@@ -65,7 +65,7 @@ def run(url, script, seconds, connections=CONNECTIONS):
 
 
 def write_script(folder, endpoint, data, seed):
-    """A script for wrk, with requests that are the same for the same seed."""
+    """Makes a script for wrk, with requests that are the same for the same seed."""
     chance = random.Random(f"{endpoint.name} {seed}")
     requests = Path(folder, f"{endpoint.name}.requests")
     requests.write_text("".join(

@@ -1,4 +1,4 @@
-"""From figures to a table and a plot."""
+"""Tables and a plot of the figures."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ COLOURS = {"functions": "#d9480f", "c": "#495057", "go": "#1c7ed6", "php": "#704
 
 
 def machine():
-    """What all this ran on."""
+    """Describes the machine and its software."""
     model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.machine())
     return {
@@ -32,12 +32,12 @@ def _said(*command):
 
 
 def middle(rows, *names):
-    """The median of a figure over the rounds."""
+    """Returns the median of a figure over the rounds."""
     return statistics.median(_pick(row, names) for row in rows)
 
 
 def ratio(mine, theirs, *names):
-    """The median of round by round: mine by theirs."""
+    """Returns the median of the quotients round by round, mine by theirs."""
     return statistics.median(_pick(one, names) / _pick(other, names) for one, other in zip(mine, theirs))
 
 
@@ -52,7 +52,7 @@ def _processor(row):
 
 
 def table(outcome):
-    """Markdown."""
+    """Returns a table in Markdown."""
     lines = []
     for name, result in outcome["endpoints"].items():
         figures = result["figures"]
@@ -80,7 +80,7 @@ def table(outcome):
 
 
 def plot(outcome, path):
-    """Throughput of each, by endpoint, with the range of its rounds."""
+    """Plots the throughput of each, by endpoint, with the range of its rounds."""
     import matplotlib
     matplotlib.use("svg")
     from matplotlib import pyplot

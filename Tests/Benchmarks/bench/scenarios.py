@@ -1,4 +1,4 @@
-"""What holds when much goes on at once: idle clients by the thousand, a flood of sign-ins, many writers; and with much data."""
+"""Scenarios of high load (thousands of idle clients, a flood of sign-ins, many writers) and of large data."""
 
 import json
 import re
@@ -47,12 +47,12 @@ def all_of_them(system, stock, folder, say):
 
 
 def _by_turns(one, other, measure, rounds=ROUNDS):
-    """Measures two things round by round: pairs."""
+    """Measures two things in each round, and returns the pairs."""
     return [(measure(one), measure(other)) for _ in range(rounds)]
 
 
 def _ratio(pairs, figure):
-    """The median over the rounds of the first by the second."""
+    """Returns the median over the rounds of the first divided by the second."""
     return statistics.median(figure(first) / figure(second) for first, second in pairs)
 
 
@@ -71,7 +71,7 @@ def idle_clients(system, stock, folder):
 
 @contextmanager
 def _idle(system, stock, count):
-    """So many clients, each of which has had one answer and keeps its connection."""
+    """Opens connections of clients, each of which has had one answer and stays connected."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 1_000), hard))
     connections = []
@@ -90,7 +90,7 @@ def _idle(system, stock, count):
 
 
 def login_flood(system, stock, folder):
-    """Sign-ins at bcrypt's usual cost, as fast as they come, and what that does to a get."""
+    """Measures the effect on get-task of sign-ins at bcrypt's usual cost, as fast as they come."""
     stored = bcrypt.hashpw(stock.password.encode(), bcrypt.gensalt(12)).decode()
     system.postgres.sql("user_db", f"UPDATE users SET password = '{stored}' WHERE username = '{stock.users[0].name}';")
     script = load.write_script(folder, load.ENDPOINTS["get"], stock, 0)
@@ -121,7 +121,7 @@ def login_flood(system, stock, folder):
 
 
 def group_commit(system, stock, folder):
-    """Commits that share a flush of the log, none of them answered before it."""
+    """Counts flushes of the write-ahead log that commits share; none is answered before its flush."""
     settings = dict(system.postgres.sql("task_db", "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit')"))
     script = load.write_script(folder, load.ENDPOINTS["create"], stock, 0)
 
@@ -131,7 +131,7 @@ def group_commit(system, stock, folder):
 
     before = look()
     rate = load.run(system.url(), script, SECONDS * 2)
-    time.sleep(1.5)     # statistics are handed in once a second
+    time.sleep(1.5)     # statistics are reported once a second
     each = (look() - before) / rate.requests
     durable = settings == {"fsync": "on", "synchronous_commit": "on"}
     yield Finding("flushes of PostgreSQL's log for each created task (4 workers)", "< 1, and durable",
@@ -140,7 +140,7 @@ def group_commit(system, stock, folder):
 
 
 def worker_counts(system, stock, folder):
-    """Whether a pool is as large as it should be: the same load on it with one worker more and with one less."""
+    """Checks the size of a pool: the same load on it with one worker more and with one fewer."""
     for name in ("get", "list", "create", "update"):
         endpoint = load.ENDPOINTS[name]
         usual = len(system.workers(endpoint.function))
@@ -166,13 +166,13 @@ def _set_workers(system, function, count):
             supervisor.startProcess(f"{function}:{slot['name']}", True)
         elif number >= count and slot["pid"]:
             system.stop_process(f"{function}:{slot['name']}", supervisor)
-    time.sleep(0.3)     # what was in the queue of one that has ended
+    time.sleep(0.3)     # requests in the queue of a worker that has ended
 
 
-# Much data
+# Large data
 
 def large(system, stock, folder, say):
-    """Ten million tasks against a hundred thousand, and a far page against the first."""
+    """Compares ten million tasks with a hundred thousand, and a late page with the first."""
     say("Making ten million tasks (five to ten minutes)…")
     _make_large(system)
     small, big = system.url(), None
@@ -213,10 +213,10 @@ def _pages(system, url, folder):
 
 
 def _make_large(system):
-    """A copy of the database's shape with a hundred times its tasks. Indexes are made afterwards; the one for words, which no
+    """Makes a copy of the database's schema with a hundred times its tasks. Indexes are made afterwards; the one for search terms, which no
     measured statement uses, is left out."""
     sql = system.postgres.sql
-    # A database with connections cannot be copied; the functions come back by themselves.
+    # A database with connections cannot be copied; the functions reconnect by themselves.
     sql("postgres", """
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'task_db';""")
     sql("postgres", f"""
@@ -236,7 +236,7 @@ def _make_large(system):
 
 @contextmanager
 def _functions_on(system, database, folder):
-    """get-task and list-tasks with another database, behind a server of their own; gives its address."""
+    """Starts get-task and list-tasks with another database, behind a separate server; returns its address."""
     port, started, listeners = FIRST_PORT + system.port_offset + 90, [], []
     function_conf = (system.state_dir / "nginx/function.conf").read_text()
     try:
@@ -266,7 +266,7 @@ def _functions_on(system, database, folder):
 
 
 class _Written:
-    """A part of the gateway's settings that is written already."""
+    """A part of the gateway's configuration that is already written."""
 
     def __init__(self, text):
         self.text = text

@@ -1,4 +1,4 @@
-"""What schemathesis cannot know: the values that no schema can describe, and whom to spare."""
+"""Hooks for what schemathesis cannot know: values that no schema can describe, and users to leave alone."""
 
 import os
 
@@ -17,7 +17,7 @@ ZONES = ["UTC", "Europe/Berlin", "America/New_York"]
 # 8-72 bytes, which JSON Schema cannot count.
 schemathesis.openapi.format("password", strategies.text(PRINTABLE, min_size=8, max_size=72))
 schemathesis.openapi.format("time-zone", strategies.sampled_from(ZONES))
-# One that this list with these filters has not given is refused, whatever it looks like.
+# A token that this list has not issued for these filters is refused, whatever it looks like.
 schemathesis.openapi.format("page-token", strategies.just(""))
 schemathesis.openapi.format("push-endpoint", strategies.sampled_from(ENDPOINTS))
 schemathesis.openapi.format("push-p256dh", strategies.just(P256DH))
@@ -26,19 +26,19 @@ schemathesis.openapi.format("push-auth", strategies.just(AUTH))
 
 @schemathesis.hook
 def before_call(_context, case, _kwargs):
-    # Who asks must not change the password, or end the account, that it asks with; nor those of others who are needed.
+    # The caller must not change the password of, or delete, its own account, or others that are needed.
     if set(os.environ["FUZZ_SPARES"].split()).intersection(map(str, (case.path_parameters or {}).values())):
         case.path_parameters = dict.fromkeys(case.path_parameters, NOBODY)
-    # Nothing is sent to a push service that there may be somewhere.
+    # Nothing is sent to a push service that may exist somewhere.
     if isinstance(case.body, dict) and case.path.endswith("/notifications/push") and \
             case.body.get("user_id") == os.environ["FUZZ_AS"]:
         case.body["user_id"] = NOBODY
     if case.meta.generation.mode.is_positive:
-        make_sound(case)
+        make_valid(case)
 
 
-def make_sound(case):
-    """A request that should be accepted has values of these formats, also where they were mutated."""
+def make_valid(case):
+    """Gives a request that should be accepted values of these formats, even where they were mutated."""
     # Some of its headers have letters and digits only, whatever the pattern asks for.
     version = (case.headers or {}).get("If-Match", "")
     if version.isdigit():

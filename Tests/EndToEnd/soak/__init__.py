@@ -1,1 +1,1 @@
-"""The figures that must hold, as scenarios: short in test_resilience.py, in full in scripts/soak."""
+"""The promises to operators, as scenarios: short in test_resilience.py, at full length in scripts/soak."""

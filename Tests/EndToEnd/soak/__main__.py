@@ -1,4 +1,4 @@
-"""The full figures: starts a system, plays every scenario (or those named) and prints a table."""
+"""Starts a system, runs every scenario (or those named) at full length, and prints a table."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ PORT_OFFSET = 14000
 
 
 class Length:
-    """How long each scenario is: the full figures, or enough to see that it works."""
+    """The length of each scenario: in full, or just enough to see that it works."""
 
     def __init__(self, short):
         self.restarts, self.kills = (2, 2) if short else (5, 20)
@@ -67,7 +67,7 @@ def main():
             try:
                 findings = scenario_of[name](stage)
                 scenarios.still_well(stage)
-            except Exception as error:      # one that breaks off must not hide the others
+            except Exception as error:      # a scenario that fails must not hide the others
                 findings = [scenarios.Finding(name, "runs to its end", repr(error), False)]
             say(f"{name}: {time.monotonic() - started:.0f} s")
             rows += [(name, *finding[:3], "ok" if finding.ok else "FAILED") for finding in findings]

@@ -1,4 +1,4 @@
-"""What a call costs its function by each of its doors."""
+"""The cost of a call to its function, by REST and by gRPC."""
 
 import os
 import statistics
@@ -17,7 +17,7 @@ NOISE = 1.05
 
 
 def door_costs(stage, calls):
-    """Processor time of get-task and list-tasks for each call, by REST and by gRPC, in interleaved rounds."""
+    """Measures the processor time of get-task and list-tasks per call, by REST and by gRPC, in interleaved rounds."""
     account = sign_up(stage.system.url())
     tasks = [account.new_task(f"task {number}", description="as people write them") for number in range(TASKS)]
     task_id = tasks[0]["id"]
@@ -49,7 +49,7 @@ def _compare(system, calls, token, function, path, method, message):
 
 
 def _cost(system, function, calls, arguments):
-    """Microseconds of a function's workers for each of so many calls."""
+    """Measures the microseconds per call of a function's workers, over a number of calls."""
     workers = system.workers(function)
     before = sum(map(_ticks, workers))
     said = subprocess.run(["h2load", "-n", str(calls), "-t", "1", *arguments],

@@ -1,7 +1,7 @@
 """Load: many clients from a few processes, every answer checked to its last byte.
 
-Each process drives its clients with one epoll loop; a client sends a request, waits for the whole
-answer, checks it, and sends the next. Nothing is tried twice: a lost answer is a failure.
+Each process drives its clients with one epoll loop; a client sends a request, waits for the whole answer, checks
+it, and sends the next. Nothing is retried: a lost answer is a failure.
 """
 
 import json
@@ -21,19 +21,19 @@ from client import wrong_with_error
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 RECEIVE_BYTES = 1 << 18
 
-#: A status of our own: no whole answer came.
+#: A status of our own: no complete answer arrived.
 LOST = 0
 
-#: One finished request; times are those of the monotonic clock, in seconds.
+#: One finished request; times are in seconds of the monotonic clock.
 Timing = namedtuple("Timing", "name status start end")
 
 
 @dataclass
 class Shot:
-    """One kind of request and what its answer must be.
+    """One kind of request, and the check of its answer.
 
-    `request` makes the bytes and whatever `check` needs to know about them; `check` gets that and
-    the body, and answers what is wrong (None: nothing). `keep` picks what to remember of an answer.
+    `request` makes the bytes and whatever `check` needs to know about them; `check` gets that and the body, and returns
+    what is wrong (None: nothing). `keep` picks the part of an answer to remember.
     """
     name: str
     request: Callable
@@ -44,9 +44,9 @@ class Shot:
 
 @dataclass
 class Outcome:
-    """What a load saw."""
+    """The results of a load."""
     counts: Counter = field(default_factory=Counter)     # (name, status) -> requests
-    broken: list = field(default_factory=list)           # sentences about answers that were not sound
+    broken: list = field(default_factory=list)           # sentences about invalid answers
     broken_count: int = 0
     timings: list = field(default_factory=list)
     kept: list = field(default_factory=list)
@@ -63,24 +63,24 @@ class Outcome:
         return sum(self.counts.values())
 
     def statuses(self):
-        """How often each status came."""
+        """Returns the number of answers by status."""
         found = Counter()
         for (_, status), count in self.counts.items():
             found[status] += count
         return dict(found)
 
     def failures(self):
-        """The requests that did not get their 2xx."""
+        """Returns the requests that were not answered with 2xx."""
         return [timing for timing in self.timings if not 200 <= timing.status < 300]
 
     def latencies(self, name=None):
-        """Seconds that the good answers took, sorted."""
+        """Returns the times of the successful answers in seconds, sorted."""
         return sorted(timing.end - timing.start for timing in self.timings
                       if 200 <= timing.status < 300 and name in (None, timing.name))
 
 
 def get(name, path, token, check):
-    """A GET that is always the same, with the bytes its body must have or a check of it."""
+    """Makes a GET that is always the same, with the bytes its body must have or a check of it."""
     data = _request("GET", path, token)
     if isinstance(check, bytes):
         expected = check
@@ -91,7 +91,7 @@ def get(name, path, token, check):
 
 
 def post(name, path, token, body, check, status=201, keep=None):
-    """A POST whose `body()` is a new object each time; `check` gets that object and the answer's JSON."""
+    """Makes a POST whose `body()` is a new object each time; `check` gets that object and the answer's JSON."""
     def request():
         sent = body()
         return _request("POST", path, token, json.dumps(sent).encode()), sent
@@ -118,7 +118,7 @@ def _difference(expected, body):
 
 
 def mixed(*weighted):
-    """An endless supply of shots: `mixed((9, small), (1, large))`."""
+    """Makes an endless supply of shots: `mixed((9, small), (1, large))`."""
     weights, shots = zip(*weighted)
 
     def supply(_process, _processes):
@@ -129,16 +129,16 @@ def mixed(*weighted):
 
 
 def each(shots):
-    """A supply of these shots, each once, divided between the processes."""
+    """Makes a supply of these shots, each once, divided between the processes."""
     def supply(process, processes):
         yield from shots[process::processes]
     return supply
 
 
 class Load:
-    """So many clients in so many processes; as a context manager it stops at the end of the block.
+    """A number of clients in a number of processes; as a context manager, it stops at the end of the block.
 
-    `after_failure_seconds` is how long a client waits after an answer that was not the wanted one.
+    `after_failure_seconds` is the pause of a client after an unexpected answer.
     """
 
     def __init__(self, port, supply, clients, processes=1, after_failure_seconds=0.05):
@@ -164,16 +164,16 @@ class Load:
 
     @property
     def requests(self):
-        """How many requests are finished so far."""
+        """Returns the number of requests finished so far."""
         return sum(self._done)
 
     def stop(self):
-        """Lets every client finish its request; answers what they saw together."""
+        """Lets every client finish its request, and returns their results together."""
         self._stop.value = 1
         return self.join()
 
     def join(self):
-        """Waits until a supply is used up; answers what the clients saw together."""
+        """Waits until a supply is used up, and returns the clients' results together."""
         if self._outcome is None:
             outcome = Outcome()
             for process, receiving in self._processes:
@@ -335,5 +335,5 @@ class _Loop:
     def close(self, client):
         if client.socket is not None:
             self.by_number.pop(client.socket.fileno(), None)
-            client.socket.close()      # epoll forgets it by itself
+            client.socket.close()      # epoll removes it by itself
             client.socket = None

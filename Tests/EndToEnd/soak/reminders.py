@@ -1,4 +1,4 @@
-"""Many reminders that are due at once: how fast they go out, and that none is lost or comes twice when senders are killed."""
+"""Many reminders that are due at once: their speed, and none lost or sent twice when senders are killed."""
 
 import random
 import re
@@ -14,7 +14,7 @@ from system import System
 
 PORT_OFFSET = 14100
 HOSTS = 4
-#: What one cron minute has.
+#: The time between two starts by cron.
 LIMIT_SECONDS = 60
 KILLING_LIMIT_SECONDS = 400
 
@@ -31,7 +31,7 @@ def reminders(count):
 
 
 def _speed(system, sink, user, count):
-    """As cron does it: both jobs start at the same moment."""
+    """Starts both jobs at the same moment, as cron does."""
     jobs.add_tasks(system, user.id, count, title="fast")
     started, peak = time.monotonic(), 0
     running = [jobs.start(system, job) for job in jobs.SENDING]
@@ -55,7 +55,7 @@ def _speed(system, sink, user, count):
 
 
 def _kills(system, sink, user, count):
-    """Four hosts run both jobs; again and again one of the eight is killed in the middle."""
+    """Runs both jobs on four hosts, and repeatedly kills one of the eight in the middle."""
     jobs.add_tasks(system, user.id, count, title="killed")
     running = {(job, host): _start(system, job) for job in jobs.SENDING for host in range(HOSTS)}
     kills, senders = 0, 0

@@ -1,4 +1,4 @@
-"""The scenarios of "what must hold". Each answers findings; how long and how often are parameters."""
+"""The scenarios. Each returns findings; its length and number of repetitions are parameters."""
 
 import http.client
 import json
@@ -21,12 +21,12 @@ from soak.load import LOST, Load, each, get, mixed, post
 
 SMALL_BYTES, LARGE_BYTES = 2_000, 600_000
 
-#: The functions that the usual load calls: their own pools and the session check's.
+#: The functions whose pools the usual load uses, session check included.
 BUSY_POOLS = ["get-task", "list-tasks", "create-task", "check-session", "verify-token"]
 
 
 class Finding(NamedTuple):
-    """One figure: what must hold, how much is required, what was measured, and whether it is enough."""
+    """One figure: the promise, the required and the measured value, and whether it is met."""
     what: str
     required: str
     measured: str
@@ -34,7 +34,7 @@ class Finding(NamedTuple):
 
 
 class Stage:
-    """The people and tasks that the scenarios play with."""
+    """The users and tasks of the scenarios."""
 
     def __init__(self, system):
         self.system = system
@@ -59,11 +59,11 @@ class Stage:
                            keep=lambda body: json.loads(body)["id"])
 
     def usual(self, small=68, large=2, create=30):
-        """Reads of both sizes and writes, in these shares."""
+        """Makes a mix of small and large reads, and writes, in these shares."""
         return mixed((small, self.small), (large, self.large), (create, self.create))
 
     def lost_writes(self, ids):
-        """How many of these acknowledged tasks are not there any more."""
+        """Counts the acknowledged tasks that are missing."""
         shots = [get("verify", f"/tasks/{id}", self.writer.token, lambda _, body: None) for id in ids]
         with Load(self.port, each(shots), clients=8) as load:
             outcome = load.join()
@@ -94,14 +94,14 @@ def _count(number):
     return f"{number:,}"
 
 
-def _sound(outcome):
-    """No short body, no wrong content, no error outside the error shape."""
+def _answers_are_valid(outcome):
+    """Finds no short body, no wrong content, no error outside the error shape."""
     return Finding("every answer is whole and in its shape", "0 broken",
                    f"{outcome.broken_count} of {_count(outcome.total)} {outcome.broken[:3] or ''}".strip(),
                    outcome.broken_count == 0 and outcome.total > 0)
 
 
-# PostgreSQL goes away
+# PostgreSQL becomes unavailable
 
 def database_goes(stage, rounds, violently, between_seconds=1.5):
     """Restarts PostgreSQL under load, or kills it with SIGKILL and starts it again."""
@@ -126,18 +126,18 @@ def database_goes(stage, rounds, violently, between_seconds=1.5):
         Finding("acknowledged writes lost", "0", f"{lost} of {_count(len(outcome.kept))}",
                 lost == 0 and len(outcome.kept) > 0),
         Finding("workers restarted for it", "0", "0" if same else "some", same),
-        _sound(outcome),
+        _answers_are_valid(outcome),
     ]
 
 
 def _lag(timing, gaps):
-    """How long after PostgreSQL was ready a request that failed was begun; 0 while it was away."""
+    """The time from PostgreSQL being ready to the start of a failed request; 0 while it was unavailable."""
     before = [ready for away, ready in gaps if away <= timing.end]
     return max(0.0, timing.start - before[-1]) if before else math.inf
 
 
 def database_stalls(stage, seconds):
-    """SIGSTOP to all of PostgreSQL for a while."""
+    """Stops all of PostgreSQL with SIGSTOP for a while."""
     postgres = stage.system.postgres
     refusals, ended = [], threading.Event()
     with Load(stage.port, stage.usual(large=1), clients=8) as load:
@@ -171,7 +171,7 @@ def database_stalls(stage, seconds):
         Finding("a bad token gets its 401", "<= 50 ms",
                 f"median {middle * 1000:.1f} ms, max {worst * 1000:.1f} ms of {len(refusals)}", worst <= 0.05),
         Finding("service again after SIGCONT", "<= 2 s", f"{max(0, lag):.2f} s", lag <= 2),
-        _sound(outcome),
+        _answers_are_valid(outcome),
     ]
 
 
@@ -182,7 +182,7 @@ def _probe_refusals(stage, refusals, ended):
     while not ended.is_set():
         for token in bad:
             method, path = random.choice(paths)
-            # A token that nobody has seen yet, so that no cache can answer.
+            # A new token, for which no cache can answer.
             token = token if token == "x.y.z" else token[:-8] + secrets.token_hex(4)
             start = time.monotonic()
             status, _ = _ask(stage.port, method, path, token)
@@ -191,7 +191,7 @@ def _probe_refusals(stage, refusals, ended):
 
 
 def _ask(port, method, path, token=None, body=None, timeout_seconds=15):
-    """One request on a connection of its own; answers status and body (LOST when there was none)."""
+    """Sends one request on a separate connection, and returns status and body (LOST if there was no answer)."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_seconds)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     if body is not None:
@@ -209,7 +209,7 @@ def _ask(port, method, path, token=None, body=None, timeout_seconds=15):
 # Workers come and go
 
 def replacements(stage, at_least, requests=0, seconds=0, by_script=False, clients=16, limit_seconds=900):
-    """Replaces workers one by one, new one first, until all three are reached."""
+    """Replaces workers one by one, starting each new one first, until all three numbers are reached."""
     replaced, wrong, enough = [], [], threading.Event()
 
     def replace(functions):
@@ -224,10 +224,10 @@ def replacements(stage, at_least, requests=0, seconds=0, by_script=False, client
                     else:
                         stage.system.replace_worker(function, supervisor)
                         replaced.append(function)
-        except Exception as error:      # becomes a finding; the load must end in any case
+        except Exception as error:      # becomes a finding; the load must be stopped in any case
             wrong.append(f"{functions}: {error!r}"[:500])
 
-    # The script runs one at a time, as an operator would; over the supervisor all pools go at once.
+    # The script replaces one pool at a time, as an operator would; through the supervisor, all pools go at once.
     groups = [BUSY_POOLS] if by_script else [[function] for function in BUSY_POOLS]
     threads = [threading.Thread(target=replace, args=(group,)) for group in groups]
     with Load(stage.port, stage.usual(), clients=clients, processes=2) as load:
@@ -249,7 +249,7 @@ def replacements(stage, at_least, requests=0, seconds=0, by_script=False, client
         Finding("requests meanwhile", f">= {_count(requests)}", _mix(outcome), outcome.total >= requests),
         Finding("requests that failed", "0", f"{len(failed)} {outcome.statuses() if failed else ''}".strip(),
                 not failed),
-        _sound(outcome),
+        _answers_are_valid(outcome),
     ]
 
 
@@ -261,7 +261,7 @@ def _mix(outcome):
 
 
 def killed_workers(stage, seconds, interval_seconds=0.1):
-    """`kill -9` of a worker every so often."""
+    """Kills a worker with `kill -9` at regular intervals."""
     kills = 0
     supervisor = stage.system.supervisor()
     with Load(stage.port, stage.usual(), clients=8) as load:
@@ -281,7 +281,7 @@ def killed_workers(stage, seconds, interval_seconds=0.1):
         time.sleep(2.5)
         outcome = load.stop()
     failed = outcome.failures()
-    # The head of a long answer may be on its way when its worker dies: then it is cut off.
+    # The beginning of a long answer may already be on its way when its worker dies; then the answer is cut off.
     cut = [text for text in outcome.broken if re.search(r"600 kB 0: the connection was closed after", text)]
     others = [timing.status for timing in failed if timing.status not in (502, 503)]
     late = [timing for timing in failed if timing.start > killed_until + 2]
@@ -299,7 +299,7 @@ def killed_workers(stage, seconds, interval_seconds=0.1):
 # Too many, too slow
 
 def overload(stage, seconds, times=10):
-    """So many times as many clients as there are workers for them."""
+    """Runs a multiple of as many clients as there are workers for them."""
     pools = ["get-task", "list-tasks", "create-task", "get-user"]
     clients = times * len(stage.system.workers(*pools))
     supply = mixed((3, stage.small), (2, stage.short_list), (3, stage.create), (2, stage.user))
@@ -323,7 +323,7 @@ def overload(stage, seconds, times=10):
         Finding("what is answered", "most of it", f"{len(latencies):,}, the slowest in "
                 f"{latencies[-1] if latencies else math.inf:.2f} s", len(latencies) > outcome.total / 2),
         Finding("back to normal", "<= 2 s", f"{back:.2f} s (normal: {calm * 1000:.1f} ms)", back <= 2),
-        _sound(outcome),
+        _answers_are_valid(outcome),
     ]
 
 
@@ -337,7 +337,7 @@ def _latencies(stage, count):
 
 
 def slow_clients(stage, seconds, connections=50):
-    """Clients that send half a request, or read at a trickle, while others work as always."""
+    """Runs clients that send half a request, or read at a trickle, while others work as usual."""
     supply = stage.usual(large=5)
     with Load(stage.port, supply, clients=4) as load:
         time.sleep(seconds / 2)
@@ -355,7 +355,7 @@ def slow_clients(stage, seconds, connections=50):
                 f"{len(failed)} of {_count(crowded.total)}", not failed),
         Finding("time of others (95 of 100 within)", f"<= {limit * 1000:.1f} ms",
                 f"{p95_after * 1000:.1f} ms (before: {p95_before * 1000:.1f} ms)", p95_after <= limit),
-        _sound(crowded),
+        _answers_are_valid(crowded),
     ]
 
 
@@ -402,7 +402,7 @@ def _crowd(stage, connections):
 # Memory and time
 
 def private_kilobytes(pid):
-    """Memory that a process has for itself and has written to."""
+    """Returns the memory that belongs to a process alone."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Private_Dirty:"):
             return int(line.split()[1])
@@ -410,9 +410,9 @@ def private_kilobytes(pid):
 
 
 def memory(stage, requests, growth_kilobytes=256):
-    """Private memory of each worker before and after so many requests."""
+    """Measures the private memory of each worker before and after a number of requests."""
     with Load(stage.port, stage.usual(large=5), clients=8) as load:
-        while load.requests < max(2000, requests // 20):     # until every buffer has its size
+        while load.requests < max(2000, requests // 20):     # until every buffer has its final size
             time.sleep(0.05)
     before = {pid: private_kilobytes(pid) for pid in stage.system.workers(*BUSY_POOLS)}
     with Load(stage.port, stage.usual(large=2), clients=8, processes=2) as load:
@@ -426,12 +426,12 @@ def memory(stage, requests, growth_kilobytes=256):
                 f"grows <= {growth_kilobytes} kB",
                 f"{max(before.values())} kB at most before, {max(after.values())} kB after; "
                 f"the most that one grew: {growth} kB", growth <= growth_kilobytes and len(after) == len(before)),
-        _sound(outcome),
+        _answers_are_valid(outcome),
     ]
 
 
 def login_timing(system, username, samples, pause=0.0):
-    """Times of refused logins: unknown user against wrong password, as distributions."""
+    """Compares the distributions of the times of refused logins: unknown user and wrong password."""
     times = {"unknown user": [], "wrong password": []}
     kinds = list(times) * samples
     random.shuffle(kinds)
@@ -465,7 +465,7 @@ def login_timing(system, username, samples, pause=0.0):
 
 
 def rank_test(first, second):
-    """The z of the Mann-Whitney test: how surely one sample is the slower one."""
+    """The z value of the Mann-Whitney test: how certain it is that one sample is slower."""
     ranked = sorted([(value, 0) for value in first] + [(value, 1) for value in second])
     ranks = sum(index + 1 for index, (_, group) in enumerate(ranked) if group == 0)
     n, m = len(first), len(second)
@@ -474,5 +474,5 @@ def rank_test(first, second):
 
 
 def still_well(stage):
-    """After all of it: a plain request is answered."""
+    """Checks that a plain request is answered afterwards."""
     expect(stage.light_reader.get(stage.small_path), 200)

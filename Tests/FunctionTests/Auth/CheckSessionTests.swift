@@ -21,7 +21,7 @@ struct CheckSessionTests {
     tokens = try fixture.signIn(ada)
   }
 
-  /// As nginx asks before it lets a request through.
+  /// Asks as nginx does before it lets a request through.
   func check(_ authorization: String?, with door: Door<CheckSession>? = nil) throws -> Answer {
     var headers = ["SESSION_CHECK": "session"]
     headers["HTTP_AUTHORIZATION"] = authorization
@@ -65,7 +65,8 @@ struct CheckSessionTests {
     #expect(try check("Bearer \(tokens.accessToken)").headers["X-Refusal"] == "TOKEN_EXPIRED")
   }
 
-  @Test func `while the session store is away the token's own validity counts for the gateway`()
+  @Test
+  func `while the session store is unavailable the token's own validity counts for the gateway`()
     throws
   {
     let door = try door(at: "postgresql://auth_service@/user_db?host=/nowhere")
@@ -82,7 +83,7 @@ struct CheckSessionTests {
     let first = try timed { try check("Bearer \(tokens.accessToken)", with: door) }
     #expect(first.result.status == 303)
     #expect((0.2...0.8).contains(first.seconds))
-    // Asked again at once it does not wait at all.
+    // Asked again at once, it does not wait at all.
     let next = try timed {
       try (0..<50).map { _ in try check("Bearer \(tokens.accessToken)", with: door).status }
     }

@@ -74,7 +74,7 @@ struct LoginTests {
     #expect(!answer.body.contains("$2b$"))
   }
 
-  @Test func `a username and an address count without regard to case`() throws {
+  @Test func `a username and an address are compared regardless of case`() throws {
     try fixture.login(
       .with { ($0.username, $0.password) = (ada.username.uppercased(), ada.password) }
     )
@@ -83,7 +83,7 @@ struct LoginTests {
     #expect(try fixture.sessionRows(of: ada).count == 2)
   }
 
-  @Test func `an unknown user and a wrong password are one answer`() throws {
+  @Test func `an unknown user and a wrong password get the same answer`() throws {
     func answer(_ username: String, _ password: String) throws -> Answer {
       try fixture.login.rest(
         "POST",
@@ -113,7 +113,7 @@ struct LoginTests {
     #expect(problem?.code == (bytes == 72 ? nil : .invalidCredentials))
   }
 
-  @Test func `one answer names every bad field`() throws {
+  @Test func `one answer names every invalid field`() throws {
     let both = try fixture.login.rest(
       "POST",
       "/api/v1/auth/login",
@@ -151,7 +151,7 @@ struct LoginTests {
   }
 
   @Test func `a hash in an older form signs in and is replaced`() throws {
-    // The published vector of crypt_blowfish: the password is U*U.
+    // The published test vector of crypt_blowfish: the password is U*U.
     try setHash("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
 
     #expect(try fixture.signIn(ada, password: "U*U").user.id == ada.id.text)
@@ -159,7 +159,7 @@ struct LoginTests {
     #expect(try fixture.signIn(ada, password: "U*U").user.id == ada.id.text)
   }
 
-  @Test func `a hash that is none matches nothing`() throws {
+  @Test func `an invalid hash matches nothing`() throws {
     try setHash("$2")
 
     let problem = try fixture.login.refusal(
@@ -169,7 +169,7 @@ struct LoginTests {
   }
 
   @Test func `a user who goes between the password and the session is no longer known`() throws {
-    // The sessions are in a database that has never heard of Ada: as if she had just been deleted.
+    // The sessions are in a database that does not know Ada, as if she had just been deleted.
     let later = try Fixture(users: ScratchDatabase(migrations: "user_db"), keys: fixture.keys)
     let login = Door(
       Login(

@@ -46,7 +46,7 @@ struct LogoutTests {
     #expect(try sessions.map(lives) == [false, false, false, true])
   }
 
-  @Test func `ending what has ended succeeds and changes nothing`() throws {
+  @Test func `ending a session that has ended succeeds and changes nothing`() throws {
     let session = try fixture.signIn(ada)
     try fixture.logout(.with { $0.refreshToken = session.refreshToken })
     let before = try fixture.sessionRows(of: ada)
@@ -87,7 +87,7 @@ struct LogoutTests {
     #expect(try lives(other))
   }
 
-  @Test func `a token that is none of ours is refused`() throws {
+  @Test func `a token that was not issued by us is refused`() throws {
     let session = try fixture.signIn(ada)
     let before = try fixture.sessionRows(of: ada)
     let swapped = String(session.refreshToken.dropLast(4)) + "AAAA"
@@ -101,7 +101,7 @@ struct LogoutTests {
     #expect(try fixture.sessionRows(of: ada) == before)
   }
 
-  @Test func `a token of a user who is gone is refused`() throws {
+  @Test func `a token of a deleted user is refused`() throws {
     let session = try fixture.signIn(ada)
     try fixture.deleteUser(.with { $0.id = ada.id.text }, as: ada.caller)
 
@@ -114,7 +114,7 @@ struct LogoutTests {
     #expect(answer.code == .refreshTokenInvalid)
   }
 
-  @Test func `one answer names every bad field`() throws {
+  @Test func `one answer names every invalid field`() throws {
     let answer = try fixture.logout.rest(
       "POST",
       "/api/v1/auth/logout",

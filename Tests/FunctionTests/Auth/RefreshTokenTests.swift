@@ -99,7 +99,7 @@ struct RefreshTokenTests {
     #expect(answer.status == 401)
     #expect(answer.code == .refreshTokenReused)
     #expect(try fixture.sessionRows(of: ada)[0].contains(#""end_reason":"REUSE""#))
-    // Seen by another process too: it was committed.
+    // Another process sees it too: it was committed.
     let other = try Fixture(keys: fixture.keys)
     #expect(
       try other.validateToken(.with { $0.token = third.accessToken }).reason == "SESSION_REVOKED"
@@ -130,7 +130,7 @@ struct RefreshTokenTests {
     #expect(try refusal(second) == .refreshTokenExpired)
   }
 
-  @Test func `a token that is none of ours is refused and nothing changes`() throws {
+  @Test func `a token that was not issued by us is refused and nothing changes`() throws {
     let before = try fixture.sessionRows(of: ada)
     let swapped = String(first.refreshToken.dropLast(4)) + "AAAA"
 
@@ -143,7 +143,7 @@ struct RefreshTokenTests {
     #expect(try fixture.sessionRows(of: ada) == before)
   }
 
-  @Test func `a generation that was never given out is refused and ends nothing`() throws {
+  @Test func `a generation that was never issued is refused and ends nothing`() throws {
     let session = try fixture.authService.tokens.read(
       refreshToken: first.refreshToken,
       at: fixture.clock.now
@@ -164,7 +164,7 @@ struct RefreshTokenTests {
     #expect(try lives(first))
   }
 
-  @Test func `a session that has ended gives no more tokens`() throws {
+  @Test func `a session that has ended issues no more tokens`() throws {
     try fixture.logout(.with { $0.refreshToken = first.refreshToken })
 
     #expect(try refusal(first) == .sessionRevoked)

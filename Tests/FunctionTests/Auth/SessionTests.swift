@@ -4,7 +4,7 @@ import Testing
 import Tokens
 import Values
 
-/// What holds for sessions when much happens at once, when keys change, and when there are many.
+/// Sessions when much happens at once, when keys change, and when there are many of them.
 struct SessionTests {
   let fixture: Fixture
   let ada: Person
@@ -84,7 +84,7 @@ struct SessionTests {
     }
     for outcome in outcomes {
       let code = try outcome.get()
-      // A sign-in that a password change overtakes has the wrong password.
+      // A sign-in that is overtaken by a password change has the wrong password.
       #expect([nil, .sessionRevoked, .invalidCredentials].contains(code))
     }
     for session in sessions { #expect(try refusal(session.refreshToken) == .sessionRevoked) }
@@ -107,7 +107,7 @@ struct SessionTests {
     #expect(try refresh(first.refreshToken).refreshToken == second.refreshToken)
     #expect(try fixture.validateToken(.with { $0.token = first.accessToken }).valid)
     let third = try refresh(second.refreshToken)
-    // Within the grace period, the key of the older token still counts.
+    // Within the grace period, the key of the older token is still accepted.
     #expect(try refresh(first.refreshToken).refreshToken == second.refreshToken)
     #expect(third.refreshToken.hasPrefix("k2."))
     fixture.clock.advance(seconds: 10)

@@ -39,7 +39,7 @@ struct ValidateTokenTests {
     return Door(function, resources)
   }
 
-  @Test func `a good token says who, what and until when`() throws {
+  @Test func `a valid token has its user, role and expiry in the answer`() throws {
     let answer = try fixture.validateToken.rest(
       "POST",
       "/api/v1/auth/validate",
@@ -69,7 +69,7 @@ struct ValidateTokenTests {
     #expect(answer.body == #"{"valid":false,"reason":"TOKEN_EXPIRED"}"#)
   }
 
-  @Test func `a token that is none of ours is invalid`() throws {
+  @Test func `a token that was not issued by us is invalid`() throws {
     let swapped = String(tokens.accessToken.dropLast(4)) + "AAAA"
     let unsigned = "eyJhbGciOiJub25lIn0." + tokens.accessToken.split(separator: ".")[1] + "."
 
@@ -121,7 +121,7 @@ struct ValidateTokenTests {
     #expect(try fixture.validateToken.rpc([.init()]).fields == ["token": "is required"])
   }
 
-  @Test func `while the session store is away nobody else is told that a token is good`() throws {
+  @Test func `while the session store is unavailable no token is said to be valid`() throws {
     let door = try door(at: "postgresql://auth_service@/user_db?host=/nowhere")
 
     let answer = try door.rest(

@@ -26,7 +26,7 @@ struct VerifyTokenTests {
     door = Door(VerifyToken(tokens: try resources.tokens), resources)
   }
 
-  /// As nginx asks before it lets a request through.
+  /// Asks as nginx does before it lets a request through.
   func check(_ authorization: String?) throws -> Answer {
     var headers = ["SESSION_CHECK": "token"]
     headers["HTTP_AUTHORIZATION"] = authorization

@@ -8,7 +8,7 @@ import Stores
 import Testing
 import Values
 
-/// What `purge-expired` removes, and what it leaves.
+/// The rows that `purge-expired` removes, and those that it leaves.
 struct PurgeTests {
   static let day: Int64 = 86_400
 
@@ -81,7 +81,7 @@ struct PurgeTests {
     #expect(try count(service, "SELECT count(*) FROM contacts") == 1)
   }
 
-  @Test func `settled reminders go after their time`() throws {
+  @Test func `completed reminders are removed after their time`() throws {
     let fixture = try fixture("task")
     let service = fixture.taskService
     let ada = try fixture.stranger()
@@ -121,7 +121,7 @@ struct PurgeTests {
     #expect(try count(service, "SELECT count(*) FROM events") == 1)
   }
 
-  @Test func `of which service it is must be said`() throws {
+  @Test func `the service must be named`() throws {
     #expect(throws: Settings.Invalid.self) { try Purge(try Fixture().userService) }
     #expect(throws: Settings.Invalid.self) { try Purge(try self.fixture("world").userService) }
   }

@@ -11,7 +11,7 @@ import Validation
 import Values
 
 struct ReminderDispatcherTests {
-  /// What the Notification service has been asked for.
+  /// The requests that the Notification service has received.
   final class Receiver {
     var requests: [SendTaskReminderRequest] = []
     var failure: CallFailure?
@@ -155,7 +155,7 @@ struct ReminderDispatcherTests {
     #expect(receiver.requests.map(\.dueDate) == [later])
     #expect(try ledger(task).contains("60 SKIPPED: the due date was changed"))
 
-    // Back to the first date, of which nobody has been reminded; and back to the second, of which somebody has.
+    // Back to the first date, for which nobody has been reminded; and back to the second, for which somebody has.
     _ = try fixture.updateTask(
       .with {
         $0.id = task.id
@@ -221,7 +221,7 @@ struct ReminderDispatcherTests {
     #expect(try ledger(task) == ["1440 SKIPPED: the reminders were changed"])
 
     #expect(try !change(nil).hasReminders)
-    // As late as it is by then, the day's reminder comes back.
+    // By then, the reminder of the day before is the latest one.
     #expect(try run().handedOver == 1)
     fixture.clock.advance(seconds: 19 * Self.hour)
     #expect(try run().handedOver == 1)
@@ -247,7 +247,7 @@ struct ReminderDispatcherTests {
     #expect(receiver.requests.map(\.taskID) == [task.id])
   }
 
-  @Test func `whom it is not known how to reach keeps nobody else back`() throws {
+  @Test func `a user without contact data keeps nobody else back`() throws {
     let tasks = try (0..<20).map { _ in try task(dueIn: 1200) }
     receiver.failure = CallFailure(.failedPrecondition, "not known yet")
     let report = try run()
@@ -278,7 +278,7 @@ struct ReminderDispatcherTests {
   }
 
   @Test(arguments: [TaskStatus.completed, .cancelled])
-  func `nobody is reminded of what is done`(status: TaskStatus) throws {
+  func `nobody is reminded of a task that is done`(status: TaskStatus) throws {
     let task = try task(dueIn: 2 * Self.hour)
     func become(_ status: TaskStatus) throws {
       _ = try fixture.updateTask(
@@ -292,12 +292,12 @@ struct ReminderDispatcherTests {
     try become(status)
     fixture.clock.advance(seconds: Self.hour + 60)
     #expect(try run() == .init())
-    // Taken up again, it is.
+    // Once it is open again, somebody is.
     try become(status == .completed ? .inProgress : .pending)
     #expect(try run().handedOver == 1)
   }
 
-  @Test func `nobody is reminded of what was due before it was written down, or has no date`()
+  @Test func `nobody is reminded of a task that was due before its creation, or has no due date`()
     throws
   {
     try task(dueIn: -60)
@@ -321,7 +321,7 @@ struct ReminderDispatcherTests {
     #expect(receiver.requests.count == 60)
   }
 
-  @Test func `of somebody who does not exist nobody is told`() throws {
+  @Test func `a reminder for a user who does not exist is skipped`() throws {
     let task = try task(dueIn: 1200)
     receiver.failure = CallFailure(.notFound, "there is no such user")
     #expect(try run().failure == nil)

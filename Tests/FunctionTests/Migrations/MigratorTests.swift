@@ -19,7 +19,7 @@ struct MigratorTests {
 
   func migrate() throws -> Int { try Migrator(database: database).migrate(directory: folder.path) }
 
-  /// The tables, and the numbers of the migrations that are on record.
+  /// The tables, and the numbers of the recorded migrations.
   func state() throws -> (tables: [String], applied: [Int64]) {
     let tables = try database.read(
       Query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
@@ -124,7 +124,7 @@ struct MigratorTests {
     #expect(try state() == ([], []))
   }
 
-  @Test func `a folder that is not there is refused`() throws {
+  @Test func `a folder that does not exist is refused`() throws {
     let message = try failure { try Migrator(database: database).migrate(directory: "/nowhere") }
 
     #expect(message?.hasPrefix("cannot read the folder /nowhere") == true)

@@ -7,7 +7,7 @@ import Stores
 import Testing
 import Values
 
-/// `SaveContact` and `ForgetUser`: what is known of how to reach a user.
+/// `SaveContact` and `ForgetUser`: the contact data of a user.
 struct ContactTests {
   let fixture: Fixture
   let service: Caller
@@ -33,7 +33,7 @@ struct ContactTests {
     try fixture.notificationService.contacts(by: .soon).find(ada, localTimeOf: Instant(seconds: 0))
   }
 
-  @Test func `what is newer replaces what is older, never the other way round`() throws {
+  @Test func `newer data replaces older data, never the other way round`() throws {
     try save()
     #expect(try contact()?.email == "ada@example.com")
     #expect(try contact()?.localTime == "Thursday, 1 January 1970, 01:00 (Europe/Berlin)")
@@ -68,8 +68,7 @@ struct ContactTests {
     #expect(try contact()?.localTime == "Thursday, 1 January 1970, 00:00 (UTC)")
   }
 
-  @Test func `what waits for a channel that is switched off is given up, and nothing else`() throws
-  {
+  @Test func `what waits for a channel that is turned off is discarded, and nothing else`() throws {
     try save()
     let id = ada.text
     fixture.directory = UserDirectory { _, _ in
@@ -107,7 +106,7 @@ struct ContactTests {
     #expect(try !waits())
   }
 
-  @Test func `every bad field is named`() throws {
+  @Test func `every invalid field is named`() throws {
     let refusal = fixture.saveContact.refusal(
       .with {
         $0.userID = "me"

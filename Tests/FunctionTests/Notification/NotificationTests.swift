@@ -100,7 +100,9 @@ struct NotificationTests {
     #expect(refusal?.code == .invalidPageToken)
   }
 
-  @Test func `what is taken is held: nobody else finds it before the time is over`() throws {
+  @Test func `a claimed notification is leased: nobody else finds it before the lease expires`()
+    throws
+  {
     let one = try reminder(to: fixture.stranger())
     let now = fixture.clock.now
     let taken = try store.claim(10, .email, at: now, leasedUntil: now.adding(seconds: 60))
@@ -115,7 +117,7 @@ struct NotificationTests {
     )
     #expect(again.map(\.number) == [2])
 
-    // Who comes back too late changes nothing, unless it is sent.
+    // A sender that returns after its lease changes nothing, unless it has sent the notification.
     try store.recordFailure(taken[0], reason: "late", next: now, counts: true)
     #expect(try read(one.id).nextAttemptAt.instant == now.adding(seconds: 120))
     try store.recordSent(taken[0], at: now)
@@ -146,7 +148,7 @@ struct NotificationTests {
     #expect(Set(taken).count == 60)
   }
 
-  @Test func `what was given up stays, until somebody revives it`() throws {
+  @Test func `a discarded notification stays until it is retried by hand`() throws {
     let one = try reminder(to: fixture.stranger())
     let now = fixture.clock.now
     let taken = try store.claim(1, .email, at: now, leasedUntil: now.adding(seconds: 60))
@@ -161,7 +163,7 @@ struct NotificationTests {
     #expect(try store.claim(1, .email, at: later, leasedUntil: later).map(\.number) == [1])
   }
 
-  @Test func `what is given back has not been tried`() throws {
+  @Test func `a released notification counts no attempt`() throws {
     _ = try reminder(to: fixture.stranger())
     let now = fixture.clock.now
     let taken = try store.claim(1, .email, at: now, leasedUntil: now.adding(seconds: 60))
@@ -177,7 +179,7 @@ struct NotificationTests {
 }
 
 extension Database {
-  /// What the database is called.
+  /// The name of the database.
   func name() throws -> String {
     try read(Query("SELECT current_database()::text")) { try $0.text(0) }.first ?? ""
   }

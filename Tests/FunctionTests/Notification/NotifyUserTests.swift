@@ -52,7 +52,7 @@ struct NotifyUserTests {
     #expect(try fixture.notifyUser(request { $0.key += "2" }, as: service) != first)
   }
 
-  @Test func `every bad field is named`() throws {
+  @Test func `every invalid field is named`() throws {
     let refusal = fixture.notifyUser.refusal(
       .with {
         $0.userID = "me"
@@ -65,7 +65,9 @@ struct NotifyUserTests {
     #expect(refusal?.details.keys.sorted() == ["body", "key", "subject", "user_id"])
   }
 
-  @Test func `of nobody, and of somebody unknown while the User service is silent, it says so`()
+  @Test
+  func
+    `a user who does not exist, or is unknown while the User service is unavailable, is an error`()
     throws
   {
     fixture.directory = UserDirectory { _, _ in .unknown }

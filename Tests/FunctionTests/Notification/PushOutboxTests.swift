@@ -13,19 +13,19 @@ import WebPush
 @testable import Notifications
 @testable import Stores
 
-/// What becomes of push messages, by what the push services answer.
+/// Delivery results of push messages, by the answers of the push services.
 struct PushOutboxTests {
   let fixture: Fixture
   let ada: Person
   let services: PushServices
 
-  /// Push services that answer what a test wants.
+  /// Push services that answer as a test wants.
   final class PushServices {
-    /// By endpoint; one that is not here takes everything.
+    /// The answers by endpoint; an endpoint that is not listed accepts everything.
     var answers: [String: DeliveryOutcome] = [:]
-    /// What has come, whatever was answered.
+    /// The messages that arrived, whatever the answer.
     var messages: [PushChannel.Message] = []
-    /// Is told of each message before it is answered.
+    /// Called with each message before it is answered.
     var whileAsked: (PushChannel.Message) -> Void = { _ in }
 
     var endpoints: [String] { messages.map(\.subscription.endpoint) }
@@ -44,7 +44,7 @@ struct PushOutboxTests {
     fixture.pushServices = { [services] in services.answer($0) }
   }
 
-  /// Adds a message to somebody, as what tells people things does.
+  /// Adds a message to a user, as the functions that notify users do.
   func write(to person: Person, dueDate: Instant? = nil) throws -> String {
     let id = fixture.id().text
     try change(
@@ -67,7 +67,7 @@ struct PushOutboxTests {
     _ = try fixture.notificationService.database.write(query)
   }
 
-  /// The browsers of somebody, at one push service each; their endpoints.
+  /// Adds browsers of a user, each at a push service of its own, and returns their endpoints.
   func browsers(of person: Person, _ count: Int) throws -> [String] {
     try (0..<count).map { _ in
       fixture.clock.advance(seconds: 1)
@@ -161,7 +161,7 @@ struct PushOutboxTests {
     }
     let hers = try (0..<5).map { _ in try write(to: ada) }
     let his = try write(to: bob)
-    // All that is taken at once is served; what is taken later waits.
+    // All messages that were claimed together are sent; later ones wait.
     for id in hers.dropFirst() {
       try change(
         Query(
@@ -200,7 +200,8 @@ struct PushOutboxTests {
     #expect(try read(id).sent)
   }
 
-  @Test func `when no browser will take it it is given up, until somebody revives it`() throws {
+  @Test func `when no browser will accept it, it is discarded until it is retried by hand`() throws
+  {
     let hers = try browsers(of: ada, 2)
     services.answers[hers[0]] = .gone(reason: "HTTP 404")
     services.answers[hers[1]] = .refused(reason: "HTTP 403: another key")
@@ -216,7 +217,7 @@ struct PushOutboxTests {
     #expect(services.endpoints == hers + [hers[1]])
   }
 
-  @Test func `without a browser it is given up, and says so`() throws {
+  @Test func `without a browser it is discarded, with the reason`() throws {
     try fixture.subscribe(ada, expiresAt: fixture.clock.now.adding(seconds: 60))
     fixture.clock.advance(seconds: 60)
     let id = try write(to: ada)
@@ -272,7 +273,7 @@ struct PushOutboxTests {
     services.answers[hers[0]] = .unreachable(reason: "no route")
     let ids = try (0..<5).map { _ in try write(to: ada) }
     #expect(try deliver() == report(postponed: 5))
-    // One attempt in all; the other push service takes everything.
+    // One attempt in total; the other push service accepts everything.
     #expect(services.endpoints.filter { $0.hasPrefix(dead) } == [hers[0]])
     #expect(services.endpoints.filter { $0 == hers[2] }.count == 5)
     let later = fixture.clock.now.adding(seconds: 30)
@@ -283,7 +284,7 @@ struct PushOutboxTests {
       #expect(read.lastError.hasPrefix(dead))
     }
 
-    // It is asked again when its time is over, by one, and left alone for twice as long.
+    // After the pause, one sender tries it again, and the next pause is twice as long.
     services.messages = []
     fixture.clock.advance(seconds: 30)
     #expect(try deliver() == report(postponed: 5))
@@ -292,7 +293,7 @@ struct PushOutboxTests {
     try deliver()
     #expect(services.endpoints == [hers[0]])
 
-    // Once it is back all is sent, and nothing is known of it any more.
+    // Once it is back, everything is sent, and its row is gone.
     services.answers = [:]
     services.messages = []
     fixture.clock.advance(seconds: 60)
@@ -307,7 +308,7 @@ struct PushOutboxTests {
     return try fixture.notificationService.database.read(query) { try $0.integer(0) }.first
   }
 
-  @Test func `of many who find out at once that a push service is away, one counts`() throws {
+  @Test func `when many find out at once that a push service is unavailable, one counts`() throws {
     let pushes = fixture.notificationService.pushes(by: .soon)
     let now = fixture.clock.now
     let service = PushStore.Service(origin: "https://a.example", failures: 0, retryAt: nil)
@@ -324,7 +325,7 @@ struct PushOutboxTests {
     #expect(try pushes.recordUnreachable(known, at: then) == then.adding(seconds: 60))
     let much = PushStore.Service(origin: "https://a.example", failures: 2, retryAt: then)
     #expect(try pushes.recordUnreachable(much, at: then) == then.adding(seconds: 120))
-    // What was said long ago of others is forgotten.
+    // Old rows of others are removed.
     let other = PushStore.Service(origin: "https://b.example", failures: 0, retryAt: nil)
     _ = try pushes.recordUnreachable(other, at: then.adding(seconds: 100_000))
     #expect(try services(known: "https://a.example") == 0)
@@ -347,7 +348,7 @@ struct PushOutboxTests {
   }
 
   @Test func `mail and push messages do not wait for each other`() throws {
-    // Nobody listens where the mail server should be; five failures make it known.
+    // Nothing listens at the mail server's port; five failures open the circuit.
     let admin = try fixture.stranger(.admin)
     let mail = SendEmailRequest.with {
       $0.recipient = "ada@example.com"
@@ -361,7 +362,7 @@ struct PushOutboxTests {
     #expect(try deliver() == report(sent: 1))
     #expect(services.endpoints == hers)
 
-    // A push service that is away says nothing of the mail server, of which each attempt is one.
+    // A push service that is unavailable does not affect the mail server, which each attempt would count for.
     services.answers[hers[0]] = .unreachable(reason: "no route")
     let id = try write(to: ada)
     #expect(try deliver() == report(postponed: 1))

@@ -12,7 +12,7 @@ import Values
 
 @testable import RegisterPushSubscription
 
-/// What a browser says when it subscribes.
+/// The data that a browser subscribes with.
 enum Subscribing {
   static let p256dh =
     "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
@@ -29,10 +29,10 @@ enum Subscribing {
 }
 
 extension Fixture {
-  /// A push service that no other test has.
+  /// A push service that no other test uses.
   func pushService() -> String { "https://p\(id().text.suffix(12)).example.net" }
 
-  /// A subscription of somebody's browser.
+  /// Subscribes a browser of a user.
   @discardableResult
   func subscribe(_ person: Person, at endpoint: String? = nil, expiresAt: Instant? = nil) throws
     -> PushSubscriptionMessage
@@ -46,12 +46,12 @@ extension Fixture {
     return try registerPushSubscription(request, as: person.caller)
   }
 
-  /// Somebody's subscriptions.
+  /// A user's subscriptions.
   func subscriptions(of person: Person) throws -> [PushSubscriptionMessage] {
     try listPushSubscriptions(.init(), as: person.caller).subscriptions
   }
 
-  /// Marks somebody as one who is no more.
+  /// Marks a user as deleted.
   func forget(_ person: Person) throws {
     _ = try notificationService.database.write(
       Query(
@@ -106,7 +106,7 @@ struct PushSubscriptionTests {
     }
   }
 
-  @Test func `what a browser says is taken, and its keys are never given back`() throws {
+  @Test func `a browser's subscription is saved, and its keys are never returned`() throws {
     let later = fixture.clock.now.adding(seconds: 86_400)
     let answer = try register(Subscribing.json(endpoint, expires: "\(later.seconds * 1000 + 5)"))
     #expect(answer.status == 201)
@@ -123,7 +123,7 @@ struct PushSubscriptionTests {
     #expect(try list(ada) == [answer.object])
   }
 
-  @Test func `every bad field is named`() throws {
+  @Test func `every invalid field is named`() throws {
     let answer = try register(
       #"""
       {"endpoint": "http://push.example.net/x", "expirationTime": -1, "colour": "red",
@@ -175,7 +175,7 @@ struct PushSubscriptionTests {
     return try fixture.notificationService.database.read(query) { try $0.text(0) }
   }
 
-  @Test func `a browser is that one's who signed in there last`() throws {
+  @Test func `a browser belongs to the user who signed in there last`() throws {
     let bob = try fixture.stranger(.admin)
     let hers = try register(Subscribing.json(endpoint))
     fixture.clock.advance(seconds: 10)
@@ -218,13 +218,13 @@ struct PushSubscriptionTests {
     #expect(Set(ids).count == 1)
   }
 
-  @Test func `who is no more gets no subscription`() throws {
+  @Test func `a deleted user gets no subscription`() throws {
     try fixture.forget(ada)
     #expect(try register(Subscribing.json(endpoint)).code == .userNotFound)
     #expect(try list(ada).isEmpty)
   }
 
-  @Test func `who is being forgotten is waited for`() throws {
+  @Test func `a deletion that is under way is waited for`() throws {
     try fixture.forget(ada)
     let owner = try Postgres.database(.notification)
     let (keys, endpoint, ada) = (fixture.keys, endpoint, ada)
@@ -233,7 +233,7 @@ struct PushSubscriptionTests {
       #expect(try transaction.run(Query(sql, .text(ada.id.text))) == 1)
     }
     try owner.transaction { try mark("NULL", in: $0) }
-    // Marked, and not for all others to see yet.
+    // Marked, but not yet visible to others.
     let registering = try owner.transaction { transaction in
       try mark("now()", in: transaction)
       let registering = Background { try Fixture(keys: keys).subscribe(ada, at: endpoint).id }

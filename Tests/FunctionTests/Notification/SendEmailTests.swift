@@ -23,7 +23,7 @@ struct SendEmailTests {
     )
   }
 
-  @Test func `while no mail server answers it is accepted, written down, and says so`() throws {
+  @Test func `while no mail server answers it is accepted and recorded, with the reason`() throws {
     let answer = try post(
       #"{"recipient": "ada@example.com", "subject": "Hello", "body": "How are you?"}"#
     )
@@ -58,7 +58,7 @@ struct SendEmailTests {
     #expect(try door(request, as: admin.caller).lastError == errors[0])
   }
 
-  @Test func `every bad field is named, and nothing is written down`() throws {
+  @Test func `every invalid field is named, and nothing is recorded`() throws {
     let answer = try post(#"{"recipient": "ada", "subject": "a\nb", "colour": "red"}"#)
     #expect(answer.code == .invalidArgument)
     #expect(Set(answer.details.keys) == ["recipient", "subject", "body", "colour"])

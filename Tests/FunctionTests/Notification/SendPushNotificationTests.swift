@@ -56,7 +56,7 @@ struct SendPushNotificationTests {
     #expect(seen.sent && seen.body == "How are you?")
   }
 
-  @Test func `while no push service answers it is written down, and says so`() throws {
+  @Test func `while no push service answers it is recorded, with the reason`() throws {
     let service = fixture.pushService()
     try fixture.subscribe(ada, at: service + "/x")
     let answer = try post(to: ada)
@@ -66,7 +66,7 @@ struct SendPushNotificationTests {
     #expect(answer.text("next_attempt_at") == fixture.clock.now.adding(seconds: 30).rfc3339)
     #expect(answer.text("last_error") == "\(service): no route")
     let id = try #require(answer.text("id"))
-    // Which push service that is, is none of the user's concern.
+    // The user is not told which push service it is.
     let seen = try fixture.getNotification(.with { $0.id = id }, as: ada.caller)
     #expect(seen.lastError == "it could not be sent yet")
   }
@@ -94,7 +94,7 @@ struct SendPushNotificationTests {
     #expect(rpc.status == .failedPrecondition)
   }
 
-  @Test func `to somebody who is no more nothing is written down`() throws {
+  @Test func `for a deleted user nothing is recorded`() throws {
     try fixture.subscribe(ada)
     try fixture.forget(ada)
     #expect(try post(to: ada).code == .userNotFound)
@@ -103,7 +103,7 @@ struct SendPushNotificationTests {
     )
   }
 
-  @Test func `every bad field is named`() throws {
+  @Test func `every invalid field is named`() throws {
     let answer = try post(
       #"{"user_id": "x", "subject": "a\nb", "body": "\#(String(repeating: "x", count: 2001))", "to": 1}"#
     )

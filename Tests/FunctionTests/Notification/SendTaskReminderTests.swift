@@ -45,7 +45,7 @@ struct SendTaskReminderTests {
     fixture.directory = UserDirectory { [user] _, _ in .known(user) }
   }
 
-  /// The one notification that it comes to.
+  /// The only notification that results.
   func send(_ request: SendTaskReminderRequest) throws -> NotificationMessage {
     let sent = try fixture.sendTaskReminder(request, as: service).notifications
     try #require(sent.count == 1)
@@ -80,7 +80,7 @@ struct SendTaskReminderTests {
     #expect(try send(request()).type == .email)
   }
 
-  @Test func `who has all channels off is not reminded`() throws {
+  @Test func `a user who has turned all channels off is not reminded`() throws {
     know("UTC") {
       $0.emailNotifications = false
       $0.pushNotifications = false
@@ -90,7 +90,7 @@ struct SendTaskReminderTests {
   }
 
   @Test
-  func `of a user who is no more nothing is written down, whatever the User service said before`()
+  func `for a deleted user nothing is recorded, whatever the User service said before`()
     throws
   {
     know("UTC")
@@ -117,7 +117,7 @@ struct SendTaskReminderTests {
   @Test(arguments: [
     ("Europe/Berlin", "2026-07-01T10:00:00Z", "Wednesday, 1 July 2026, 12:00 (Europe/Berlin)"),
     ("Europe/Berlin", "2026-12-01T10:00:00Z", "Tuesday, 1 December 2026, 11:00 (Europe/Berlin)"),
-    // The night when the clocks go back has two hours of the same name.
+    // In the night when the clocks go back, one hour occurs twice.
     ("Europe/Berlin", "2026-10-25T00:30:00Z", "Sunday, 25 October 2026, 02:30 (Europe/Berlin)"),
     ("Europe/Berlin", "2026-10-25T01:30:00Z", "Sunday, 25 October 2026, 02:30 (Europe/Berlin)"),
     ("America/New_York", "2026-03-08T07:00:00Z", "Sunday, 8 March 2026, 03:00 (America/New_York)"),
@@ -165,7 +165,7 @@ struct SendTaskReminderTests {
     #expect(Set(ids).count == 1)
   }
 
-  @Test func `while the User service is silent its last word counts`() throws {
+  @Test func `while the User service is unavailable its last answer counts`() throws {
     know("Europe/Berlin")
     _ = try send(request())
     fixture.directory = UserDirectory { _, _ in .unavailable }
@@ -176,12 +176,12 @@ struct SendTaskReminderTests {
     #expect(fixture.sendTaskReminder.refusal(request(), as: service)?.code == .contactUnknown)
   }
 
-  @Test func `nobody is reminded who does not exist`() throws {
+  @Test func `a user who does not exist is not reminded`() throws {
     fixture.directory = UserDirectory { _, _ in .unknown }
     #expect(fixture.sendTaskReminder.refusal(request(), as: service)?.code == .userNotFound)
   }
 
-  @Test func `it is for services alone, by gRPC alone`() throws {
+  @Test func `only services may call it, and only by gRPC`() throws {
     let bytes: [UInt8] = try request().serializedBytes()
     for role in [Role.user, .admin] {
       let token = try fixture.stranger(role).token

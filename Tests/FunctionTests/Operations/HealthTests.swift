@@ -27,7 +27,7 @@ struct HealthTests {
     )
   }
 
-  @Test func `a process that answers lives, whatever its databases do`() throws {
+  @Test func `a process that answers is live, whatever its databases do`() throws {
     let answer = try door(tasksAt: "postgresql://nobody@/x?host=/nowhere").rest(
       "GET",
       "/health/live"

@@ -17,7 +17,7 @@ struct ReflectServerTests {
     #expect(
       answer.messages[0].listServicesResponse.service.map(\.name).contains("task.v1.TaskService")
     )
-    // The file, and what it imports: four files of google.protobuf, three of google.api, one of google.rpc, two of ours.
+    // The file and its imports: four files of google.protobuf, three of google.api, one of google.rpc, two of ours.
     #expect(answer.messages[1].fileDescriptorResponse.fileDescriptorProto.count == 11)
     #expect(answer.messages[2].errorResponse.errorCode == 5)
     #expect(answer.messages[3].errorResponse.errorCode == 3)

@@ -5,7 +5,7 @@ import Stores
 import Testing
 import Values
 
-/// What happens when the connection is lost, or the database is slow, silent or not there.
+/// Behaviour when the connection is lost, or the database is slow, unresponsive or unavailable.
 struct ConnectionTests {
   let scratch: ScratchDatabase
   let database: Database
@@ -23,7 +23,7 @@ struct ConnectionTests {
     try database.read(Query("SELECT pg_backend_pid()")) { try $0.integer(0) }[0]
   }
 
-  /// Ends a backend, and returns when its process is gone and so its socket closed.
+  /// Ends a backend, and returns once its process is gone and its socket therefore closed.
   func terminate(_ backend: Int64) throws {
     _ = try other.write(Query("SELECT pg_terminate_backend($1::integer)", .integer(backend)))
     while kill(pid_t(backend), 0) == 0 || errno == EPERM { usleep(500) }
@@ -47,13 +47,13 @@ struct ConnectionTests {
     try other.read(Query("SELECT count(*) FROM \(table)")) { try $0.integer(0) }[0]
   }
 
-  /// How many times a statement with `nextval('tries')` was begun; rolling back does not undo it.
+  /// The number of times that a statement with `nextval('tries')` was begun, which a rollback does not undo.
   func tries() throws -> Int64 {
     try other.read(Query("SELECT last_value FROM tries WHERE is_called")) { try $0.integer(0) }
       .first ?? 0
   }
 
-  // MARK: Lost
+  // MARK: Lost connections
 
   @Test func `a connection that was lost while idle does not harm a read`() throws {
     for _ in 0..<5 {
@@ -124,7 +124,7 @@ struct ConnectionTests {
     #expect(try count("log") == 1)
   }
 
-  @Test func `a database that is not there is unreachable, without its URL in the error`() throws {
+  @Test func `an unavailable database is unreachable, without its URL in the error`() throws {
     let nowhere = Database(url: "postgresql://me:secret@/x?host=/nowhere")
 
     let (error, seconds) = timed {
@@ -137,7 +137,7 @@ struct ConnectionTests {
     #expect(seconds < 1)
   }
 
-  @Test func `a URL that is none is unreachable`() throws {
+  @Test func `an invalid URL is unreachable`() throws {
     let error = #expect(throws: DatabaseError.self) {
       try Database(url: "postgresql://me@[/x").write(Query("SELECT 1"))
     }
@@ -145,7 +145,7 @@ struct ConnectionTests {
     #expect(isUnreachable(error))
   }
 
-  // MARK: Slow
+  // MARK: Slow databases
 
   @Test func `the deadline ends a statement, and the next one has a new connection`() throws {
     let before = try backend()
@@ -169,9 +169,9 @@ struct ConnectionTests {
       }
     }
 
-    // The server keeps the same deadline: whoever is first.
+    // The server has the same deadline; either may be first.
     #expect(error.map { Problem($0).code } == .deadlineExceeded)
-    // Waits for the lock of the transaction, if it is still open.
+    // Waits for the transaction's lock, if it is still open.
     _ = try database.transaction { try $0.run(Query("LOCK TABLE log")) }
     #expect(try count("log") == 0)
   }
@@ -198,7 +198,7 @@ struct ConnectionTests {
     #expect((0.15...0.6).contains(seconds))
   }
 
-  @Test func `the server gives up by itself what nobody waits for any more`() throws {
+  @Test func `the server itself ends a statement that nobody waits for any longer`() throws {
     let impatient = try Postgres.database(
       .superuser,
       in: scratch,
@@ -211,7 +211,7 @@ struct ConnectionTests {
     #expect(error?.summary.hasPrefix("SQLSTATE 57014") == true)
   }
 
-  // MARK: Large
+  // MARK: Large values
 
   @Test func `values and answers larger than a socket's buffer get through`() throws {
     let large = String(repeating: "0123456789", count: 500_000)

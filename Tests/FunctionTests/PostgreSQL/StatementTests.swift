@@ -1,7 +1,7 @@
 import PostgreSQL
 import Testing
 
-/// Prepared statements, and what becomes of them when the database changes under them.
+/// Prepared statements, and changes of the database under them.
 struct StatementTests {
   let scratch: ScratchDatabase
   let database: Database

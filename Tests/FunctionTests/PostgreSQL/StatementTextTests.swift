@@ -3,9 +3,9 @@ import Values
 
 @testable import PostgreSQL
 
-/// The texts that statements make of their parameters and optional parts.
+/// The texts of statements with parameters and optional parts.
 struct StatementTextTests {
-  /// What is sent for some values: the text, and the values of `$1`, `$2` …
+  /// The text that is sent for some values, and the values of `$1`, `$2` …
   func sent(_ sql: SQL, _ arguments: Query.Arguments = [:]) throws -> (
     text: String, values: [String]
   ) {

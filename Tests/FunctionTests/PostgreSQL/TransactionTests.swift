@@ -88,7 +88,7 @@ struct TransactionTests {
       return attempts
     }
 
-    // Who comes back may be quicker than the one who waited, and the two wait for each other once more.
+    // The one that retries may be quicker than the one that waited, and both may wait for each other once more.
     #expect(try outcomes.map { try $0.get() }.contains { $0 > 1 })
     #expect(try amounts() == [12, 2])
   }

@@ -2,7 +2,7 @@ import PostgreSQL
 import Testing
 import Values
 
-/// Values on their way to PostgreSQL and back.
+/// Values sent to PostgreSQL and read back.
 struct ValueTests {
   let database: Database
 

@@ -12,12 +12,12 @@ import Wire
 
 @testable import Sagas
 
-/// What follows from what has happened, with the functions that take part on databases of their own.
+/// Sagas, with the functions that take part on databases of their own.
 struct SagaTests {
-  /// The way between the services.
+  /// The connection between the services.
   final class Network {
     var calls: [String] = []
-    /// What is answered in the place of the service, by method.
+    /// Answers in place of the service, by method.
     var failures: [String: CallFailure] = [:]
   }
 
@@ -34,7 +34,7 @@ struct SagaTests {
     )
     admin = try fixture.user(.admin)
     service = try fixture.stranger(.service)
-    // As it is, the User service answers.
+    // Normally, the User service answers.
     let users = fixture.getUser
     let caller = service.caller
     fixture.directory = UserDirectory { user, _ in
@@ -100,7 +100,7 @@ struct SagaTests {
     return sum
   }
 
-  // MARK: What is in the databases
+  // MARK: Contents of the databases
 
   func texts(_ resources: Resources, _ sql: SQL, _ value: String) throws -> [String] {
     try resources.database.read(Query(sql, .text(value))) { try $0.text(0) }
@@ -117,7 +117,7 @@ struct SagaTests {
     ).first
   }
 
-  /// What somebody was told.
+  /// The notifications of a user.
   func subjects(_ user: ID) throws -> [String] {
     try texts(
       fixture.notificationService,
@@ -188,7 +188,7 @@ struct SagaTests {
     #expect(try events(fixture.userService, of: ada.id.text) == ["USER_SAVED waiting 0"])
   }
 
-  @Test func `what is older than what is known changes nothing`() throws {
+  @Test func `data older than what is known changes nothing`() throws {
     let ada = try fixture.user()
     let old = try fixture.getUser(.with { $0.id = ada.id.text }, as: admin.caller)
     try fixture.updateUser(
@@ -253,7 +253,7 @@ struct SagaTests {
         "USER_SAVED relayed 1", "USER_DELETED waiting 0 waiting for its next step",
       ]
     )
-    // Whatever comes late finds nobody.
+    // Late calls do not find the user.
     try fixture.saveContact(
       .with {
         $0.userID = ada.id.text
@@ -265,7 +265,7 @@ struct SagaTests {
     )
     #expect(try contact(ada.id) == " UTC t t t")
 
-    // As does a task that a request has made which was let through a moment before.
+    // Nor does a task of a request that passed the session check a moment before.
     for seconds: Int64 in [60, 86_340] {
       let late = try fixture.createTask(.with { $0.title = "Late" }, as: ada.caller)
       #expect(run() == QueueReport())
@@ -305,7 +305,7 @@ struct SagaTests {
     #expect(try events.claim(100, at: now, leasedUntil: held).map(\.kind) == [.userDeleted])
   }
 
-  @Test func `what a relay that was killed had in its hands is done by another one later`() throws {
+  @Test func `events that a killed relay had claimed are relayed by another one later`() throws {
     let ada = try fixture.user()
     let now = fixture.clock.now
     let taken = try fixture.userService.events(by: .soon).claim(
@@ -319,7 +319,7 @@ struct SagaTests {
     fixture.clock.advance(seconds: 61)
     run()
     #expect(try contact(ada.id) != nil)
-    // The dead one comes back after all: nothing is undone.
+    // The discarded event is retried after all: nothing is undone.
     for event in taken {
       try fixture.userService.events(by: .soon).record(
         .discarded(reason: "late"),
@@ -344,7 +344,7 @@ struct SagaTests {
     #expect(network.calls == ["DeleteUserTasks", "ForgetUser", "ForgetUser", "DeleteUserTasks"])
   }
 
-  // MARK: When services do not answer
+  // MARK: Services that do not answer
 
   @Test func `a service that is down costs no attempt, and all is done once it is back`() throws {
     let ada = try fixture.user()
@@ -369,7 +369,9 @@ struct SagaTests {
     #expect(network.calls.count == 3)
   }
 
-  @Test func `what a service refuses is given up, is seen, and can be revived`() throws {
+  @Test func `an event that a service refuses is discarded, is reported, and can be retried`()
+    throws
+  {
     let ada = try fixture.user()
     network.failures["SaveContact"] = CallFailure(
       .invalidArgument,
@@ -385,7 +387,8 @@ struct SagaTests {
     #expect(run().completed == 2)
   }
 
-  @Test func `what goes wrong again and again is tried later and later, and given up in the end`()
+  @Test
+  func `an event that fails again and again is retried later and later, and discarded in the end`()
     throws
   {
     let ada = try fixture.user()
@@ -401,7 +404,7 @@ struct SagaTests {
 
   // MARK: Tasks
 
-  @Test func `who is given a task by an admin is told, once`() throws {
+  @Test func `a user to whom an admin gives a task is notified, once`() throws {
     let ada = try fixture.user()
     let task = try task(for: ada.id) { $0.title = "Paint\nthe wall" }
     run()
@@ -418,7 +421,7 @@ struct SagaTests {
     #expect(try subjects(ada.id).count == 1)
   }
 
-  @Test func `who is handed a task by an admin is told`() throws {
+  @Test func `a user to whom an admin assigns a task is notified`() throws {
     let (ada, bob) = (try fixture.user(), try fixture.user())
     let task = try fixture.createTask(.with { $0.title = "Paint" }, as: ada.caller)
     try fixture.updateTask(
@@ -438,7 +441,7 @@ struct SagaTests {
     #expect(try events(fixture.taskService, of: task.id) == [])
   }
 
-  @Test func `a task for somebody who turns out not to exist is cancelled, and its creator told`()
+  @Test func `a task for a user who turns out not to exist is cancelled, and its creator notified`()
     throws
   {
     let nobody = fixture.id()
@@ -456,7 +459,7 @@ struct SagaTests {
     )
   }
 
-  @Test func `when the creator is gone too there is nobody to tell`() throws {
+  @Test func `when the creator is deleted too, nobody is notified`() throws {
     let task = try silently {
       try fixture.createTask(
         .with {
@@ -492,7 +495,7 @@ struct SagaTests {
 
   // MARK: Purge
 
-  @Test func `what was relayed long ago is removed, what waits or was given up is not`() throws {
+  @Test func `events relayed long ago are removed, pending and discarded ones are not`() throws {
     let ada = try fixture.user()
     run()
     fixture.clock.advance(seconds: 3600)

@@ -5,7 +5,7 @@ import Stores
 import Testing
 import Values
 
-/// What a client sees of a database error.
+/// The problems that clients see for database errors.
 struct DatabaseProblemTests {
   @Test(
     arguments: [
@@ -15,11 +15,11 @@ struct DatabaseProblemTests {
       ("08006", .unavailable), ("08003", .unavailable), ("08P01", .unavailable),
       // No disk, no memory, too many connections.
       ("53100", .unavailable), ("53200", .unavailable), ("53300", .unavailable),
-      // Shutting down, crashed, starting up.
+      // Shutting down, crashed or starting up.
       ("57P01", .unavailable), ("57P02", .unavailable), ("57P03", .unavailable),
-      // Conflicts that three tries did not resolve, a standby.
+      // Conflicts that three attempts did not resolve; a standby.
       ("40001", .unavailable), ("40P01", .unavailable), ("25006", .unavailable),
-      // Nothing that a client could act on.
+      // Errors that a client can do nothing about.
       ("23505", .internal), ("23503", .internal), ("23514", .internal), ("22001", .internal),
       ("42501", .internal), ("42P01", .internal), ("42703", .internal), ("XX000", .internal),
       ("22021", .internal), ("0A000", .internal), ("26000", .internal),
@@ -39,7 +39,7 @@ struct DatabaseProblemTests {
     #expect(problem.cause == "SQLSTATE \(sqlState): relation \"secret\"")
   }
 
-  @Test func `what is taken is told by the index that says so`() {
+  @Test func `the violated index tells what is taken`() {
     func problem(_ index: String) -> Problem {
       Problem(.refused(sqlState: "23505", message: "duplicate key", constraint: index))
     }

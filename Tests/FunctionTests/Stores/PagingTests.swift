@@ -6,7 +6,7 @@ import Serving
 import Testing
 import Values
 
-/// The pages of a list, one after the other, are the list: nothing twice, nothing missing.
+/// The pages of a list, which together are the whole list, without duplicates or gaps.
 struct PagingTests {
   static let count: Int64 = 500
   static let orders = ["created_at", "updated_at", "due_date", "priority"].flatMap {
@@ -16,7 +16,7 @@ struct PagingTests {
   let fixture: Fixture
   let ada: Person
 
-  /// 500 tasks, many alike: few times, few priorities, a third without a due date.
+  /// 500 tasks, many of them alike: few times, few priorities, a third without a due date.
   init() throws {
     fixture = try Fixture(tasks: ScratchDatabase(migrations: "task_db"))
     ada = try fixture.stranger()
@@ -41,7 +41,7 @@ struct PagingTests {
     _ = try fixture.taskService.database.write(query)
   }
 
-  /// The ids in an order, as PostgreSQL sorts the whole table by other means.
+  /// The ids in an order, by which PostgreSQL sorts the whole table in another way.
   func sorted(_ order: String, _ condition: SQL = "true") throws -> [String] {
     let sql: SQL =
       switch order {
@@ -141,7 +141,7 @@ struct PagingTests {
     #expect(Set(found).count == found.count)
     let old = Set(before)
     #expect(found.filter(old.contains) == before)
-    // Some lay ahead and were met, some lay behind.
+    // Some were ahead and were found, some were behind.
     #expect(found.count > before.count)
     #expect(found.count < Int(number))
   }
@@ -152,7 +152,7 @@ struct PagingTests {
       .with { ($0.orderBy, $0.pageSize) = ("due_date", 10) },
       as: ada.caller
     )
-    // The very row that the next page continues after.
+    // The row after which the next page continues.
     try fixture.deleteTask(.with { $0.id = first.tasks[9].id }, as: ada.caller)
 
     let second = try fixture.listTasks(

@@ -8,15 +8,15 @@ import Values
 @testable import PostgreSQL
 @testable import Stores
 
-/// How PostgreSQL finds the rows of each list on a large table: `PLAN_ROWS` of them, 1,000,000 by default.
+/// The plans by which PostgreSQL finds the rows of each list in a table of `PLAN_ROWS` rows, by default 1,000,000.
 ///
-/// The plan depends on the table's size, so the table is filled once for all questions.
+/// The plan depends on the table's size, so the table is filled once for all queries.
 struct PlanTests {
   static let rows = Int64(ProcessInfo.processInfo.environment["PLAN_ROWS"] ?? "") ?? 1_000_000
   /// Tasks of one user.
   static let share: Int64 = 500
 
-  /// One question, as a list makes it.
+  /// One query, as a list makes it.
   struct Variant {
     let name: String
     let isFiltered: Bool
@@ -40,7 +40,7 @@ struct PlanTests {
     }
   }
 
-  /// Inserts the rows; as the superuser, who may also tell the planner about them.
+  /// Inserts the rows as the superuser, who may also update the planner's statistics.
   private func fill(_ scratch: ScratchDatabase) throws {
     let owner = try Postgres.database(
       .superuser,
@@ -65,7 +65,7 @@ struct PlanTests {
     try owner.runScript("ANALYZE tasks")
   }
 
-  /// 4 orders, 2 directions, one's own and all, the first page and a later one; without filters, with
+  /// 4 orders, 2 directions, own tasks and all, the first page and a later one; without filters, with
   /// each one and with all of them.
   private func variants() throws -> [Variant] {
     let owner = ID(stored: "00000000-0000-7000-8000-000000000042")
@@ -134,7 +134,7 @@ struct PlanTests {
     return Cursor(key: value, id: "80000000-0000-4000-8000-000000000000")
   }
 
-  /// The plan that PostgreSQL has settled for when the statement has run some times: by then it may be one
+  /// The plan that PostgreSQL uses once the statement has run several times: by then, it may be one
   /// for all values.
   private func plan(of query: Query, _ scratch: ScratchDatabase) throws -> String {
     let database = try Postgres.database(.task, in: scratch)
@@ -152,7 +152,7 @@ struct PlanTests {
 }
 
 extension SQLValue {
-  /// The value as SQL text, good for what this test binds.
+  /// The value as SQL text, for the types that this test binds.
   fileprivate var literal: String {
     switch self {
     case .text(.some(let text)): "'\(text)'"

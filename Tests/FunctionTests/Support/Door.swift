@@ -10,7 +10,7 @@ import Wire
 
 @testable import Serving
 
-/// A function that can be called by its doors: with a message, as a REST request, or as a gRPC call.
+/// A function that can be called in three ways: with a message, as a REST request, or as a gRPC call.
 struct Door<F: Function> where F.Request: RequestMessage, F.Response: ResponseMessage {
   let function: F
   let resources: Resources
@@ -27,7 +27,7 @@ struct Door<F: Function> where F.Request: RequestMessage, F.Response: ResponseMe
     return try function.respond(to: function.input(from: request, in: context), in: context)
   }
 
-  /// As a call that should fail: the problem that a client would see; `nil` when it succeeds.
+  /// Makes a call that should fail, and returns the problem that a client would see; `nil` if it succeeds.
   func refusal(_ request: F.Request, as caller: Caller = .unknown) -> Problem? {
     do {
       try self(request, as: caller)
@@ -39,7 +39,7 @@ struct Door<F: Function> where F.Request: RequestMessage, F.Response: ResponseMe
 
   /// Sends a REST request, `path` with its query if there is one.
   ///
-  /// An answer that is not a success must be in the error shape, with the status of its code.
+  /// An answer that is not a success must have the error shape, and the status of its code.
   func rest(
     _ method: String,
     _ path: String,
@@ -75,7 +75,7 @@ struct Door<F: Function> where F.Request: RequestMessage, F.Response: ResponseMe
       let code = answer.text("code").flatMap(Problem.Code.init(rawValue:))
       #expect(code?.httpStatus == answer.status, sourceLocation: sourceLocation)
       #expect(answer.text("error")?.isEmpty == false, sourceLocation: sourceLocation)
-      // Those of another path or method are no answers of this function.
+      // Those for another path or method are not answers of this function.
       if let code, code != .notFound, code != .methodNotAllowed {
         #expect(F.contract.problems.contains(code), sourceLocation: sourceLocation)
       }
@@ -85,9 +85,9 @@ struct Door<F: Function> where F.Request: RequestMessage, F.Response: ResponseMe
 }
 
 extension Door {
-  /// Makes a gRPC call with these messages, each in its frame, or with a body as it is.
+  /// Makes a gRPC call with these messages, each in its frame, or with the bytes of a body.
   ///
-  /// An answer that is not a success must be one of those that the function says it may give.
+  /// An answer that is not a success must be one of the problems that the function declares.
   func rpc(
     _ messages: [F.Request] = [],
     body: [UInt8]? = nil,
@@ -124,7 +124,7 @@ struct RPCAnswer<Response: ResponseMessage> {
   let status: RPCStatus
   let headers: [String: String]
   let messages: [Response]
-  /// The code and the fields of the status details; nothing for a success.
+  /// The code and the fields in the status details; nothing for a success.
   let code: Problem.Code?
   let fields: [String: String]
 
@@ -223,7 +223,7 @@ struct Answer {
   /// The code of an error.
   var code: Problem.Code? { text("code").flatMap(Problem.Code.init(rawValue:)) }
 
-  /// The fields that an error blames, each with the reason.
+  /// The fields that an error names, each with the reason.
   var details: [String: String] { Answer.texts(object["details"]) }
 
   /// The members of an array that are objects.

@@ -52,7 +52,7 @@ import WebPush
 
 /// The functions of the system, on the real databases, at a time that the test sets.
 ///
-/// Each service has its own role there. What a test makes, it makes under new ids and names, so tests can
+/// Each service has its own role there. A test creates everything with new ids and names, so tests can
 /// run side by side.
 final class Fixture {
   /// The time of day.
@@ -68,9 +68,9 @@ final class Fixture {
   let authService: Resources
   let taskService: Resources
   let notificationService: Resources
-  /// What the other services are told of users; nobody says anything unless a test does.
+  /// The answers of the User service to other services; it is unavailable unless a test says otherwise.
   var directory = UserDirectory { _, _ in .unavailable }
-  /// What becomes of a push message; no push service can be reached unless a test says otherwise.
+  /// The delivery result of a push message; no push service can be reached unless a test says otherwise.
   var pushServices: (PushChannel.Message) -> DeliveryOutcome = { _ in
     .unreachable(reason: "no route")
   }
@@ -91,7 +91,7 @@ final class Fixture {
     func resources(_ name: String, _ url: String) throws -> Resources {
       var variables = [
         "BCRYPT_COST": "4", "LOG_LEVEL": "off", "DATABASE_URL": url, "JWT_KEYS_FILE": keys.path,
-        // Nobody listens there.
+        // Nothing listens there.
         "SMTP_URL": "smtp://127.0.0.1:1",
       ]
       variables.merge(settings) { $1 }
@@ -122,7 +122,7 @@ final class Fixture {
   /// A new id.
   func id() -> ID { Context(now: clock.now, caller: .unknown, deadline: .soon).newID() }
 
-  /// bcrypt at the cost of the settings.
+  /// bcrypt at the cost in the settings.
   var passwords: Bcrypt { get throws { try Bcrypt(cost: authService.settings[.bcryptCost]) } }
 
   // MARK: The functions
@@ -227,7 +227,7 @@ final class Fixture {
       )
     }
   }
-  /// Sends push messages to what the test says that the push services are.
+  /// Sends push messages to the test's push services.
   var pushOutbox: NotificationOutbox {
     get throws {
       let channel = try PushChannel(notificationService) { message, _ in self.pushServices(message)
@@ -326,26 +326,26 @@ final class Fixture {
   }
 }
 
-// MARK: People
+// MARK: Users
 
-/// Somebody who calls.
+/// A caller.
 struct Person: Sendable {
   let id: ID
   let username: String
   let email: String
   var password = "correct horse battery"
   let caller: Caller
-  /// What goes into `Authorization`; good for an hour.
+  /// The value of `Authorization`, valid for an hour.
   let token: String
 }
 
 extension Fixture {
-  /// Somebody of whom only the token is known: enough for everything but users and sessions.
+  /// A caller who has only a token: enough for everything but users and sessions.
   func stranger(_ role: Role = .user) throws -> Person {
     try person(id: id(), username: "nobody", email: "nobody@example.com", role: role)
   }
 
-  /// Somebody with an account.
+  /// A caller with an account.
   func user(_ role: Role = .user, password: String = "correct horse battery") throws -> Person {
     let id = id()
     let name = "u" + id.text.suffix(20)
@@ -381,7 +381,7 @@ extension Fixture {
     )
   }
 
-  /// An access token that says what a test wants it to say.
+  /// An access token with the claims that a test wants.
   func token(
     userID: String,
     role: String,
@@ -400,7 +400,7 @@ extension Fixture {
       .sign(claims, with: try keys.ring)
   }
 
-  /// Signs somebody in.
+  /// Signs a user in.
   func signIn(_ person: Person, password: String? = nil) throws -> TokenResponse {
     try login(
       .with {
@@ -411,15 +411,15 @@ extension Fixture {
   }
 }
 
-// MARK: What is in the databases
+// MARK: Contents of the databases
 
 extension Fixture {
-  /// A user's row as JSON text, for telling whether anything changed; `nil` when there is none.
+  /// A user's row as JSON text, for finding out whether anything changed; `nil` if there is none.
   func row(ofUser id: ID) throws -> String? {
     try texts(userService, "SELECT row_to_json(u)::text FROM users u WHERE id = $1", id.text).first
   }
 
-  /// A task's row as JSON text; `nil` when there is none.
+  /// A task's row as JSON text; `nil` if there is none.
   func row(ofTask id: String) throws -> String? {
     try texts(taskService, "SELECT row_to_json(t)::text FROM tasks t WHERE id = $1", id).first
   }
@@ -462,7 +462,7 @@ final class KeyFile: Sendable {
 
   /// Replaces the file.
   ///
-  /// A key of the same id has the same secret each time.
+  /// Keys with the same id always have the same secret.
   func write(_ keys: [Key]) {
     let entries = keys.map { key in
       let secret = Base64URL.encode(Array("\(folder)\(key.id)".utf8.suffix(40)))

@@ -6,7 +6,7 @@ import Values
 
 /// The PostgreSQL that the tests run on; `scripts/test function` starts it.
 enum Postgres {
-  /// A role with the database that it works in.
+  /// A role with its database.
   enum Login: String {
     case user = "USER"
     case auth = "AUTH"
@@ -50,11 +50,11 @@ enum Postgres {
 }
 
 extension Deadline {
-  /// Late enough for what a test does, and soon enough to end it.
+  /// Late enough for what a test does, and early enough to end a test that hangs.
   static var soon: Deadline { Deadline(millisecondsFromNow: 5000) }
 }
 
-/// Statements without a deadline of their own, as tests mostly run them.
+/// Statements without an explicit deadline, as most tests run them.
 extension Database {
   func read<T>(_ query: Query, map: (Row) throws -> T) throws -> [T] {
     try by(.soon).read(query, map: map)
@@ -74,7 +74,7 @@ extension Database {
 }
 
 extension Query {
-  /// A statement that a test writes down where it needs it, with `$1`, `$2` … for its values.
+  /// A statement that a test writes where it needs it, with `$1`, `$2` … for its values.
   init(_ sql: SQL, _ values: SQLValue...) {
     let names: [StaticString] = ["v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9"]
     precondition(values.count <= names.count)
@@ -83,11 +83,11 @@ extension Query {
   }
 }
 
-/// A database of one test's own, gone with it.
+/// A database of one test, which is removed with it.
 final class ScratchDatabase: Sendable {
   let name: String
 
-  // `migrations` is the folder under `Shared/Migrations` to apply; without one nothing is in it.
+  // `migrations` is the folder under `Shared/Migrations` to apply; without one, the database is empty.
   init(migrations: String? = nil) throws {
     name = "test_" + UUID().uuidString.lowercased().filter { $0 != "-" }
     let postgres = try Postgres.database(.superuser)
@@ -117,7 +117,7 @@ enum Repository {
   }
 }
 
-/// A PostgreSQL that takes connections and never says a word, as one does that is stopped.
+/// A server that accepts connections and never answers, like a PostgreSQL that has been stopped.
 final class SilentServer {
   private let folder = TemporaryFolder()
   private let listener: Int32
@@ -141,7 +141,7 @@ final class SilentServer {
   deinit { close(listener) }
 }
 
-/// A folder that is gone with whoever made it.
+/// A folder that is removed with its owner.
 final class TemporaryFolder {
   let path = NSTemporaryDirectory() + "/function-tests-" + UUID().uuidString.prefix(13)
 

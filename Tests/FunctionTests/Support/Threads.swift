@@ -17,14 +17,14 @@ final class Background<T: Sendable>: Sendable {
     }.start()
   }
 
-  /// Waits for the end; once.
+  /// Waits for the end; may be called once.
   func outcome() -> Result<T, any Error> {
     isDone.wait()
     return result.withLock { $0 ?? .failure(CancellationError()) }
   }
 }
 
-/// Runs `body` on `count` threads that begin together, and gives what each returned or threw.
+/// Runs `body` on `count` threads that start together, and returns what each returned or threw.
 func onThreads<T: Sendable>(
   _ count: Int,
   _ body: @escaping @Sendable (_ index: Int) throws -> T
@@ -40,7 +40,7 @@ func onThreads<T: Sendable>(
   return threads.map { $0.outcome() }
 }
 
-/// What `body` returns, and how long it takes.
+/// The result of `body`, and the time that it took.
 func timed<T>(_ body: () throws -> T) rethrows -> (result: T, seconds: Double) {
   let start = Date()
   let result = try body()

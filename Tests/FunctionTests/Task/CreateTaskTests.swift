@@ -21,7 +21,7 @@ struct CreateTaskTests {
     try fixture.createTask.rest("POST", "/api/v1/tasks", json: json, token: (caller ?? ada).token)
   }
 
-  /// How many tasks somebody has.
+  /// The number of a user's tasks.
   func count(_ person: Person) throws -> Int {
     try fixture.taskService.database.read(
       Query("SELECT id FROM tasks WHERE user_id = $1", .text(person.id.text))
@@ -99,7 +99,7 @@ struct CreateTaskTests {
     #expect(try count(ada) == 0)
   }
 
-  @Test func `one answer names every bad field and nothing is added`() throws {
+  @Test func `one answer names every invalid field and nothing is added`() throws {
     let answer = try post(
       """
       {"title": "", "description": 1, "status": "DONE", "priority": "low", "user_id": "me",
@@ -166,7 +166,8 @@ struct CreateTaskTests {
     #expect(read.text("due_date") == date)
   }
 
-  @Test func `for somebody who does not exist there is no task, and nobody is asked about oneself`()
+  @Test
+  func `no task is created for a user who does not exist, and the caller's own id is not checked`()
     throws
   {
     var asked: [String] = []

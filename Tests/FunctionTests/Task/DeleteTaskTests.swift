@@ -30,7 +30,7 @@ struct DeleteTaskTests {
     #expect(try fixture.row(ofTask: task.id) == nil)
   }
 
-  @Test func `what is gone or never was is not found`() throws {
+  @Test func `a task that is deleted or never existed is not found`() throws {
     try fixture.deleteTask(.with { $0.id = task.id }, as: ada.caller)
 
     for id in [task.id, fixture.id().text, "x"] {

@@ -60,7 +60,7 @@ struct DeleteUserTasksTests {
     #expect(try !fixture.deleteUserTasks(.with { $0.userID = ada.id.text }, as: service).more)
   }
 
-  @Test func `it is for services alone`() throws {
+  @Test func `only services may call it`() throws {
     for role in [Role.user, .admin] {
       let person = try fixture.stranger(role)
       let answer = try fixture.deleteUserTasks.rpc(

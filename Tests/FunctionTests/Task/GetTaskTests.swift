@@ -24,7 +24,7 @@ struct GetTaskTests {
     #expect(answer["due_date"] == .null)
   }
 
-  @Test func `who has this version already gets no body`() throws {
+  @Test func `a client that has this version already gets no body`() throws {
     let known = try fixture.getTask.rest(
       "GET",
       "/api/tasks/\(task.id)",

@@ -13,7 +13,7 @@ struct ListTasksTests {
     ada = try fixture.stranger()
   }
 
-  /// Adds a task a second after the one before and gives its id.
+  /// Adds a task a second after the previous one and returns its id.
   @discardableResult
   func add(_ title: String, _ change: (inout CreateTaskRequest) -> Void = { _ in }) throws -> String
   {
@@ -160,7 +160,7 @@ struct ListTasksTests {
     }
   }
 
-  // MARK: Bad questions
+  // MARK: Invalid requests
 
   @Test func `one answer names every filter that makes no sense`() throws {
     let answer = try get(
@@ -188,7 +188,7 @@ struct ListTasksTests {
     #expect(problem?.details.keys.sorted() == ["order_by"])
   }
 
-  @Test func `a page token counts for the question that it was made with, and no other`() throws {
+  @Test func `a page token is valid for the query that it was made with, and no other`() throws {
     for _ in 0..<3 { try add("x") { $0.priority = .high } }
     let first = try fixture.listTasks(.with { $0.pageSize = 1 }, as: ada.caller)
     let token = first.nextPageToken

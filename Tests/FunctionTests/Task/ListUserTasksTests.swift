@@ -104,7 +104,8 @@ struct ListUserTasksTests {
   }
 
   @Test
-  func `to admins there is no such user when the User service says so, but not when it is silent`()
+  func
+    `to admins there is no such user when the User service says so, but not when it is unavailable`()
     throws
   {
     let admin = try fixture.stranger(.admin)

@@ -38,7 +38,7 @@ struct UpdateTaskTests {
     )
   }
 
-  /// A task in a status, whatever way leads there.
+  /// A task in a status, whatever transitions lead there.
   func task(in status: TaskStatus) throws -> TaskMessage {
     try fixture.createTask(
       .with { ($0.title, $0.status) = ("In a status", status) },
@@ -95,7 +95,7 @@ struct UpdateTaskTests {
     #expect(try fixture.row(ofTask: task.id) == before)
   }
 
-  @Test func `one answer names every bad field and nothing changes`() throws {
+  @Test func `one answer names every invalid field and nothing changes`() throws {
     let before = try fixture.row(ofTask: task.id)
     let answer = try send(
       "PATCH",
@@ -132,7 +132,7 @@ struct UpdateTaskTests {
     #expect(problem?.details.keys.sorted() == ["title", "update_mask"])
   }
 
-  // MARK: Who
+  // MARK: Callers
 
   @Test func `to others it is not there`() throws {
     let before = try fixture.row(ofTask: task.id)
@@ -198,7 +198,7 @@ struct UpdateTaskTests {
 
   // MARK: Status
 
-  /// As the contract says it.
+  /// The transitions in the contract.
   static let moves: [TaskStatus: Set<TaskStatus>] = [
     .pending: [.pending, .inProgress, .completed, .cancelled],
     .inProgress: [.inProgress, .pending, .completed, .cancelled],
@@ -210,7 +210,7 @@ struct UpdateTaskTests {
     arguments: moves.keys.sorted { $0.rawValue < $1.rawValue },
     moves.keys.sorted { $0.rawValue < $1.rawValue }
   )
-  func `a status moves as the contract says`(from: TaskStatus, to: TaskStatus) throws {
+  func `a status changes as the contract says`(from: TaskStatus, to: TaskStatus) throws {
     let task = try task(in: from)
     let before = try fixture.row(ofTask: task.id)
     let answer = try fixture.updateTask.rest(

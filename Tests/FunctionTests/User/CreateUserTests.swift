@@ -79,7 +79,7 @@ struct CreateUserTests {
     #expect(answer.text("created_at") == fixture.clock.now.rfc3339)
   }
 
-  @Test func `a username is taken without regard to case`() throws {
+  @Test func `a username is taken regardless of case`() throws {
     let first = try fixture.createUser(request())
 
     let problem = try fixture.createUser.refusal(
@@ -97,7 +97,7 @@ struct CreateUserTests {
     )
   }
 
-  @Test func `an e-mail address is taken without regard to case`() throws {
+  @Test func `an e-mail address is taken regardless of case`() throws {
     try fixture.createUser(request())
 
     let answer = try fixture.createUser.rest(
@@ -125,7 +125,7 @@ struct CreateUserTests {
     #expect(outcomes.count { $0 == .usernameTaken } == 7)
   }
 
-  @Test func `one answer names every bad field`() throws {
+  @Test func `one answer names every invalid field`() throws {
     let answer = try fixture.createUser.rest(
       "POST",
       "/api/v1/users",
@@ -174,7 +174,7 @@ struct CreateUserTests {
     #expect(tokens.user.username == name)
   }
 
-  @Test func `a token that comes along must be good`() throws {
+  @Test func `a token that is sent along must be valid`() throws {
     let answer = try fixture.createUser.rest("POST", "/api/v1/users", json: body(), token: "a.b.c")
 
     #expect(answer.status == 401)

@@ -30,7 +30,7 @@ struct GetUserTests {
     #expect(!answer.body.contains("$2b$"))
   }
 
-  @Test func `who has this version already gets no body`() throws {
+  @Test func `a client that has this version already gets no body`() throws {
     let answer = try fixture.getUser.rest(
       "GET",
       "/api/users/\(ada.id)",

@@ -7,7 +7,7 @@ import Values
 struct ListUsersTests {
   let fixture: Fixture
   let admin: Person
-  /// The newest first; some at the same time.
+  /// Users, newest first; some have the same time.
   let ids: [String]
 
   init() throws {

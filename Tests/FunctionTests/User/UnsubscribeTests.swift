@@ -22,7 +22,7 @@ struct UnsubscribeTests {
   @Test func `the link of a mail switches its reader's mail off, and nothing else`() throws {
     let token = try fixture.notificationService.unsubscribeTokens.token(of: ada.id)
     for _ in 0..<2 {
-      // As mail programs do it. Source: RFC 8058 §3.2.
+      // As mail programs do. Source: RFC 8058 §3.2.
       let answer = try fixture.unsubscribe.rest(
         "POST",
         "/api/v1/unsubscribe/\(token)",
@@ -36,7 +36,7 @@ struct UnsubscribeTests {
     #expect(now.version == 2)
   }
 
-  @Test func `a token that is none of ours does nothing`() throws {
+  @Test func `a token that was not issued by us does nothing`() throws {
     let other = try fixture.notificationService.unsubscribeTokens.token(of: fixture.id())
     let token = try fixture.notificationService.unsubscribeTokens.token(of: ada.id)
     // Somebody else's MAC before Ada's id.
@@ -48,7 +48,7 @@ struct UnsubscribeTests {
     #expect(try user().emailNotifications)
   }
 
-  @Test func `of somebody who is gone it says the same`() throws {
+  @Test func `the answer for a deleted user is the same`() throws {
     let token = try fixture.notificationService.unsubscribeTokens.token(of: fixture.id())
     #expect(fixture.unsubscribe.refusal(.with { $0.token = token }) == nil)
   }

@@ -32,7 +32,7 @@ struct UpdateUserTests {
     )
   }
 
-  /// The caller that somebody is in one of their sessions.
+  /// The user as the caller in one of their sessions.
   func caller(_ person: Person, in session: TokenResponse) throws -> Caller {
     try fixture.authService.tokens.caller(of: session.accessToken, at: fixture.clock.now)
   }
@@ -101,7 +101,7 @@ struct UpdateUserTests {
     #expect(answer.text("username") == ada.username)
   }
 
-  @Test func `one answer names every bad field and nothing changes`() throws {
+  @Test func `one answer names every invalid field and nothing changes`() throws {
     let before = try fixture.row(ofUser: ada.id)
     let answer = try patch(
       #"{"username": "", "email": null, "time_zone": "Nowhere", "password": "short", "full_name": [], "x": 1}"#
@@ -298,7 +298,7 @@ struct UpdateUserTests {
 }
 
 extension Person {
-  /// The same person under another name.
+  /// The same user under another name.
   func renamed(_ username: String) -> Person {
     Person(
       id: id,

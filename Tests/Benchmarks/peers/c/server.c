@@ -1,5 +1,5 @@
 // The five endpoints in C with libfcgi and libpq: the limit that the functions are measured against.
-// What they do is in ../README.md.
+// ../README.md describes what they do.
 //
 // WORKERS processes share one socket; each has a connection to each database and answers one request at a
 // time.
@@ -142,7 +142,7 @@ static void prepare_alphabet(void) {
   for (int value = 0; value < 64; value++) value_of[(unsigned char)alphabet[value]] = (signed char)value;
 }
 
-// Room for 3/4 of the length is needed; -1 for what is no base64url.
+// Room for 3/4 of the length is needed; -1 if it is not base64url.
 static ssize_t decode(const char *text, size_t length, unsigned char *bytes) {
   uint32_t bits = 0;
   int count = 0;
@@ -354,7 +354,7 @@ static int64_t time_at(const PGresult *result, int row, int column) {
 
 // --- answers ---
 
-static Buffer body;  // of the answer in hand
+static Buffer body;  // of the current answer
 static Buffer reply; // header lines and body
 
 static void answer(const char *status, const char *headers) {
@@ -416,8 +416,8 @@ static void put_task(const PGresult *result, int row) {
 static bool succeeded(PGconn *connection, const PGresult *result, ExecStatusType expected) {
   if (PQresultStatus(result) == expected) return true;
   const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-  if (state && !strncmp(state, "22", 2)) { // a date that there is not
-    refuse("400 Bad Request", "INVALID_ARGUMENT", "a field is not sound");
+  if (state && !strncmp(state, "22", 2)) { // a date that does not exist
+    refuse("400 Bad Request", "INVALID_ARGUMENT", "a field is not valid");
     return false;
   }
   fprintf(stderr, "%s", PQerrorMessage(connection));
@@ -445,7 +445,7 @@ static void get_task(const char *id, const Caller *caller) {
   PQclear(result);
 }
 
-// The place where the next page begins, under a seal.
+// The start of the next page, under a MAC.
 static void put_page_token(const PGresult *result, int row) {
   const Key *key = signing_key();
   unsigned char token[16 + 27 + 36], code[32];
@@ -475,7 +475,7 @@ static void list_tasks(const Caller *caller) {
   PQclear(result);
 }
 
-// --- what a body says ---
+// --- the contents of a body ---
 
 typedef struct {
   const char *title, *description, *status, *priority, *due_date;
@@ -543,7 +543,7 @@ static void put_text(const char *text) {
 static void create_task(const cJSON *object, const Caller *caller) {
   Fields fields = {.status = "PENDING", .priority = "MEDIUM"};
   if (!read_fields(object, &fields) || !fields.title) {
-    refuse("400 Bad Request", "INVALID_ARGUMENT", "a field is not sound");
+    refuse("400 Bad Request", "INVALID_ARGUMENT", "a field is not valid");
     return;
   }
   int64_t now = now_microseconds();
@@ -570,7 +570,7 @@ static void create_task(const cJSON *object, const Caller *caller) {
   PQclear(result);
 }
 
-// From which statuses one can be reached.
+// The statuses from which one can be reached.
 static const char *sources(const char *status) {
   if (!strcmp(status, "PENDING")) return "{PENDING,IN_PROGRESS,CANCELLED}";
   if (!strcmp(status, "IN_PROGRESS")) return "{PENDING,IN_PROGRESS,COMPLETED}";
@@ -583,7 +583,7 @@ static void update_task(const char *id, const cJSON *object, const Caller *calle
   static bool is_prepared[64];
   Fields fields = {0};
   if (!read_fields(object, &fields)) {
-    refuse("400 Bad Request", "INVALID_ARGUMENT", "a field is not sound");
+    refuse("400 Bad Request", "INVALID_ARGUMENT", "a field is not valid");
     return;
   }
   char time[28] = {0}, sql[512], name[16];
@@ -640,7 +640,7 @@ static bool step(const char *name, int count, const char *const *values, int row
   return is_done;
 }
 
-// The user's row, read again under a lock, so that a password changed meanwhile counts.
+// The user's row, read again under a lock, so that a password changed in the meantime takes effect.
 static bool open_session(const char *user, const char *hash, const char *session, const char *token, int64_t now) {
   unsigned char digest[32];
   char hexadecimal[65], created[28] = {0}, expires[28] = {0};
@@ -690,7 +690,7 @@ static void login(const cJSON *object) {
     PQclear(result);
     return;
   }
-  // A hash for nobody, so that an unknown user takes as long as a known one.
+  // A hash of no password, so that an unknown user takes as long as a known one.
   static const char *nobody = "$2b$04$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu";
   const char *hash = PQntuples(result) ? PQgetvalue(result, 0, 2) : nobody;
   struct crypt_data *data = calloc(1, sizeof *data);

@@ -1,4 +1,4 @@
-"""The five endpoints in Python with FastAPI and asyncpg. What they do is in ../README.md.
+"""The five endpoints in Python with FastAPI and asyncpg, as ../README.md describes them.
 
 uvicorn runs WORKERS processes of this.
 """
@@ -55,7 +55,7 @@ class Refusal(Exception):
         self.status, self.code, self.text = status, code, text
 
 
-INVALID = Refusal(400, "INVALID_ARGUMENT", "a field is not sound")
+INVALID = Refusal(400, "INVALID_ARGUMENT", "a field is not valid")
 BAD_TOKEN = Refusal(401, "TOKEN_INVALID", "the access token is not valid")
 BAD_CREDENTIALS = Refusal(401, "INVALID_CREDENTIALS", "no user has this name and this password")
 NO_SUCH_TASK = Refusal(404, "TASK_NOT_FOUND", "there is no such task, or it cannot go to that status")
@@ -151,7 +151,7 @@ def access_token(user: asyncpg.Record, session: str, now: datetime) -> str:
 
 
 def page_token(last: dict) -> str:
-    """Where the next page starts, under a code that nobody else can make."""
+    """Returns the start of the next page, under a code that nobody else can make."""
     place = (last["created_at"] + last["id"]).encode()
     return encode(hmac.digest(KEYS[SIGNING], place, "sha256")[:16] + place)
 
@@ -195,9 +195,9 @@ async def connect():
     users = await open_pool("auth_service", "user_db")
 
 
-# --- what a body says ---
+# --- the contents of a body ---
 
-# From which statuses each can be reached.
+# The statuses that each can be reached from.
 SOURCES = {
     "PENDING": ["PENDING", "IN_PROGRESS", "CANCELLED"],
     "IN_PROGRESS": ["PENDING", "IN_PROGRESS", "COMPLETED"],
@@ -222,7 +222,7 @@ class Body(BaseModel, extra=Extra.forbid):
 
 
 class TaskChanges(Body):
-    # What was not sent is not in __fields_set__.
+    # Fields that were not sent are not in __fields_set__.
     title: Title = ""
     description: Optional[Description] = None
     status: Status = "PENDING"
@@ -342,7 +342,7 @@ async def update_task(id: str, changes: TaskChanges, caller: Caller = Depends(si
 
 # --- login ---
 
-# A hash for nobody, so that an unknown user takes as long as a known one.
+# A hash of no password, so that an unknown user takes as long as a known one.
 NOBODY = "$2b$12$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"
 
 # One hash at a time in each process; meanwhile the loop goes on.

@@ -14,7 +14,7 @@ import (
 
 const refreshSeconds = 2592000
 
-// A hash for nobody, so that an unknown user takes as long as a known one.
+// A hash of no password, so that an unknown user takes as long as a known one.
 const nobody = "$2b$12$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"
 
 type credentials struct {
@@ -111,7 +111,7 @@ func (s *sessionStore) verify(name, password string) (user, error) {
 	return u, nil
 }
 
-// The user's row is read again under a lock, so that a password changed meanwhile counts.
+// The user's row is read again under a lock, so that a password changed in the meantime takes effect.
 func (s *sessionStore) insert(id string, u *user, refresh, keyID string, now time.Time) error {
 	transaction, err := s.db.Begin()
 	if err != nil {

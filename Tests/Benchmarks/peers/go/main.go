@@ -1,4 +1,4 @@
-// The five endpoints in Go with net/http, database/sql and lib/pq. What they do is in ../README.md.
+// The five endpoints in Go with net/http, database/sql and lib/pq. ../README.md describes what they do.
 package main
 
 import (
@@ -103,7 +103,7 @@ func (s *server) routes() http.Handler {
 
 type endpoint func(http.ResponseWriter, *http.Request, caller) error
 
-// Lets only requests with a sound access token through.
+// Lets only requests with a valid access token through.
 func (s *server) signedIn(next endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		caller, ok := s.keys.callerOf(r.Header.Get("Authorization"), time.Now())
@@ -186,7 +186,7 @@ func taskID(r *http.Request) string { return strings.TrimPrefix(r.URL.Path, "/ap
 // PostgreSQL keeps microseconds.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// One JSON object, with no field that T lacks, and nothing behind it.
+// One JSON object, without unknown fields, and with nothing after it.
 func readBody[T any](w http.ResponseWriter, r *http.Request) (*T, error) {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maximumBody))
 	decoder.DisallowUnknownFields()
@@ -223,7 +223,7 @@ func answerTask(w http.ResponseWriter, status int, t *task) {
 	buffers.Put(buffer)
 }
 
-// A refusal is an error that the client is told.
+// A refusal is an error that the client sees.
 type refusal struct {
 	status     int
 	code, text string
@@ -232,7 +232,7 @@ type refusal struct {
 func (r *refusal) Error() string { return r.text }
 
 var (
-	errInvalid     = &refusal{400, "INVALID_ARGUMENT", "a field is not sound"}
+	errInvalid     = &refusal{400, "INVALID_ARGUMENT", "a field is not valid"}
 	errToken       = &refusal{401, "TOKEN_INVALID", "the access token is not valid"}
 	errCredentials = &refusal{401, "INVALID_CREDENTIALS", "no user has this name and this password"}
 	errNoSuchTask  = &refusal{404, "TASK_NOT_FOUND", "there is no such task, or it cannot go to that status"}

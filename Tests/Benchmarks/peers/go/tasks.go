@@ -33,7 +33,7 @@ func (t *task) scan(row interface{ Scan(...any) error }) error {
 		&t.createdAt, &t.updatedAt, &t.version, pq.Array(&t.reminders))
 }
 
-// --- what a body says ---
+// --- the contents of a body ---
 
 // A field tells apart what was not sent, null, and a text.
 type field struct {
@@ -67,7 +67,7 @@ type taskFields struct {
 	due sql.NullTime
 }
 
-// From which statuses each can be reached, as PostgreSQL writes arrays.
+// The statuses from which each can be reached, as PostgreSQL writes arrays.
 var sources = map[string]string{
 	"PENDING":     "{PENDING,IN_PROGRESS,CANCELLED}",
 	"IN_PROGRESS": "{PENDING,IN_PROGRESS,COMPLETED}",

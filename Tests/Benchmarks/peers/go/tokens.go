@@ -95,7 +95,7 @@ type claims struct {
 	Expires   *float64 `json:"exp"`
 }
 
-// Who a request comes from; false without a sound token.
+// The caller of a request; false without a valid token.
 func (r *keyRing) callerOf(authorization string, now time.Time) (caller, bool) {
 	const scheme = "Bearer "
 	if len(authorization) < len(scheme) || !strings.EqualFold(authorization[:len(scheme)], scheme) {
@@ -123,7 +123,7 @@ func (r *keyRing) callerOf(authorization string, now time.Time) (caller, bool) {
 		return caller{}, false
 	}
 
-	// A third dot would be in here, and is no base64url.
+	// A third dot would be in here, and is not base64url.
 	var c claims
 	if !decodeSegment(token[first+1:last], &c) {
 		return caller{}, false
@@ -158,7 +158,7 @@ func (r *keyRing) accessToken(user, role, session string, now time.Time) (string
 
 // --- other tokens, and ids ---
 
-// Where the next page starts, under a code that nobody else can make.
+// The start of the next page, under a MAC that nobody else can make.
 func (r *keyRing) pageToken(last *task) string {
 	place := last.createdAt.UTC().Format(time.RFC3339Nano) + last.id
 	return base64url.EncodeToString(append(r.signing.sign(place)[:16], place...))

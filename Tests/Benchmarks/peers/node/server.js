@@ -1,4 +1,4 @@
-// The five endpoints in Node with node:http and pg. What they do is in ../README.md.
+// The five endpoints in Node with node:http and pg. ../README.md describes what they do.
 //
 // There is no login: Debian has no bcrypt for Node (crypto's scrypt and pbkdf2 are something else), so it is a 501.
 
@@ -26,7 +26,7 @@ class Refusal extends Error {
   }
 }
 
-const INVALID = new Refusal(400, 'INVALID_ARGUMENT', 'a field is not sound');
+const INVALID = new Refusal(400, 'INVALID_ARGUMENT', 'a field is not valid');
 const BAD_TOKEN = new Refusal(401, 'TOKEN_INVALID', 'the access token is not valid');
 const NO_SUCH_TASK = new Refusal(404, 'TASK_NOT_FOUND', 'there is no such task, or it cannot go to that status');
 const NO_SUCH_PATH = new Refusal(404, 'NOT_FOUND', 'there is nothing at this path');
@@ -59,7 +59,7 @@ function decodeJSON(segment) {
   }
 }
 
-// Who a request comes from.
+// The caller of a request.
 function callerOf(request) {
   const [scheme, token, ...rest] = (request.headers.authorization ?? '').split(' ');
   if (scheme.toLowerCase() !== 'bearer' || !token || rest.length) throw BAD_TOKEN;
@@ -90,7 +90,7 @@ function callerOf(request) {
   return { id: claims.sub, isAdmin: claims.role === 'ADMIN' };
 }
 
-// Where the next page starts, under a code that nobody else can make.
+// The start of the next page, under a MAC that nobody else can make.
 function pageToken(last) {
   const place = Buffer.from(last.created_at + last.id);
   return Buffer.concat([codeOf(place, keys.signing).digest().subarray(0, 16), place]).toString('base64url');
@@ -130,9 +130,9 @@ async function rows(name, text, values) {
   return (await tasks.query({ name, text, values })).rows;
 }
 
-// --- what a body says ---
+// --- the contents of a body ---
 
-// From which statuses each can be reached.
+// The statuses from which each can be reached.
 const SOURCES = {
   PENDING: ['PENDING', 'IN_PROGRESS', 'CANCELLED'],
   IN_PROGRESS: ['PENDING', 'IN_PROGRESS', 'COMPLETED'],

@@ -1,6 +1,6 @@
 <?php
 
-// The five endpoints in PHP with PDO. What they do is in ../README.md.
+// The five endpoints in PHP with PDO. ../README.md describes what they do.
 
 declare(strict_types=1);
 
@@ -15,7 +15,7 @@ const TIME = 'Y-m-d\TH:i:s.u\Z';
 
 const COLUMNS = 'id, title, description, status, priority, user_id, due_date, created_at, updated_at, version, reminders';
 
-// From which statuses each can be reached, as PostgreSQL writes arrays.
+// The statuses from which each can be reached, as PostgreSQL writes arrays.
 const SOURCES = [
     'PENDING' => '{PENDING,IN_PROGRESS,CANCELLED}',
     'IN_PROGRESS' => '{PENDING,IN_PROGRESS,COMPLETED}',
@@ -24,10 +24,10 @@ const SOURCES = [
 ];
 const PRIORITIES = ['LOW', 'MEDIUM', 'HIGH', 'URGENT'];
 
-// A hash for nobody, so that an unknown user takes as long as a known one.
+// A hash of no password, so that an unknown user takes as long as a known one.
 const NOBODY = '$2b$12$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu';
 
-/** What the client is told instead of an answer. */
+/** A refusal, which the client gets instead of an answer. */
 final class Refusal extends Exception
 {
     private function __construct(public readonly int $status, public readonly string $name, string $text)
@@ -37,7 +37,7 @@ final class Refusal extends Exception
 
     public static function invalid(): self
     {
-        return new self(400, 'INVALID_ARGUMENT', 'a field is not sound');
+        return new self(400, 'INVALID_ARGUMENT', 'a field is not valid');
     }
 
     public static function token(): self
@@ -130,7 +130,7 @@ function refuse(Refusal $refusal): void
  *
  * PDO cannot keep a statement longer than a request, and a prepared one takes three round trips: prepare,
  * execute, deallocate. PGSQL_ATTR_DISABLE_PREPARES makes it one, PQexecParams: the server parses the statement
- * and binds the values all the same.
+ * and still binds the values.
  */
 function database(string $role, string $name): PDO
 {
@@ -144,7 +144,7 @@ function database(string $role, string $name): PDO
     ]);
 }
 
-/** Runs a statement and gives its rows. */
+/** Runs a statement and returns its rows. */
 function query(PDO $database, string $sql, array $values): array
 {
     $statement = $database->prepare($sql);
@@ -163,7 +163,7 @@ function task(array $row): array
     $row['due_date'] = $row['due_date'] === null ? null : shownTime($row['due_date']);
     $row['created_at'] = shownTime($row['created_at']);
     $row['updated_at'] = shownTime($row['updated_at']);
-    // PostgreSQL's `{1440,60}`, which is JSON but for the brackets.
+    // PostgreSQL's `{1440,60}`, which is JSON except for the brackets.
     $row['reminders'] = $row['reminders'] === null ? null : json_decode(strtr($row['reminders'], '{}', '[]'));
     return $row;
 }
@@ -250,7 +250,7 @@ function updateTask(string $id, array $caller): void
     answerTask(200, task($rows[0] ?? throw Refusal::noSuchTask()));
 }
 
-// --- what a body says ---
+// --- the contents of a body ---
 
 function body(): stdClass
 {
@@ -258,7 +258,7 @@ function body(): stdClass
     return $body instanceof stdClass ? $body : throw Refusal::invalid();
 }
 
-/** The fields that were sent, by name, each of them sound. */
+/** The fields that were sent, by name, each of them valid. */
 function taskFields(): array
 {
     $fields = [];
@@ -312,7 +312,7 @@ function decode(string $text): string
     return (string) base64_decode(strtr($text, '-_', '+/'), true);
 }
 
-/** Who a request comes from. */
+/** The caller of a request. */
 function caller(string $authorization): array
 {
     $segments = explode('.', substr($authorization, 7));
@@ -368,7 +368,7 @@ function accessToken(array $user, string $session, DateTimeImmutable $now): stri
     return $text . '.' . encode(hash_hmac('sha256', $text, $secrets[$kid], true));
 }
 
-/** Where the next page starts, under a code that nobody else can make. */
+/** The start of the next page, under a MAC that nobody else can make. */
 function pageToken(array $last): string
 {
     ['signing' => $kid, 'secrets' => $secrets] = keys();
@@ -422,7 +422,7 @@ function login(): void
     ]);
 }
 
-/** The user's row is read again under a lock, so that a password changed meanwhile counts. */
+/** The user's row is read again under a lock, so that a password changed in the meantime takes effect. */
 function insertSession(
     PDO $users,
     string $id,
