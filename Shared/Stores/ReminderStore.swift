@@ -250,7 +250,7 @@ public struct ReminderStore {
     _ maximumAgeSeconds: Int
   ) -> Query {
     Query(
-      take,
+      claim,
       [
         "now": .instant(now),
         "limit": .integer(limit),
