@@ -91,6 +91,13 @@ struct Shop {
           $0.leadingComments = " \(comments[index])\n"
         }
       }
+      // As protoc always does.
+      for message in file.messageType.indices {
+        for field in file.messageType[message].field.indices
+        where !file.messageType[message].field[field].hasJsonName {
+          file.messageType[message].field[field].jsonName = file.messageType[message].field[field].name
+        }
+      }
       let set = Google_Protobuf_FileDescriptorSet.with { $0.file = imported + [file] }
       return try set.serializedBytes()
     }

@@ -50,10 +50,10 @@ struct `A gRPC call` {
     ([], "the call must have one message, not 0"),
     ([0, 0, 0], "the message's prefix is cut off after 3 of 5 bytes"),
     ([0, 0, 0, 0, 3, 10], "the message is cut off after 1 of 3 bytes"),
-    ([7, 0, 0, 0, 0], "the message's compressed flag is 7, it must be 0 or 1"),
+    ([7, 0, 0, 0, 0], "the message's compressed flag must be 0 or 1, not 7"),
     (
       [1, 0, 0, 0, 0],
-      "the message is marked as compressed, and grpc-encoding names no compression"
+      "the message is marked as compressed, but grpc-encoding names no compression"
     ),
     ([0, 0, 0, 0, 2, 10, 9], "the message is not a valid task.v1.GetTaskRequest"),
     // Not UTF-8.
