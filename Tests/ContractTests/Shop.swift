@@ -95,7 +95,8 @@ struct Shop {
       for message in file.messageType.indices {
         for field in file.messageType[message].field.indices
         where !file.messageType[message].field[field].hasJsonName {
-          file.messageType[message].field[field].jsonName = file.messageType[message].field[field].name
+          file.messageType[message].field[field].jsonName =
+            file.messageType[message].field[field].name
         }
       }
       let set = Google_Protobuf_FileDescriptorSet.with { $0.file = imported + [file] }

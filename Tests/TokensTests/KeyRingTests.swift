@@ -44,7 +44,9 @@ struct `A key file` {
 
   @Test func `is refused without a signing key, or with two`() throws {
     #expect(try message(keyFile(.verifying)).contains("exactly one signing key, not 0"))
-    #expect(try message(keyFile(.signing, KeyEntry(id: "k2"))).contains("exactly one signing key, not 2"))
+    #expect(
+      try message(keyFile(.signing, KeyEntry(id: "k2"))).contains("exactly one signing key, not 2")
+    )
   }
 
   @Test func `is refused with the same kid twice`() throws {
