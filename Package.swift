@@ -265,6 +265,7 @@ let package = Package(
     .testTarget(name: "ValuesTests", dependencies: ["Values"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "FastCGITests", dependencies: ["FastCGI"]),
+    .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", "Values"]),
     .testTarget(name: "TokensTests", dependencies: ["Tokens", "Values"]),
     .testTarget(name: "PasswordsTests", dependencies: ["Passwords"]),
     .testTarget(name: "ResilienceTests", dependencies: ["Resilience", "Values"]),

@@ -41,7 +41,9 @@ public final class Log {
   public var gathers = false
 
   private static let maximumWaitMicroseconds: Int64 = 100_000
-  private static let maximumWaitingBytes = 16_384
+  /// The lines that wait fit into a buffer of this size, which is allocated once: an array that grew with them would
+  /// end twice as large, and leave its smaller forms as holes in the heap of every worker.
+  private static let maximumWaitingBytes = 8192
 
   private var waiting: [UInt8] = []
   private var waitingSince: Instant?
@@ -76,14 +78,18 @@ public final class Log {
     line.endObject()
     line.endLine()
     let since = waitingSince ?? now
-    if !gathers || level >= .warning || waiting.count > Self.maximumWaitingBytes
-      || abs(now.microseconds - since.microseconds) > Self.maximumWaitMicroseconds
-    {
-      flush()
-      line.withBytes { _ = Glibc.write(descriptor, $0.baseAddress, $0.count) }
-    } else {
-      waitingSince = since
-      line.withBytes { waiting.append(contentsOf: $0) }
+    let mayWait =
+      gathers && level < .warning
+      && abs(now.microseconds - since.microseconds) <= Self.maximumWaitMicroseconds
+    line.withBytes { bytes in
+      if mayWait, waiting.count + bytes.count <= Self.maximumWaitingBytes {
+        if waiting.isEmpty { waiting.reserveCapacity(Self.maximumWaitingBytes) }
+        waitingSince = since
+        waiting.append(contentsOf: bytes)
+      } else {
+        flush()
+        _ = Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+      }
     }
   }
 
