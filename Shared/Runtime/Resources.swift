@@ -70,9 +70,9 @@ public final class Resources {
         )
       }
       return Readiness([
-        ("user_db", ["user", "auth"], try database(.userDatabaseURL)),
-        ("task_db", ["task"], try database(.taskDatabaseURL)),
-        ("notification_db", ["notification"], try database(.notificationDatabaseURL)),
+        ("user_db", ["user", "auth"], try database(.userDatabaseHealthURL)),
+        ("task_db", ["task"], try database(.taskDatabaseHealthURL)),
+        ("notification_db", ["notification"], try database(.notificationDatabaseHealthURL)),
       ])
     }
   }

@@ -93,12 +93,23 @@ extension Setting {
       "DATABASE_URL_USER",
       .database,
       otherwise: "a private cluster",
-      for: [.health, .scripts],
+      for: .scripts,
       isSecret: true,
       """
-      The database of the User and Auth services, in place of the private cluster's; needs the roles of \
-      `scripts/lib/roles.sql`. Set all three databases, or none of them.
+      `user_db` as the role of the User service, in place of the private cluster; needs the roles of \
+      `scripts/lib/roles.sql`. Set the databases of all four services, or none of them.
       """
+    )
+  }
+
+  public static var authDatabaseURL: Setting<String?> {
+    .init(
+      "DATABASE_URL_AUTH",
+      .database,
+      otherwise: "a private cluster",
+      for: .scripts,
+      isSecret: true,
+      "The same: `user_db` as the role of the Auth service."
     )
   }
 
@@ -107,9 +118,9 @@ extension Setting {
       "DATABASE_URL_TASK",
       .database,
       otherwise: "a private cluster",
-      for: [.health, .scripts],
+      for: .scripts,
       isSecret: true,
-      "The same for the Task service."
+      "The same: `task_db` as the role of the Task service."
     )
   }
 
@@ -118,9 +129,55 @@ extension Setting {
       "DATABASE_URL_NOTIFICATION",
       .database,
       otherwise: "a private cluster",
-      for: [.health, .scripts],
+      for: .scripts,
       isSecret: true,
-      "The same for the Notification service."
+      "The same: `notification_db` as the role of the Notification service."
+    )
+  }
+
+  public static var userDatabaseDirectURL: Setting<String?> {
+    .init(
+      "DATABASE_URL_USER_DIRECT",
+      .database,
+      otherwise: "`DATABASE_URL_USER`",
+      for: .scripts,
+      isSecret: true,
+      """
+      The same database without a connection pooler in between, for the jobs of the User service.
+      """
+    )
+  }
+
+  public static var authDatabaseDirectURL: Setting<String?> {
+    .init(
+      "DATABASE_URL_AUTH_DIRECT",
+      .database,
+      otherwise: "`DATABASE_URL_AUTH`",
+      for: .scripts,
+      isSecret: true,
+      "The same for the jobs of the Auth service."
+    )
+  }
+
+  public static var taskDatabaseDirectURL: Setting<String?> {
+    .init(
+      "DATABASE_URL_TASK_DIRECT",
+      .database,
+      otherwise: "`DATABASE_URL_TASK`",
+      for: .scripts,
+      isSecret: true,
+      "The same for the jobs of the Task service."
+    )
+  }
+
+  public static var notificationDatabaseDirectURL: Setting<String?> {
+    .init(
+      "DATABASE_URL_NOTIFICATION_DIRECT",
+      .database,
+      otherwise: "`DATABASE_URL_NOTIFICATION`",
+      for: .scripts,
+      isSecret: true,
+      "The same for the jobs of the Notification service."
     )
   }
 
@@ -128,10 +185,12 @@ extension Setting {
     .init(
       "DATABASE_URL_USER_OWNER",
       .database,
-      otherwise: "`DATABASE_URL_USER`",
+      otherwise: "`DATABASE_URL_USER_DIRECT`",
       for: .scripts,
       isSecret: true,
-      "The same database as the owner of its schema, for migrations."
+      """
+      The same database as the owner of its schema, for migrations; never through a pooler.
+      """
     )
   }
 
@@ -139,10 +198,12 @@ extension Setting {
     .init(
       "DATABASE_URL_TASK_OWNER",
       .database,
-      otherwise: "`DATABASE_URL_TASK`",
+      otherwise: "`DATABASE_URL_TASK_DIRECT`",
       for: .scripts,
       isSecret: true,
-      "The same database as the owner of its schema, for migrations."
+      """
+      The same database as the owner of its schema, for migrations; never through a pooler.
+      """
     )
   }
 
@@ -150,10 +211,47 @@ extension Setting {
     .init(
       "DATABASE_URL_NOTIFICATION_OWNER",
       .database,
-      otherwise: "`DATABASE_URL_NOTIFICATION`",
+      otherwise: "`DATABASE_URL_NOTIFICATION_DIRECT`",
       for: .scripts,
       isSecret: true,
-      "The same database as the owner of its schema, for migrations."
+      """
+      The same database as the owner of its schema, for migrations; never through a pooler.
+      """
+    )
+  }
+
+  public static var userDatabaseHealthURL: Setting<String?> {
+    .init(
+      "DATABASE_URL_HEALTH_USER",
+      .database,
+      otherwise: "`DATABASE_URL_USER`",
+      for: [.health, .scripts],
+      isSecret: true,
+      "`user_db` as the role `health`, which may only connect, for the health checks."
+    )
+  }
+
+  public static var taskDatabaseHealthURL: Setting<String?> {
+    .init(
+      "DATABASE_URL_HEALTH_TASK",
+      .database,
+      otherwise: "`DATABASE_URL_TASK`",
+      for: [.health, .scripts],
+      isSecret: true,
+      "`task_db` as the role `health`, which may only connect, for the health checks."
+    )
+  }
+
+  public static var notificationDatabaseHealthURL: Setting<String?> {
+    .init(
+      "DATABASE_URL_HEALTH_NOTIFICATION",
+      .database,
+      otherwise: "`DATABASE_URL_NOTIFICATION`",
+      for: [.health, .scripts],
+      isSecret: true,
+      """
+      `notification_db` as the role `health`, which may only connect, for the health checks.
+      """
     )
   }
 
@@ -593,9 +691,14 @@ extension DeclaredSetting {
       (
         "Databases",
         [
-          .init(.userDatabaseURL), .init(.taskDatabaseURL), .init(.notificationDatabaseURL),
+          .init(.userDatabaseURL), .init(.authDatabaseURL), .init(.taskDatabaseURL),
+          .init(.notificationDatabaseURL),
+          .init(.userDatabaseDirectURL), .init(.authDatabaseDirectURL),
+          .init(.taskDatabaseDirectURL), .init(.notificationDatabaseDirectURL),
           .init(.userDatabaseOwnerURL), .init(.taskDatabaseOwnerURL),
-          .init(.notificationDatabaseOwnerURL), .init(.preparesStatements), .init(.databaseURL),
+          .init(.notificationDatabaseOwnerURL),
+          .init(.userDatabaseHealthURL), .init(.taskDatabaseHealthURL),
+          .init(.notificationDatabaseHealthURL), .init(.preparesStatements), .init(.databaseURL),
         ]
       ),
       (
@@ -638,28 +741,28 @@ extension DeclaredSetting {
 
   /// Settings that are all set, or none of them.
   public static var together: [[SettingDeclaration]] {
-    [
-      [
-        Setting<String?>.userDatabaseURL.declaration, Setting<String?>.taskDatabaseURL.declaration,
-        Setting<String?>.notificationDatabaseURL.declaration,
-      ]
-    ]
+    [ownDatabases.map(\.setting.declaration)]
   }
 
   /// Settings that mean nothing unless another is set.
   public static var dependent: [(SettingDeclaration, on: SettingDeclaration)] {
+    ownDatabases.flatMap { database in
+      database.variants.map { ($0.declaration, on: database.setting.declaration) }
+    }
+  }
+
+  /// The databases of the operator's own, each with the settings by which some processes reach it in another way.
+  public static var ownDatabases: [(setting: Setting<String?>, variants: [Setting<String?>])] {
     [
+      (.userDatabaseURL, [.userDatabaseDirectURL, .userDatabaseOwnerURL, .userDatabaseHealthURL]),
+      (.authDatabaseURL, [.authDatabaseDirectURL]),
+      (.taskDatabaseURL, [.taskDatabaseDirectURL, .taskDatabaseOwnerURL, .taskDatabaseHealthURL]),
       (
-        Setting<String?>.userDatabaseOwnerURL.declaration,
-        on: Setting<String?>.userDatabaseURL.declaration
-      ),
-      (
-        Setting<String?>.taskDatabaseOwnerURL.declaration,
-        on: Setting<String?>.taskDatabaseURL.declaration
-      ),
-      (
-        Setting<String?>.notificationDatabaseOwnerURL.declaration,
-        on: Setting<String?>.notificationDatabaseURL.declaration
+        .notificationDatabaseURL,
+        [
+          .notificationDatabaseDirectURL, .notificationDatabaseOwnerURL,
+          .notificationDatabaseHealthURL,
+        ]
       ),
     ]
   }

@@ -55,7 +55,7 @@ struct `A report on settings` {
         "SMPT_URL in the environment is not a setting: did you mean SMTP_URL?",
         "tasks.conf, line 4: CRON is already set in line 3",
         "tasks.conf, line 2: BCRIPT_COST is not a setting: did you mean BCRYPT_COST?",
-        "DATABASE_URL_USER and DATABASE_URL_NOTIFICATION must be set, too: DATABASE_URL_USER, DATABASE_URL_TASK, DATABASE_URL_NOTIFICATION, or none of them",
+        "DATABASE_URL_USER and DATABASE_URL_AUTH and DATABASE_URL_NOTIFICATION must be set, too: DATABASE_URL_USER, DATABASE_URL_AUTH, DATABASE_URL_TASK, DATABASE_URL_NOTIFICATION, or none of them",
       ]
     )
   }

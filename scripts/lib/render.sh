@@ -46,44 +46,47 @@ read_settings() {
   fi
 }
 
-# database_url NAME: prints the URL that a service, `health_<database>` or an owner connects with.
+# database_url NAME: prints the URL by which the functions of a service (`user`), its jobs (`user_direct`), the health
+# checks (`health_user`) or migrations (`user_owner`) connect.
 database_url() {
+  local names name
   if [[ $private_cluster ]]; then
     case $1 in
-      user) private_url user_service user_db ;;
-      auth) private_url auth_service user_db ;;
-      task) private_url task_service task_db ;;
-      notification) private_url notification_service notification_db ;;
-      health_user) private_url health user_db ;;
-      health_task) private_url health task_db ;;
-      health_notification) private_url health notification_db ;;
-      user_owner) private_url user_db_owner user_db ;;
-      task_owner) private_url task_db_owner task_db ;;
-      notification_owner) private_url notification_db_owner notification_db ;;
+      user | user_direct) private_url user_service user_db ;;
+      auth | auth_direct) private_url auth_service user_db ;;
+      task | task_direct) private_url task_service task_db ;;
+      notification | notification_direct) private_url notification_service notification_db ;;
+      health_*) private_url health "${1#health_}_db" ;;
+      *_owner) private_url "${1%_owner}_db_owner" "${1%_owner}_db" ;;
     esac
-  else
-    case $1 in
-      user | auth | health_user) printf '%s\n' "$DATABASE_URL_USER" ;;
-      task | health_task) printf '%s\n' "$DATABASE_URL_TASK" ;;
-      notification | health_notification) printf '%s\n' "$DATABASE_URL_NOTIFICATION" ;;
-      user_owner) printf '%s\n' "${DATABASE_URL_USER_OWNER:-$DATABASE_URL_USER}" ;;
-      task_owner) printf '%s\n' "${DATABASE_URL_TASK_OWNER:-$DATABASE_URL_TASK}" ;;
-      notification_owner) printf '%s\n' "${DATABASE_URL_NOTIFICATION_OWNER:-$DATABASE_URL_NOTIFICATION}" ;;
-    esac
+    return
   fi
+  case $1 in
+    *_direct) names=("$1" "${1%_direct}") ;;
+    *_owner) names=("$1" "${1%_owner}_direct" "${1%_owner}") ;;
+    health_*) names=("$1" "${1#health_}") ;;
+    *) names=("$1") ;;
+  esac
+  for name in "${names[@]}"; do
+    name=DATABASE_URL_${name^^}
+    [[ ! ${!name:-} ]] || break
+  done
+  printf '%s\n' "${!name:-}"
 }
 
-# service_environment SERVICE [with-jobs]: prints the environment of a service's functions, or of its functions and jobs,
-# as lines NAME=VALUE: the settings that they read and that are set here. For all others, they know the defaults.
+# service_environment SERVICE [with-jobs]: prints the environment of a service's functions, or of its jobs and of functions
+# that are called by hand, as lines NAME=VALUE: the settings that they read and that are set here. For all others, they
+# know the defaults.
 service_environment() {
   local service=$1 jobs_too=${2-} name functions jobs value
   while IFS=$'\t' read -r name _ _ _ functions jobs _; do
     [[ ,$functions, == *",$service,"* || ($jobs_too && ,$jobs == *",$service/"*) ]] || continue
     case $name in
-      DATABASE_URL) value=$(database_url "$service") ;;
-      DATABASE_URL_USER) value=$(database_url health_user) ;;
-      DATABASE_URL_TASK) value=$(database_url health_task) ;;
-      DATABASE_URL_NOTIFICATION) value=$(database_url health_notification) ;;
+      DATABASE_URL) value=$(database_url "$service${jobs_too:+_direct}") ;;
+      DATABASE_URL_HEALTH_*)
+        value=${name#DATABASE_URL_}
+        value=$(database_url "${value,,}")
+        ;;
       JWT_KEYS_FILE) value=$keys_file ;;
       VAPID_KEY_FILE) value=$vapid_key_file ;;
       USER_SERVICE_URL) value=${USER_SERVICE_URL:-http://$grpc_host:$port_grpc_user} ;;

@@ -65,11 +65,7 @@ struct CheckSettings {
         }
       }
     ]
-    let databases: [Setting<String?>] = [
-      .userDatabaseURL, .taskDatabaseURL, .notificationDatabaseURL, .userDatabaseOwnerURL,
-      .taskDatabaseOwnerURL, .notificationDatabaseOwnerURL,
-    ]
-    for setting in databases {
+    for setting in DeclaredSetting.ownDatabases.flatMap({ [$0.setting] + $0.variants }) {
       let (name, accepted) = (setting.declaration.name, setting.declaration.accepted)
       checks[name] = { settings in
         guard ConnectionString.isValid(try settings.required(setting)) else {
