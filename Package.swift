@@ -43,8 +43,8 @@ let functions: [Function] = [
   .init("SaveContact", in: "Notification"),
   .init("ForgetUser", in: "Notification"),
 
-  .init("Health", in: "Operations"),
-  .init("CheckHealth", in: "Operations"),
+  .init("Health", in: "Operations", uses: ["HealthChecks"]),
+  .init("CheckHealth", in: "Operations", uses: ["HealthChecks"]),
   .init("ReflectServer", in: "Operations", uses: ["Descriptors", "HTTP2"]),
 ]
 
@@ -203,6 +203,7 @@ let package = Package(
       "Values"
     ),
     shared("Configuration", "Runtime"),
+    shared("HealthChecks", "CCurl", "Endpoint", "JSON", "PostgreSQL", "Runtime", "Values"),
     shared("Queue", "Runtime", "Values"),
     shared(
       "Notifications",
@@ -257,6 +258,7 @@ let package = Package(
       "JSON",
       "Runtime",
       "Telemetry",
+      "Tokens",
       "Validation",
       "Values",
       "Wire"
@@ -288,6 +290,7 @@ let package = Package(
       name: "ServiceClientTests",
       dependencies: ["API", "Endpoint", "Resilience", "ServiceClient", "Values"]
     ),
+    .testTarget(name: "HealthChecksTests", dependencies: ["HealthChecks", "Values"]),
     .testTarget(name: "QueueTests", dependencies: ["Queue", "Runtime", "Values"]),
     .testTarget(name: "MailTests", dependencies: ["Mail", "Values"]),
     .testTarget(name: "WebPushTests", dependencies: ["Values", "WebPush"]),
@@ -305,7 +308,8 @@ let package = Package(
       name: "FunctionTests",
       dependencies: (functions.map(\.name)
         + [
-          "API", "Contract", "Descriptors", "Endpoint", "JSON", "Jobs", "Mail", "Migrations",
+          "API", "Contract", "Descriptors", "Endpoint", "HealthChecks", "JSON", "Jobs", "Mail",
+          "Migrations",
           "Notifications", "Passwords", "PostgreSQL", "Queue", "Runtime", "Sagas", "ServiceClient",
           "Serving", "Stores", "Tokens", "Validation", "Values", "WebPush", "Wire",
         ])

@@ -510,6 +510,19 @@ extension SwiftBindings {
 
         """
     }
+    let pools = registry.functions.map {
+      "      (\"\($0.function)\", \"\($0.service)\"),"
+    }
+    text += """
+
+        /// The name of each function, which is also that of its pool, and its service.
+        public static var pools: [(name: String, service: String)] {
+          [
+      \(pools.joined(separator: "\n"))
+          ]
+        }
+
+      """
     return text + "}\n"
   }
 

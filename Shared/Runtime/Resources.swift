@@ -2,7 +2,7 @@ public import Endpoint
 public import PostgreSQL
 public import Stores
 public import Telemetry
-import Tokens
+public import Tokens
 public import Validation
 public import Values
 
@@ -55,25 +55,24 @@ public final class Resources {
     }
   }
 
-  /// The state of all databases, for functions that watch over the whole system.
+  /// A database that only the health checks connect to.
   ///
   /// - Throws: `Settings.Invalid`.
-  public var readiness: Readiness {
+  public func healthDatabase(_ url: Setting<String?>) throws -> Database {
+    Database(
+      url: try settings.required(url),
+      options: Database.Options(
+        applicationName: "health",
+        preparesStatements: try settings[.preparesStatements]
+      )
+    )
+  }
+
+  /// The state of the keys, as the key file is now; `nil` for a function without keys.
+  public var keyState: KeyRingFile.State? {
     get throws {
-      func database(_ url: Setting<String?>) throws -> Database {
-        Database(
-          url: try settings.required(url),
-          options: Database.Options(
-            applicationName: "health",
-            preparesStatements: try settings[.preparesStatements]
-          )
-        )
-      }
-      return Readiness([
-        ("user_db", ["user", "auth"], try database(.userDatabaseHealthURL)),
-        ("task_db", ["task"], try database(.taskDatabaseHealthURL)),
-        ("notification_db", ["notification"], try database(.notificationDatabaseHealthURL)),
-      ])
+      guard try settings[.keysFile] != nil else { return nil }
+      return keyRing.state
     }
   }
 

@@ -255,6 +255,17 @@ extension Setting {
     )
   }
 
+  public static var probeSocket: Setting<String?> {
+    .init(
+      "PROBE_SOCKET",
+      .path,
+      otherwise: "pools are not probed",
+      for: .health,
+      from: .run,
+      "The Unix socket by which the health checks ask each pool whether it answers."
+    )
+  }
+
   public static var preparesStatements: Setting<Bool> {
     .init(
       "PREPARED_STATEMENTS",
@@ -699,6 +710,7 @@ extension DeclaredSetting {
           .init(.notificationDatabaseOwnerURL),
           .init(.userDatabaseHealthURL), .init(.taskDatabaseHealthURL),
           .init(.notificationDatabaseHealthURL), .init(.preparesStatements), .init(.databaseURL),
+          .init(.probeSocket),
         ]
       ),
       (

@@ -9,7 +9,7 @@ public import Wire
 /// A function with everything that it needs to answer requests by REST and by gRPC.
 public struct Invocation<F: Function> where F.Request: RequestMessage, F.Response: ResponseMessage {
   private let function: F
-  private let resources: Resources
+  let resources: Resources
   private let tokens: SessionTokens?
   private let deadlineMilliseconds: Int
   private let route = F.contract.route
@@ -30,9 +30,12 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
   /// `authorizations` is the number of `Authorization` headers. `isTooLarge` tells that the body was larger than
   /// allowed, and therefore not read.
   func answer(_ request: HTTPRequest, authorizations: Int, isTooLarge: Bool) -> [UInt8] {
-    request.isRPC
-      ? respond(toRPC: request, authorizations: authorizations, isTooLarge: isTooLarge).cgiBytes
-      : respond(to: request, authorizations: authorizations, isTooLarge: isTooLarge).cgiBytes
+    if request.isRPC {
+      return respond(toRPC: request, authorizations: authorizations, isTooLarge: isTooLarge)
+        .cgiBytes
+    }
+    if request.method == Self.probeMethod { return probeReply }
+    return respond(to: request, authorizations: authorizations, isTooLarge: isTooLarge).cgiBytes
   }
 
   /// Answers a REST request and writes its line to the log.

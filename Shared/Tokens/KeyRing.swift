@@ -167,6 +167,31 @@ public final class KeyRingFile {
     }
   }
 
+  /// The state of the keys.
+  public enum State: Equatable, Sendable {
+    /// The key with this id signs, and verifies what it has signed.
+    case usable(keyID: String)
+    /// The file cannot be used, and the previous keys are still in use.
+    case stale(reason: String)
+    /// There are no keys.
+    case unusable(reason: String)
+  }
+
+  /// The state of the keys, found by reading the file and by signing and verifying something.
+  public var state: State {
+    do {
+      let found = try KeyRing(parsing: try contents())
+      let message = Array("probe".utf8)
+      guard found.isPageMAC(found.pageMAC(message), of: message) else {
+        return .unusable(reason: "the keys do not verify what they have signed")
+      }
+      return .usable(keyID: found.signingKeyID)
+    } catch {
+      let reason = (error as? KeyRing.Malformed)?.message ?? "\(error)"
+      return ring == nil ? .unusable(reason: reason) : .stale(reason: reason)
+    }
+  }
+
   private func contents() throws -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {

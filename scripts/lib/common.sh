@@ -165,12 +165,13 @@ supervisor_pid() { # prints the pid of this state's supervisor, if it is running
 # Succeeds if process $1 was started with the argument $2: by now, a pid from a file may belong to another process.
 is_argument_of() { tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -qxF -- "$2"; }
 
-# wait_until SECONDS COMMAND...: tries COMMAND ten times a second until it succeeds.
+# wait_until SECONDS COMMAND...: tries COMMAND ten times a second until it succeeds or the time is over, whatever time
+# COMMAND takes.
 wait_until() {
-  local -i tries=$(($1 * 10))
+  local -i end=$((SECONDS + $1))
   shift
   until "$@" >/dev/null 2>&1; do
-    ((tries-- > 0)) || return 1
+    ((SECONDS < end)) || return 1
     sleep 0.1
   done
 }

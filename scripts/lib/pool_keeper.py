@@ -78,7 +78,7 @@ class PoolKeeper:
                 self._sockets.setdefault(group.config.name, group.socket_manager.get_socket())
             else:
                 self._sockets.pop(group.config.name, None)
-        if event.process.state == ProcessStates.EXITED:
+        if event.process.state == ProcessStates.EXITED and event.process.config.autorestart:
             self._restart_soon(event.process)
 
     def _restart_soon(self, process):

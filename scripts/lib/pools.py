@@ -4,9 +4,14 @@ Usage: pools.py SOCKET COMMAND [ARGUMENT...]
 
   start NAME...            starts programs that are not running yet
   start-pools              starts the pools in the table on standard input, without their spare slots
-  restart-pool FUNCTION    replaces the pool's workers one by one, starting each new one first
+  list                     prints group, state and process id of every process, separated by tabs
+  restart-pool FUNCTION    tries a new worker out, then replaces the pool's workers one by one, starting each new one first
 """
 
+import http.client
+import json
+import os
+import socket
 import sys
 import time
 import xmlrpc.client
@@ -15,11 +20,36 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 
 RUNNING = ("STARTING", "RUNNING")
 
+# A new worker must answer within so many seconds, and live for so long.
+TRIAL_ANSWER_SECONDS = 5
+TRIAL_LIFE_SECONDS = 1
 
-def connect(socket):
+
+def connect(path):
     return xmlrpc.client.ServerProxy(
-        "http://supervisor", transport=SupervisorTransport("", "", f"unix://{socket}")
+        "http://supervisor", transport=SupervisorTransport("", "", f"unix://{path}")
     ).supervisor
+
+
+def probe(name):
+    """Asks a worker through the gateway's socket for probes; None if none answers. It lies beside supervisord's."""
+    path = os.path.join(os.path.dirname(sys.argv[1]), "probe", "probe.sock")
+    connection = http.client.HTTPConnection("probe", timeout=2)
+    with socket.socket(socket.AF_UNIX) as connection.sock:
+        connection.sock.settimeout(2)
+        try:
+            connection.sock.connect(path)
+        except OSError as error:
+            raise SystemExit(f"nginx does not answer at {path}: {error.strerror}")
+        try:
+            connection.request("GET", f"/{name}", headers={"Connection": "close"})
+            reply = connection.getresponse()
+            body = reply.read(4096)
+        except (OSError, http.client.HTTPException):
+            return None
+    if reply.status != 200:
+        return None
+    return json.loads(body) if body else {}
 
 
 def start(supervisor, name):
@@ -35,6 +65,45 @@ def start_pools(supervisor):
         function, _service, workers, _nice, _queue = line.split()
         for slot in range(int(workers)):
             start(supervisor, f"{function}:{function}-{slot}")
+
+
+def list_processes(supervisor):
+    for p in supervisor.getAllProcessInfo():
+        print(p["group"], p["statename"], p["pid"], sep="\t")
+
+
+def try_out(supervisor, function):
+    """Starts a worker of the new build where no request reaches it; it must answer as this function, and stay alive."""
+    name = f"trial-{function}:trial-{function}"
+    refusal = f"{function}: the old workers stay, because a new one"
+
+    def is_alive(info):
+        return info["pid"] == pid and info["statename"] in RUNNING
+
+    start(supervisor, name)
+    begin = time.monotonic()
+    info = supervisor.getProcessInfo(name)
+    pid, log = info["pid"], info["stdout_logfile"]
+    try:
+        while (answer := probe(f"trial-{function}")) is None:
+            if not is_alive(supervisor.getProcessInfo(name)):
+                raise SystemExit(f"{refusal} exits as soon as it starts. See {log}")
+            if time.monotonic() > begin + TRIAL_ANSWER_SECONDS:
+                raise SystemExit(f"{refusal} has not answered within {TRIAL_ANSWER_SECONDS} seconds. See {log}")
+            time.sleep(0.02)
+        if answer.get("function", function) != function:
+            raise SystemExit(f"{refusal} is another function: {answer['function']}")
+        if answer.get("keys", "UP") != "UP":
+            raise SystemExit(f"{refusal} has no usable keys: {answer['reason']}")
+        time.sleep(max(0, begin + TRIAL_LIFE_SECONDS - time.monotonic()))
+        if not is_alive(supervisor.getProcessInfo(name)):
+            raise SystemExit(f"{refusal} ends within {TRIAL_LIFE_SECONDS} second. See {log}")
+    finally:
+        try:
+            supervisor.stopProcess(name)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.NOT_RUNNING:
+                raise
 
 
 def restart_pool(supervisor, function):
@@ -67,11 +136,12 @@ def restart_pool(supervisor, function):
         surplus = running.pop()
         supervisor.stopProcess(surplus)
         idle = [surplus]
+    try_out(supervisor, function)
     spare = idle[0]
     for old in running:
         replace(old, spare)
         spare = old
-    print(f"{function}: {len(running)} workers replaced")
+    print(f"{function}: {len(running)} worker{'s' if len(running) > 1 else ''} replaced")
 
 
 def main():
@@ -84,6 +154,8 @@ def main():
                 start(supervisor, name)
         elif command == "start-pools":
             start_pools(supervisor)
+        elif command == "list":
+            list_processes(supervisor)
         elif command == "restart-pool":
             restart_pool(supervisor, *arguments)
         else:

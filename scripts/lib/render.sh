@@ -95,6 +95,7 @@ service_environment() {
         value=${NOTIFICATION_SERVICE_URL:-http://$grpc_host:$port_grpc_notification}
         ;;
       BREAKER_DIR) value=$state/breakers ;;
+      PROBE_SOCKET) value=$state/probe/probe.sock ;;
       SMTP_URL) value=$smtp_url ;;
       # The default too, because this is where people look for the sender of their mail.
       MAIL_FROM) value=$(setting MAIL_FROM) ;;
@@ -154,6 +155,7 @@ prepare_state() {
   install -d -m 700 "$state/supervisor"
   install -d -m 755 "$state/migrations"
   install -d -m 750 -g "$functions_group" "$state/secrets"
+  install -d -m 2750 -g "$functions_group" "$state/probe"
   # The state of the circuit breakers, shared by the processes of all services.
   install -d -m 2770 -g "$functions_group" "$state/breakers"
   # Root writes here, so nobody else may. The functions of each service have a folder of their own in it.
@@ -198,7 +200,7 @@ prepare_state() {
   done
 
   if [[ ! -e $state/secrets/jwt-keys.json ]]; then
-    make_keys >"$state/secrets/jwt-keys.json.new"
+    (umask 077 && make_keys >"$state/secrets/jwt-keys.json.new")
     chmod 640 "$state/secrets/jwt-keys.json.new"
     chgrp "$functions_group" "$state/secrets/jwt-keys.json.new"
     mv "$state/secrets/jwt-keys.json.new" "$state/secrets/jwt-keys.json"
@@ -232,6 +234,7 @@ worker_outputs() {
   local function workers slot
   while read -r function _ workers _; do
     for ((slot = 0; slot <= workers; slot++)); do say "$function-$slot.out"; done
+    say "trial-$function.out"
   done < <(pools)
 }
 
@@ -241,17 +244,6 @@ copy_if_changed() {
     install -m "$3" "$1" "$2.new"
     mv "$2.new" "$2"
   fi
-}
-
-# Prints a key ring with one key.
-make_keys() {
-  (
-    umask 077
-    # The key goes through a pipe, because everybody can read command lines.
-    openssl rand -base64 48 | tr -d '\n=' | tr '+/' '-_' |
-      jq -R --arg kid "$(date -u +%Y%m%d)-$(openssl rand -hex 4)" \
-        '{keys: [{kty: "oct", kid: $kid, alg: "HS256", k: ., key_ops: ["sign", "verify"]}]}'
-  )
 }
 
 # make_vapid_key FILE: creates the P-256 key by which push services recognise us, readable only by the Notification
@@ -337,7 +329,8 @@ serverurl=unix://$state/supervisor.sock
 ; then the servers that they call.
 
 [program:nginx]
-command=/usr/sbin/nginx -c $state/nginx/nginx.conf -e $state/logs/nginx-error.log -g "daemon off;"
+; A killed nginx leaves its Unix socket behind, on which another one cannot listen.
+command=/bin/sh -c "rm -f $state/probe/probe.sock; exec /usr/sbin/nginx -c $state/nginx/nginx.conf -e $state/logs/nginx-error.log -g 'daemon off;'"
 priority=900
 autostart=false
 autorestart=true
@@ -435,6 +428,26 @@ stopsignal=TERM
 stopwaitsecs=15
 redirect_stderr=true
 stdout_logfile=$state/logs/$function-%(process_num)d.out
+stdout_logfile_maxbytes=1MB
+stdout_logfile_backups=0
+environment=$environment
+
+; Where restart-pool tries a new build out, on a socket that only probes reach.
+[fcgi-program:trial-$function]
+command=$command
+numprocs=1
+$(! is_root || say "user=$(user_of "$service")")
+priority=500
+socket=unix://$state/sockets/trial-$function.sock
+$socket_owner
+socket_mode=0660
+autostart=false
+autorestart=false
+startsecs=0
+stopsignal=TERM
+stopwaitsecs=5
+redirect_stderr=true
+stdout_logfile=$state/logs/trial-$function.out
 stdout_logfile_maxbytes=1MB
 stdout_logfile_backups=0
 environment=$environment

@@ -1,8 +1,8 @@
 import API
 import Endpoint
+import HealthChecks
 import Runtime
 import Serving
-import Stores
 
 /// gRPC `grpc.health.v1.Health/Check`: tells whether a service can answer, in the form that gRPC clients and load
 /// balancers expect. `health` answers the same question by REST.
@@ -29,11 +29,14 @@ struct CheckHealth: Function {
       else { throw Problem(.notFound, "there is no such service on this port") }
       asked = service
     }
-    let isUp = try readiness.states(of: asked).values.allSatisfy { $0 == nil }
-    return .with { $0.status = isUp ? .serving : .notServing }
+    let report = try readiness.report(for: asked, at: context.now)
+    return .with { $0.status = report.status == .down ? .notServing : .serving }
   }
 
   static func main() {
-    Serving.run(needsDatabase: false) { CheckHealth(readiness: try $0.readiness) }
+    Serving.run(needsDatabase: false) {
+      // `health` probes this pool, so neither may wait for the other.
+      CheckHealth(readiness: try $0.readiness(withoutProbing: ["health", "check-health"]))
+    }
   }
 }

@@ -1,13 +1,14 @@
 import API
 import Endpoint
+import HealthChecks
 import Runtime
 import Serving
-import Stores
 
 /// `GET /health/live` and `GET /health/ready`: tells whether the system can answer.
 ///
-/// Live: this process answers. Ready: the databases answer too, those of one service or of all; if not, `UNAVAILABLE`
-/// with those that are down in its details. `check-health` answers the same question by gRPC.
+/// Live: this process answers. Ready: the databases, the keys and the pools answer too, those of one service or of all.
+/// If single pools do not, the status is `DEGRADED`; if the system or a service cannot serve, the answer is
+/// `UNAVAILABLE`. Both name the parts that are missing. `check-health` answers the same question by gRPC.
 @main
 struct Health: Function {
   static let contract = FunctionContract.health
@@ -30,20 +31,22 @@ struct Health: Function {
       throw Problem(.notFound)
     }
     let asked = request.hasService ? request.service : nil
-    let states = try readiness.states(of: context.service ?? asked)
-    let down = states.compactMapValues { $0 }
-    guard down.isEmpty else {
+    let report = try readiness.report(for: context.service ?? asked, at: context.now)
+    guard report.status != .down else {
       throw Problem(
         .unavailable,
-        "not ready: \(down.keys.sorted().joined(separator: ", ")) down",
-        details: down
+        "not ready: \(report.missing.joined(separator: ", ")) down",
+        details: Dictionary(uniqueKeysWithValues: report.missing.map { ($0, "DOWN") })
       )
     }
-    response.checks = states.mapValues { _ in "UP" }
+    response.status = report.status.rawValue
+    response.checks = report.parts.mapValues { $0 ? "UP" : "DOWN" }
     return response
   }
 
   static func main() {
-    Serving.run(needsDatabase: false) { Health(readiness: try $0.readiness) }
+    Serving.run(needsDatabase: false) {
+      Health(readiness: try $0.readiness(withoutProbing: ["health"]))
+    }
   }
 }

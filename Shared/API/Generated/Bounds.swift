@@ -82,7 +82,7 @@ public enum Bounds {
   /// `gateway.v1.ProbeResponse`.
   public enum ProbeResponse {
     /// The texts that there can be.
-    public static let statusValues = ["UP"]
+    public static let statusValues = ["UP", "DEGRADED"]
   }
 
   /// `task.v1.Task`.

@@ -38,7 +38,7 @@ public nonisolated struct Gateway_V1_ProbeRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// "live": the process answers; "ready": its databases answer too
+  /// "live": the process answers; "ready": its databases, keys and pools answer too
   public var probe: String = String()
 
   /// a single service; all of them if not set
@@ -63,10 +63,10 @@ public nonisolated struct Gateway_V1_ProbeResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// "UP"
+  /// "UP", or "DEGRADED" when single functions do not answer
   public var status: String = String()
 
-  /// the checks that were made, each "UP"
+  /// the databases, and whatever does not answer: "UP" or "DOWN"
   public var checks: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -143,7 +143,7 @@ extension FunctionContract {
       route: Route(.get, path: "/health/{probe}", rpc: nil),
       access: .anyone,
       problems: [.invalidArgument, .notFound, .payloadTooLarge, .rateLimited, .`internal`, .unavailable, .deadlineExceeded],
-      description: ##"{"callers":["ANYONE"],"function":"health","is_internal":false,"limit":{"burst":50,"counts_callers":false,"is_alone":true,"name":"health","per_second":20},"messages":[{"comment":"","exactly_one_of":[],"fields":[{"comment":"\"live\": the process answers; \"ready\": its databases answer too","example":"ready","is_required":true,"kind":"string","name":"probe","values":["live","ready"]},{"comment":"a single service; all of them if not set","example":"task","has_presence":true,"kind":"string","name":"service","values":["user","auth","task","notification"]}],"is_list":false,"type":"gateway.v1.ProbeRequest"},{"comment":"","exactly_one_of":[],"fields":[{"comment":"\"UP\"","example":"UP","is_required":true,"kind":"string","name":"status","values":["UP"]},{"comment":"the checks that were made, each \"UP\"","is_required":true,"kind":"map","name":"checks"}],"is_list":false,"type":"gateway.v1.ProbeResponse"}],"methods":["GET"],"path":"/health/{probe}","problems":[{"code":"INVALID_ARGUMENT","grpc":3,"http":400,"meaning":"Fields are missing, unknown or not valid; details names each of them","message":"the request is not valid"},{"code":"NOT_FOUND","grpc":5,"http":404,"meaning":"There is nothing at this path","message":"there is nothing at this path"},{"code":"PAYLOAD_TOO_LARGE","grpc":8,"http":413,"meaning":"The body is larger than 1 MiB","message":"the body is larger than 1 MiB"},{"code":"RATE_LIMITED","grpc":8,"http":429,"meaning":"Too many requests; details.limit names the limit","message":"too many requests: try again in a second"},{"code":"INTERNAL","grpc":13,"http":500,"meaning":"Something went wrong on our side","message":"something went wrong on our side"},{"code":"UNAVAILABLE","grpc":14,"http":503,"meaning":"The service is not available at the moment: try again","message":"the service is not available at the moment: try again"},{"code":"DEADLINE_EXCEEDED","grpc":4,"http":504,"meaning":"The request took too long: try again","message":"the request took too long: try again"}],"reads_body":false,"request":"gateway.v1.ProbeRequest","response":"gateway.v1.ProbeResponse","service":"health","services":[],"smoke":{"json":"{\"probe\": \"live\"}"},"streams":false,"summary":"Reports whether the system can answer.","title":"health","who":"anyone"}"##
+      description: ##"{"callers":["ANYONE"],"function":"health","is_internal":false,"limit":{"burst":50,"counts_callers":false,"is_alone":true,"name":"health","per_second":20},"messages":[{"comment":"","exactly_one_of":[],"fields":[{"comment":"\"live\": the process answers; \"ready\": its databases, keys and pools answer too","example":"ready","is_required":true,"kind":"string","name":"probe","values":["live","ready"]},{"comment":"a single service; all of them if not set","example":"task","has_presence":true,"kind":"string","name":"service","values":["user","auth","task","notification"]}],"is_list":false,"type":"gateway.v1.ProbeRequest"},{"comment":"","exactly_one_of":[],"fields":[{"comment":"\"UP\", or \"DEGRADED\" when single functions do not answer","example":"UP","is_required":true,"kind":"string","name":"status","values":["UP","DEGRADED"]},{"comment":"the databases, and whatever does not answer: \"UP\" or \"DOWN\"","is_required":true,"kind":"map","name":"checks"}],"is_list":false,"type":"gateway.v1.ProbeResponse"}],"methods":["GET"],"path":"/health/{probe}","problems":[{"code":"INVALID_ARGUMENT","grpc":3,"http":400,"meaning":"Fields are missing, unknown or not valid; details names each of them","message":"the request is not valid"},{"code":"NOT_FOUND","grpc":5,"http":404,"meaning":"There is nothing at this path","message":"there is nothing at this path"},{"code":"PAYLOAD_TOO_LARGE","grpc":8,"http":413,"meaning":"The body is larger than 1 MiB","message":"the body is larger than 1 MiB"},{"code":"RATE_LIMITED","grpc":8,"http":429,"meaning":"Too many requests; details.limit names the limit","message":"too many requests: try again in a second"},{"code":"INTERNAL","grpc":13,"http":500,"meaning":"Something went wrong on our side","message":"something went wrong on our side"},{"code":"UNAVAILABLE","grpc":14,"http":503,"meaning":"The service is not available at the moment: try again","message":"the service is not available at the moment: try again"},{"code":"DEADLINE_EXCEEDED","grpc":4,"http":504,"meaning":"The request took too long: try again","message":"the request took too long: try again"}],"reads_body":false,"request":"gateway.v1.ProbeRequest","response":"gateway.v1.ProbeResponse","service":"health","services":[],"smoke":{"json":"{\"probe\": \"live\"}"},"streams":false,"summary":"Reports whether the system can answer.","title":"health","who":"anyone"}"##
     )
   }
 
@@ -376,5 +376,45 @@ extension FunctionContract {
       problems: [.invalidArgument, .malformedMessage, .unauthenticated, .tokenInvalid, .tokenExpired, .sessionRevoked, .permissionDenied, .payloadTooLarge, .unsupportedEncoding, .rateLimited, .`internal`, .unavailable, .deadlineExceeded],
       description: ##"{"callers":["SERVICE"],"function":"forget-user","is_internal":false,"messages":[{"comment":"","exactly_one_of":[],"fields":[{"example":"019f8a6e-3c5a-7b1d-9e2f-4a6b8c0d1e2f","format":"uuid","is_required":true,"kind":"string","name":"user_id"}],"is_list":false,"type":"notification.v1.ForgetUserRequest"},{"comment":"","exactly_one_of":[],"fields":[{"comment":"whether some notifications are left because time ran out","example":"false","is_required":true,"kind":"bool","name":"more"}],"is_list":false,"type":"notification.v1.ForgetUserResponse"}],"methods":[],"path":"","problems":[{"code":"INVALID_ARGUMENT","grpc":3,"http":400,"meaning":"Fields are missing, unknown or not valid; details names each of them","message":"the request is not valid"},{"code":"MALFORMED_MESSAGE","grpc":13,"http":400,"meaning":"The body is not one whole gRPC message","message":"the body is not one whole gRPC message"},{"code":"UNAUTHENTICATED","grpc":16,"http":401,"meaning":"Sign in first: this needs an access token","message":"sign in first: this needs an access token"},{"code":"TOKEN_INVALID","grpc":16,"http":401,"meaning":"The access token is not valid","message":"the access token is not valid"},{"code":"TOKEN_EXPIRED","grpc":16,"http":401,"meaning":"The access token has expired: refresh it","message":"the access token has expired: refresh it"},{"code":"SESSION_REVOKED","grpc":16,"http":401,"meaning":"The session has ended: sign in again","message":"the session has ended: sign in again"},{"code":"PERMISSION_DENIED","grpc":7,"http":403,"meaning":"Your role does not allow this","message":"your role does not allow this"},{"code":"PAYLOAD_TOO_LARGE","grpc":8,"http":413,"meaning":"The body is larger than 1 MiB","message":"the body is larger than 1 MiB"},{"code":"UNSUPPORTED_ENCODING","grpc":12,"http":415,"meaning":"The message is compressed in a way that is not understood","message":"the message is compressed in a way that is not understood"},{"code":"RATE_LIMITED","grpc":8,"http":429,"meaning":"Too many requests; details.limit names the limit","message":"too many requests: try again in a second"},{"code":"INTERNAL","grpc":13,"http":500,"meaning":"Something went wrong on our side","message":"something went wrong on our side"},{"code":"UNAVAILABLE","grpc":14,"http":503,"meaning":"The service is not available at the moment: try again","message":"the service is not available at the moment: try again"},{"code":"DEADLINE_EXCEEDED","grpc":4,"http":504,"meaning":"The request took too long: try again","message":"the request took too long: try again"}],"reads_body":false,"request":"notification.v1.ForgetUserRequest","response":"notification.v1.ForgetUserResponse","rpc":"notification.v1.NotificationService/ForgetUser","service":"notification","services":["user"],"smoke":{"caller":"SERVICE","code":"INVALID_ARGUMENT","json":"{}"},"streams":false,"summary":"Permanently removes the data of a deleted user: notifications, sent or not, subscriptions and contact data.","title":"notifications","who":"service"}"##
     )
+  }
+
+  /// The name of each function, which is also that of its pool, and its service.
+  public static var pools: [(name: String, service: String)] {
+    [
+      ("create-user", "user"),
+      ("get-user", "user"),
+      ("update-user", "user"),
+      ("delete-user", "user"),
+      ("list-users", "user"),
+      ("unsubscribe", "user"),
+      ("login", "auth"),
+      ("validate-token", "auth"),
+      ("refresh-token", "auth"),
+      ("logout", "auth"),
+      ("verify-token", "auth"),
+      ("check-session", "auth"),
+      ("health", "health"),
+      ("check-health", "health"),
+      ("reflect-server", "health"),
+      ("create-task", "task"),
+      ("get-task", "task"),
+      ("update-task", "task"),
+      ("delete-task", "task"),
+      ("list-tasks", "task"),
+      ("list-user-tasks", "task"),
+      ("delete-user-tasks", "task"),
+      ("send-email", "notification"),
+      ("send-push-notification", "notification"),
+      ("send-task-reminder", "notification"),
+      ("notify-user", "notification"),
+      ("get-notification", "notification"),
+      ("list-notifications", "notification"),
+      ("get-push-key", "notification"),
+      ("register-push-subscription", "notification"),
+      ("list-push-subscriptions", "notification"),
+      ("delete-push-subscription", "notification"),
+      ("save-contact", "notification"),
+      ("forget-user", "notification"),
+    ]
   }
 }

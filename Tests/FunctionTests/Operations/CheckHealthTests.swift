@@ -1,9 +1,9 @@
 import API
 import Endpoint
+import HealthChecks
 import PostgreSQL
 import Runtime
 import Serving
-import Stores
 import Testing
 
 @testable import CheckHealth
@@ -35,10 +35,12 @@ struct CheckHealthTests {
   }
 
   @Test func `a service without its database does not serve, which is no error`() throws {
-    let readiness = Readiness([
-      ("user_db", ["user", "auth"], fixture.userService.database),
-      ("task_db", ["task"], Database(url: "postgresql://nobody@/x?host=/nowhere")),
-    ])
+    let readiness = Readiness(
+      databases: DatabaseChecks([
+        ("user_db", ["user", "auth"], fixture.userService.database),
+        ("task_db", ["task"], Database(url: "postgresql://nobody@/x?host=/nowhere")),
+      ])
+    )
     let door = Door(CheckHealth(readiness: readiness), fixture.userService)
     func status(_ service: String) throws -> [HealthCheckResponse.ServingStatus] {
       try door.rpc([.with { $0.service = service }]).messages.map(\.status)

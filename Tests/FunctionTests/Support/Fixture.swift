@@ -2,6 +2,7 @@ import API
 import Descriptors
 import Endpoint
 import Foundation
+import HealthChecks
 import Notifications
 import Passwords
 import PostgreSQL
@@ -313,11 +314,13 @@ final class Fixture {
   }
 
   var readiness: Readiness {
-    Readiness([
-      ("user_db", ["user", "auth"], userService.database),
-      ("task_db", ["task"], taskService.database),
-      ("notification_db", ["notification"], notificationService.database),
-    ])
+    Readiness(
+      databases: DatabaseChecks([
+        ("user_db", ["user", "auth"], userService.database),
+        ("task_db", ["task"], taskService.database),
+        ("notification_db", ["notification"], notificationService.database),
+      ])
+    )
   }
   var health: Door<Health> { Door(Health(readiness: readiness), userService) }
   var checkHealth: Door<CheckHealth> { Door(CheckHealth(readiness: readiness), userService) }
