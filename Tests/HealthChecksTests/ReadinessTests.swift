@@ -2,7 +2,7 @@ import HealthChecks
 import Testing
 import Values
 
-struct `Readiness` {
+struct `The readiness of the system` {
   private static let pools: [Pool] = [
     ("login", "auth"), ("logout", "auth"), ("get-task", "task"), ("unsubscribe", "user"),
   ]
@@ -13,7 +13,7 @@ struct `Readiness` {
   private func report(
     _ answers: [String: String],
     for service: String? = nil
-  ) throws -> Readiness.Report {
+  ) throws -> HealthChecks.Readiness.Report {
     let answers = answers.reduce(into: [:]) { answers, answer in
       answers[answer.key] = ProbeAnswer(function: answer.key, keys: .init(rawValue: answer.value))
     }
