@@ -255,6 +255,16 @@ extension Setting {
     )
   }
 
+  public static var maximumConnections: Setting<Int?> {
+    .init(
+      "MAX_CONNECTIONS",
+      .number(20...10_000),
+      otherwise: "what the pools and jobs need",
+      for: .scripts,
+      "The connections that the private cluster allows."
+    )
+  }
+
   public static var probeSocket: Setting<String?> {
     .init(
       "PROBE_SOCKET",
@@ -709,7 +719,8 @@ extension DeclaredSetting {
           .init(.userDatabaseOwnerURL), .init(.taskDatabaseOwnerURL),
           .init(.notificationDatabaseOwnerURL),
           .init(.userDatabaseHealthURL), .init(.taskDatabaseHealthURL),
-          .init(.notificationDatabaseHealthURL), .init(.preparesStatements), .init(.databaseURL),
+          .init(.notificationDatabaseHealthURL), .init(.preparesStatements),
+          .init(.maximumConnections), .init(.databaseURL),
           .init(.probeSocket),
         ]
       ),

@@ -57,6 +57,22 @@ def test_a_wrong_setting_is_named_before_anything_is_started(stopped, name, valu
     assert line.startswith(name) and f"it is '{value}', environment" in line
 
 
+#: A wrong value for each kind of setting. Any text is a path; texts have forms of their own.
+WRONG = {"number": "1d", "word": "perhaps", "url": "somewhere", "file": "/nowhere"}
+WRONG_TEXTS = {"LISTEN_ADDRESS": "not an address", "MAIL_FROM": "nobody", "VAPID_SUBJECT": "ada",
+               "REMINDER_LEAD_TIMES": "soon", "JWT_ISSUER": "\x01", "JWT_AUDIENCE": "\x01"}
+
+
+def test_no_setting_starts_anything_with_a_wrong_value(stopped):
+    """One after the other would take minutes, and one start names all of them."""
+    wrong = {name: WRONG_TEXTS[name] if columns["kind"] == "text" else WRONG[columns["kind"]]
+             for name, columns in SETTINGS.items() if columns["origin"] == "anywhere" and columns["kind"] != "path"}
+    lines = refuse(stopped, **wrong)
+    assert len(wrong) > 50
+    for name in wrong:
+        assert any(line.startswith((f"{name} ", f"{name}:")) for line in lines), f"{name} in {lines}"
+
+
 @pytest.mark.parametrize("name, value", [("SMTP_URL", "mail.example.com"), ("DATABASE_URL_USER_OWNER", "s3cret@db")])
 def test_a_wrong_setting_that_may_hold_a_password_is_not_quoted(stopped, name, value):
     lines = refuse(stopped, **{name: value})

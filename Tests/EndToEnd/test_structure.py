@@ -135,7 +135,7 @@ def libraries(program):
 def test_a_function_is_linked_with_what_it_uses_alone(function):
     """One more library costs each cold start half a millisecond, and each worker a hundred kilobytes."""
     uses = re.search(rf'\.init\("{type_name(function)}"[^)]*\)', (REPOSITORY / "Package.swift").read_text()).group()
-    speaks_http = any(f'"{module}"' in uses for module in ("ServiceClient", "Notifications", "WebPush"))
+    speaks_http = any(f'"{module}"' in uses for module in ("ServiceClient", "Notifications", "WebPush", "HealthChecks"))
     linked = libraries(REPOSITORY / ".build/functions" / function)
     assert "libpq" in linked and ("libcurl" in linked) == speaks_http
     assert ("libcrypt" in linked) == ('"Passwords"' in uses)

@@ -95,11 +95,15 @@ find_state() {
     if is_root && ! reachable "$parent"; then
       move_state "$wanted"
     else
-      mkdir -m 711 "$wanted"
+      mkdir -p "$wanted" # another start may just have made it
+      chmod 711 "$wanted"
       state=$(realpath "$wanted")
     fi
   else
     state=$(realpath -m "$wanted")
+  fi
+  if ! is_root && [[ -d $state && ! -w $state ]]; then
+    die "$state belongs to $(stat -c %U "$state"): run this as that user, or choose another STATE_DIR"
   fi
   if is_root && [[ -d $state ]] && ! reachable "$state"; then
     die "other users cannot reach $state; choose another STATE_DIR"

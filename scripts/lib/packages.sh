@@ -68,7 +68,10 @@ fetch_swagger_ui() (
   wanted=$library/swagger-ui.txt
   target=$root/.build/swagger-ui
   new=$target.new
-  mkdir -p "$root/.build"
+  if ! mkdir -p "$root/.build" 2>/dev/null || [[ ! -w $root/.build ]]; then
+    say "The docs page does without Swagger UI, because $root/.build cannot be written." >&2
+    return 0
+  fi
   exec 7>"$root/.build/swagger-ui.lock"
   flock -w 90 7 || return 0
   ! cmp -s "$wanted" "$target/wanted.txt" || return 0

@@ -4,6 +4,8 @@ Usage: pools.py SOCKET COMMAND [ARGUMENT...]
 
   start NAME...            starts programs that are not running yet
   start-pools              starts the pools in the table on standard input, without their spare slots
+  add-pools                reads supervisord's file again, and starts the pools that are new in it; the table as above
+  signal NAME SIGNAL       sends a program a signal
   list                     prints group, state and process id of every process, separated by tabs
   restart-pool FUNCTION    tries a new worker out, then replaces the pool's workers one by one, starting each new one first
 """
@@ -65,6 +67,21 @@ def start_pools(supervisor):
         function, _service, workers, _nice, _queue = line.split()
         for slot in range(int(workers)):
             start(supervisor, f"{function}:{function}-{slot}")
+
+
+def add_pools(supervisor):
+    [(added, changed, removed)] = supervisor.reloadConfig()
+    lines = [line.split() for line in sys.stdin]
+    for group in added:
+        supervisor.addProcessGroup(group)
+    for function, _service, workers, _nice, _queue in lines:
+        if function in added:
+            for slot in range(int(workers)):
+                start(supervisor, f"{function}:{function}-{slot}")
+    for group in (*changed, *removed):
+        if not group.startswith("trial-"):
+            print(f"{group}: its pool or settings have changed; that takes effect at the next scripts/stop and scripts/run",
+                  file=sys.stderr)
 
 
 def list_processes(supervisor):
@@ -154,6 +171,10 @@ def main():
                 start(supervisor, name)
         elif command == "start-pools":
             start_pools(supervisor)
+        elif command == "add-pools":
+            add_pools(supervisor)
+        elif command == "signal":
+            supervisor.signalProcess(*arguments)
         elif command == "list":
             list_processes(supervisor)
         elif command == "restart-pool":

@@ -16,6 +16,15 @@ postgres_programs() {
   printf '%s\n' "$folder"
 }
 
+# Prints the limit that is set, or what the pools and jobs need: a connection for each worker, one more for each pool
+# while workers are replaced, three for each worker of the health checks, and those of jobs, migrations and people.
+max_connections() {
+  local wanted
+  wanted=$(setting MAX_CONNECTIONS)
+  [[ ! $wanted ]] || { say "$wanted"; return; }
+  pools | awk '{ sum += ($2 == "health" ? 3 : 1) * ($3 + 1) } END { print (sum + 60 > 200 ? sum + 60 : 200) }'
+}
+
 # Creates the cluster if there is none, and writes its settings.
 prepare_postgres() {
   local data socket caller
@@ -42,7 +51,7 @@ prepare_postgres() {
 listen_addresses = ''
 unix_socket_directories = '$socket'
 port = 5432
-max_connections = 200
+max_connections = $(max_connections)
 shared_buffers = 256MB
 fsync = on
 synchronous_commit = on

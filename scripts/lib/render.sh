@@ -109,6 +109,9 @@ service_environment() {
   printf 'GLIBC_TUNABLES=glibc.malloc.tcache_count=512\n'
 }
 
+# Succeeds if every function, the keys and the databases answer.
+everything_answers() { curl -s --max-time 5 "$address/health/ready" | grep -q '"status":"UP"'; }
+
 check_ports() {
   local port places=()
   for port in "$port_all" "$port_user" "$port_auth" "$port_task" "$port_notification" \
@@ -116,20 +119,18 @@ check_ports() {
     places+=("$listen_address" "$port")
   done
   [[ ! $mail_sink ]] || places+=(127.0.0.1 "$port_mail")
-  /usr/bin/python3 - "${places[@]}" <<'EOF' ||
-import socket, sys
-failed = False
-for address, port in zip(sys.argv[1::2], sys.argv[2::2]):
-    probe = socket.socket()
-    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        probe.bind((address, int(port)))
-    except OSError as error:
-        failed = True
-        print(f"port {port} of {address}: {error.strerror}", file=sys.stderr)
-sys.exit(failed)
-EOF
-    die "cannot listen there. If another program uses the ports, or a system with another STATE_DIR does, PORT_OFFSET=1000 moves all of ours out of the way."
+  /usr/bin/python3 -I "$library/ports.py" "${places[@]}" ||
+    die "cannot listen there. PORT_OFFSET moves all ports of ours: 1000 past another system, 12000 past the range of outgoing connections, too."
+  reserve_ports
+}
+
+# Keeps the kernel from giving our gRPC ports, which lie in its range for outgoing connections, to any of these. Where
+# that is not possible (in a container, or without root), such a connection can keep nginx from starting.
+reserve_ports() {
+  local file=/proc/sys/net/ipv4/ip_local_reserved_ports reserved
+  [[ -w $file ]] || return 0
+  reserved=$(<"$file")
+  printf '%s\n' "${reserved:+$reserved,}$port_grpc_all-$port_grpc_notification" 2>/dev/null >"$file" || true
 }
 
 # Creates the users that the services run as, if root starts them.
@@ -191,13 +192,7 @@ prepare_state() {
     user=$(user_of notification)
     install -d -m 700 -o "$user" -g "$(id -gn "$user")" "$state/mail" "$state/mail"/{tmp,new,cur}
   fi
-  for name in user_db task_db notification_db; do
-    rm -rf "$state/migrations/$name"
-    mkdir "$state/migrations/$name"
-    if compgen -G "$root/Shared/Migrations/$name/*.sql" >/dev/null; then
-      install -m 644 "$root/Shared/Migrations/$name/"*.sql "$state/migrations/$name/"
-    fi
-  done
+  copy_migrations
 
   if [[ ! -e $state/secrets/jwt-keys.json ]]; then
     (umask 077 && make_keys >"$state/secrets/jwt-keys.json.new")
@@ -207,6 +202,15 @@ prepare_state() {
   fi
   if [[ ! -e $state/secrets/vapid-key.pem ]]; then make_vapid_key "$state/secrets/vapid-key.pem"; fi
   socket_group=$nginx_group
+}
+
+copy_migrations() {
+  local name
+  for name in user_db task_db notification_db; do
+    rm -rf "$state/migrations/$name"
+    mkdir "$state/migrations/$name"
+    install -m 644 "$root/Shared/Migrations/$name/"*.sql "$state/migrations/$name/"
+  done
 }
 
 # Publishes the files that nginx serves: the API's description, the contract, and the page with Swagger UI.

@@ -43,3 +43,38 @@ all_files_are_readable() {
   done < <(settings)
   return "$status"
 }
+
+# Keeps the settings that are set, for scripts/upgrade and for the next scripts/run. They may hold passwords.
+store_settings() {
+  local name
+  (
+    umask 077
+    while IFS=$'\t' read -r name _; do
+      [[ $name == STATE_DIR || $name == FUNCTIONS_DIR || -z ${!name:-} ]] || printf '%s=%s\n' "$name" "${!name}"
+    done < <(settings) >"$state/settings.new"
+  )
+  mv "$state/settings.new" "$state/settings"
+}
+
+# Replaces all settings by those that the running system was started with.
+restore_settings() {
+  local line STATE_DIR_before=${STATE_DIR-} FUNCTIONS_DIR_before=${FUNCTIONS_DIR-}
+  clear_settings
+  while IFS= read -r line; do
+    printf -v "${line%%=*}" '%s' "${line#*=}"
+  done <"$state/settings"
+  [[ ! $STATE_DIR_before ]] || STATE_DIR=$STATE_DIR_before
+  [[ ! $FUNCTIONS_DIR_before ]] || FUNCTIONS_DIR=$FUNCTIONS_DIR_before
+}
+
+# Prints the names of the caller's settings that differ from those that the running system was started with.
+settings_that_differ() {
+  local line name
+  declare -A stored
+  [[ -r $state/settings ]] || return 0
+  while IFS= read -r line; do stored[${line%%=*}]=${line#*=}; done <"$state/settings"
+  while IFS=$'\t' read -r name _ default _; do
+    [[ $name != STATE_DIR && $name != FUNCTIONS_DIR && ${!name:-} ]] || continue
+    [[ ${!name} == "${stored[$name]-$default}" ]] || say "$name"
+  done < <(settings)
+}
