@@ -18,6 +18,8 @@ struct MigrationScript {
     let estimate: String?
     /// The name of the index that it creates concurrently.
     fileprivate(set) var index: String?
+    /// Whether it is an index that is created or dropped while others go on writing.
+    fileprivate(set) var isConcurrent = false
   }
 
   /// The reason why a text is not a valid migration.
@@ -83,6 +85,8 @@ struct MigrationScript {
       }
       return step
     }
+    var step = step
+    step.isConcurrent = upper.prefix(5).contains("CONCURRENTLY")
     guard upper.first == "CREATE", let place = upper.firstIndex(of: "INDEX"), place <= 2,
       upper.dropFirst(place + 1).first == "CONCURRENTLY"
     else { return step }
@@ -93,7 +97,6 @@ struct MigrationScript {
           "line \(step.line): write CREATE INDEX CONCURRENTLY IF NOT EXISTS and a name, so that it can be run again"
       )
     }
-    var step = step
     step.index = words[place + 5]
     return step
   }

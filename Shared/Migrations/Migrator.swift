@@ -17,7 +17,7 @@ public struct Migrator {
 
   /// The longest times, in seconds.
   public struct Limits: Sendable {
-    /// Until another migrator has ended.
+    /// Until another migrator has ended, or a table can be locked.
     public var waiting = 3600
     /// For a migration in a transaction.
     public var transaction = 600
@@ -84,9 +84,11 @@ public struct Migrator {
           for step in steps { try run(step, of: migration, session) }
           try session.transaction(by: seconds(limits.transaction)) { try record(migration, $0) }
         } else {
-          try session.transaction(by: seconds(limits.transaction)) { transaction in
-            try transaction.runScript(SQL(unsafeSQL: migration.text))
-            try record(migration, transaction)
+          try waitingShortly(migration) {
+            try session.transaction(by: seconds(limits.transaction)) { transaction in
+              try transaction.runScript(SQL(unsafeSQL: Self.shortLocks + migration.text))
+              try record(migration, transaction)
+            }
           }
         }
         report("applied \(migration.name)")
@@ -168,6 +170,22 @@ public struct Migrator {
     )
   }
 
+  /// A lock on a whole table that is waited for makes everybody wait who comes later, so the wait is short.
+  private static let shortLocks = "SET lock_timeout = 1000;\n"
+
+  /// Repeats what could not lock a table, with pauses in which others get on.
+  private func waitingShortly(_ migration: Migration, _ body: () throws -> Void) throws {
+    let end = seconds(limits.waiting)
+    while true {
+      do { return try body() } catch DatabaseError.refused(let sqlState, _, _)
+        where sqlState == "55P03" && end.millisecondsLeft > 0
+      {
+        report("\(migration.name): waiting for a table that is in use")
+        sleep(2)
+      }
+    }
+  }
+
   // MARK: Outside a transaction
 
   private func run(
@@ -177,12 +195,13 @@ public struct Migrator {
   ) throws {
     if step.isInBatches { return try runInBatches(step, of: migration, session) }
     if let index = step.index { try dropInvalid(index, session) }
-    // The server gives up when we do.
-    try session.runScript(
-      SQL(unsafeSQL: "SET statement_timeout = \(limits.statement * 1000)"),
-      by: seconds(10)
-    )
-    try session.runScript(SQL(unsafeSQL: step.text), by: seconds(limits.statement))
+    // The server gives up when we do. What is made concurrently may wait for others: nobody waits for it.
+    let timeout = SQL(unsafeSQL: "SET statement_timeout = \(limits.statement * 1000)")
+    let locks = SQL(unsafeSQL: step.isConcurrent ? "SET lock_timeout = 0" : Self.shortLocks)
+    try waitingShortly(migration) {
+      try session.runScript("\(timeout); \(locks)", by: seconds(10))
+      try session.runScript(SQL(unsafeSQL: step.text), by: seconds(limits.statement))
+    }
     if let index = step.index, try isInvalid(index, session) {
       throw Failure(
         message: "\(migration.name), line \(step.line): the index \(index) is not valid"
@@ -224,7 +243,7 @@ public struct Migrator {
       ) { try $0.integer(0) }.first
     }
     try session.runScript(
-      SQL(unsafeSQL: "SET statement_timeout = \(limits.batch * 1000)"),
+      SQL(unsafeSQL: "SET statement_timeout = \(limits.batch * 1000); SET lock_timeout = 0"),
       by: seconds(10)
     )
     let statement = Statement(SQL(unsafeSQL: step.text))

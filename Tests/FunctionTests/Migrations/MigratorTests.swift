@@ -257,6 +257,26 @@ struct MigratorTests {
     )
   }
 
+  @Test(arguments: ["", outside])
+  func `a table that is in use is waited for without making others wait`(mark: String) throws {
+    try database.runScript("CREATE TABLE one (a integer)")
+    let holder = try Postgres.database(.superuser, in: scratch)
+    try holder.runScript("BEGIN; INSERT INTO one VALUES (1)")
+    try write("0001_first.sql", mark + "ALTER TABLE one ADD COLUMN IF NOT EXISTS b integer;")
+    var reported: [String] = []
+
+    let migrator = Migrator(database: database) {
+      reported.append($0)
+      // While the migrator waits, the table is not locked.
+      if reported.count == 1 { try? holder.runScript("INSERT INTO one VALUES (2); COMMIT") }
+    }
+    #expect(try migrator.migrate(directory: folder.path) == 1)
+    #expect(
+      reported == ["0001_first.sql: waiting for a table that is in use", "applied 0001_first.sql"]
+    )
+    #expect(try count("b IS NULL") == 2)
+  }
+
   // MARK: Batches
 
   static let batches = """
