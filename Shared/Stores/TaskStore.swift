@@ -260,7 +260,7 @@ public struct TaskStore {
   ///
   /// - Throws: `DatabaseError`, or what the MAC of the page token throws.
   public func page(_ listing: TaskListing, pages: PageTokens) throws -> ListTasksResponse {
-    var tasks = try database.read(Self.listQuery(listing), map: TaskMessage.init(row:))
+    var tasks = try rows(listing)
     var response = ListTasksResponse()
     response.nextPageToken = try tasks.cut(to: listing.page) {
       try listing.pageToken(after: $0, pages: pages)
@@ -269,21 +269,32 @@ public struct TaskStore {
     return response
   }
 
-  /// The statements of the list in one order, in both directions.
+  /// The rows of a page, and one that shows whether another page follows.
+  ///
+  /// Tasks with frequent search terms are found soon among those that come first. All others are found by their index:
+  /// few enough to be sorted.
+  private func rows(_ listing: TaskListing) throws -> [TaskMessage] {
+    var rows: [TaskMessage] = []
+    for query in Self.listQueries(listing) {
+      rows = try database.read(query, map: TaskMessage.init(row:))
+      if rows.count > listing.page.size { break }
+    }
+    return rows
+  }
+
+  /// The statements of the list in one order and direction.
   private struct Lists {
-    let ascending: Statement
-    let descending: Statement
+    /// Whatever the text.
+    let all: Statement
+    /// Tasks with the search terms, of the first `:depth` that the other filters leave.
+    let searchAhead: Statement
+    /// Tasks with the search terms. The planner must not look for them in the list's order, because it cannot know whether
+    /// an owner has the terms that are frequent with others: `OFFSET 0` has it find all of them first.
+    let searchIndex: Statement
 
     /// `key` is the expression in the indexes.
-    init(by key: SQL) {
-      ascending = Self.list(key, "ASC", comparison: ">")
-      descending = Self.list(key, "DESC", comparison: "<")
-    }
-
-    private static func list(_ key: SQL, _ direction: SQL, comparison: SQL) -> Statement {
-      Statement(
-        """
-        SELECT \(columns) FROM tasks
+    init(by key: SQL, _ direction: SQL, _ comparison: SQL) {
+      let filters: SQL = """
         WHERE true
           {AND user_id = :owner}
           {AND (\(key), id) \(comparison) (:after_key, :after_id)}
@@ -291,45 +302,86 @@ public struct TaskStore {
           {AND priority = ANY (:priorities::task_priority[])}
           {AND \(dueDate) < :due_before}
           {AND \(dueDate) >= :due_after AND due_date IS NOT NULL}
-          {AND to_tsvector('simple'::regconfig, title || ' ' || coalesce(description, ''))
-            @@ plainto_tsquery('simple', :search_terms)}
-        ORDER BY \(key) \(direction), id \(direction)
-        LIMIT :limit
         """
+      let order: SQL = "ORDER BY \(key) \(direction), id \(direction)"
+      all = Statement("SELECT \(columns) FROM tasks \(filters) \(order) LIMIT :limit")
+      searchAhead = Statement(
+        """
+        SELECT \(columns) FROM (SELECT * FROM tasks \(filters) \(order) LIMIT :depth) AS tasks
+        WHERE \(isFound) \(order) LIMIT :limit
+        """,
+        isPlannedEachTime: true
+      )
+      searchIndex = Statement(
+        """
+        SELECT \(columns) FROM (SELECT * FROM tasks \(filters) AND \(isFound) OFFSET 0) AS tasks
+        \(order) LIMIT :limit
+        """,
+        isPlannedEachTime: true
       )
     }
   }
 
   private static let dueDate: SQL = "coalesce(due_date, 'infinity'::timestamptz)"
-  private static let byCreation = Lists(by: "created_at")
-  private static let byChange = Lists(by: "updated_at")
-  private static let byDueDate = Lists(by: dueDate)
-  private static let byPriority = Lists(by: "priority")
 
-  /// The statement of a list. One extra row shows whether another page follows.
-  static func listQuery(_ listing: TaskListing) -> Query {
-    let lists =
+  /// Whether a task has the search terms, if there are any in the text.
+  private static let isFound: SQL = """
+    (search_query(:search_terms) IS NULL
+      OR search_vector(title, description) @@ search_query(:search_terms))
+    """
+
+  private static let byCreation = Directions(by: "created_at")
+  private static let byChange = Directions(by: "updated_at")
+  private static let byDueDate = Directions(by: dueDate)
+  private static let byPriority = Directions(by: "priority")
+
+  private struct Directions {
+    let ascending: Lists
+    let descending: Lists
+
+    init(by key: SQL) {
+      ascending = Lists(by: key, "ASC", ">")
+      descending = Lists(by: key, "DESC", "<")
+    }
+  }
+
+  /// The statements that list tasks, each of which is run if those before it have not found enough. One extra row shows
+  /// whether another page follows.
+  static func listQueries(_ listing: TaskListing) -> [Query] {
+    let directions =
       switch listing.key {
       case .createdAt: byCreation
       case .updatedAt: byChange
       case .dueDate: byDueDate
       case .priority: byPriority
       }
+    let lists = listing.isDescending ? directions.descending : directions.ascending
+    guard let terms = listing.searchTerms else {
+      return [Query(lists.all, arguments(listing))]
+    }
+    let arguments = arguments(listing).adding("search_terms", .text(terms))
+    let depth = searchDepth * (listing.page.size + 1)
+    return [
+      Query(lists.searchAhead, arguments.adding("depth", .integer(depth))),
+      Query(lists.searchIndex, arguments),
+    ]
+  }
+
+  /// How many tasks are looked at for each that is to be found before the index is asked.
+  private static let searchDepth = 4
+
+  private static func arguments(_ listing: TaskListing) -> Query.Arguments {
     let (statuses, priorities) = (listing.statuses, listing.priorities)
-    return Query(
-      listing.isDescending ? lists.descending : lists.ascending,
-      [
-        "owner": listing.owner.map { .id($0) },
-        "after_key": listing.page.after.map { .text($0.key) },
-        "after_id": listing.page.after.map { .text($0.id) },
-        "statuses": statuses.isEmpty ? nil : .texts(statuses.map(\.name)),
-        "priorities": priorities.isEmpty ? nil : .texts(priorities.map(\.name)),
-        "due_before": listing.dueBefore.map { .instant($0) },
-        "due_after": listing.dueAfter.map { .instant($0) },
-        "search_terms": listing.searchTerms.map { .text($0) },
-        "limit": .integer(listing.page.size + 1),
-      ]
-    )
+    return [
+      "owner": listing.owner.map { .id($0) },
+      "after_key": listing.page.after.map { .text($0.key) },
+      "after_id": listing.page.after.map { .text($0.id) },
+      "statuses": statuses.isEmpty ? nil : .texts(statuses.map(\.name)),
+      "priorities": priorities.isEmpty ? nil : .texts(priorities.map(\.name)),
+      "due_before": listing.dueBefore.map { .instant($0) },
+      "due_after": listing.dueAfter.map { .instant($0) },
+      "limit": .integer(listing.page.size + 1),
+    ]
   }
 }
 

@@ -7,6 +7,7 @@ import pytest
 
 from client import expect, sign_up
 from contract import PRIORITIES, STATUSES, TASK_FIELDS
+from grpc_client import task_pb2
 
 
 def all_pages(account, path, page_size, **filters):
@@ -125,6 +126,50 @@ def test_a_filter_keeps_what_it_names_and_nothing_else(owner, filters, keep):
     for page_size in (2, 200):
         tasks, _ = all_pages(owner, "/tasks", page_size, **filters)
         assert [task["id"] for task in tasks] == expected
+
+
+PASTED = "Milk/Bread, see report.pdf, ABC-123, jane@acme.example, <urgent>"
+
+
+@pytest.fixture(scope="module")
+def searched(system):
+    """A user with tasks in several scripts."""
+    account = sign_up(system.url())
+    for title in (PASTED, "Cafe\u0301 Crème", "ΟΔΥΣΣΕΥΣ", "购买牛奶", "ซื้อนมสด", "Buy groceries", "🎉 !?"):
+        account.new_task(title=title)
+    account.new_task(title="Long", description="far " * 1_100 + "beyond")
+    return account
+
+
+def found(account, text, services=None):
+    """The titles of the tasks that a search finds, by both REST lists and by gRPC."""
+    by_rest = [task["title"] for task in expect(account.get("/tasks", params={"q": text}), 200)["tasks"]]
+    one_users = expect(account.get(f"/users/{account.id}/tasks", params={"q": text}), 200)["tasks"]
+    assert [task["title"] for task in one_users] == by_rest
+    tasks = services(account).tasks
+    assert [task.title for task in tasks.ListTasks(task_pb2.ListTasksRequest(q=text)).tasks] == by_rest
+    assert [task.title for task in tasks.ListUserTasks(task_pb2.ListUserTasksRequest(user_id=account.id, q=text)).tasks] == by_rest
+    return by_rest
+
+
+@pytest.mark.parametrize("text, title", [
+    *((text, PASTED) for text in ("milk", "bread", "report", "123", "jane", "urgent", "acme.example", "report.pdf", "ABC-123", "MILK urge")),
+    ("café", "Cafe\u0301 Crème"), ("cafe\u0301", "Cafe\u0301 Crème"), ("creme", "Cafe\u0301 Crème"), ("CRÈM", "Cafe\u0301 Crème"),
+    ("οδυσσεύς", "ΟΔΥΣΣΕΥΣ"), ("Οδυσσευσ", "ΟΔΥΣΣΕΥΣ"), ("牛奶", "购买牛奶"), ("牛", "购买牛奶"), ("นม", "ซื้อนมสด"), ("groc", "Buy groceries"),
+    ("gr", "Buy groceries"), ("far", "Long"),
+])
+def test_a_search_finds_the_words_that_stand_in_a_task(searched, services, text, title):
+    assert found(searched, text, services) == [title]
+
+
+@pytest.mark.parametrize("text", ["g", "groc ", "roceries", "奶牛", "beyond", "milk groceries"])
+def test_a_search_finds_nothing_else(searched, services, text):
+    assert found(searched, text, services) == []
+
+
+@pytest.mark.parametrize("text", [" ", "🎉", "?!", "\u0301", "-"])
+def test_a_search_without_any_word_is_ignored(searched, services, text):
+    assert len(found(searched, text, services)) == 8
 
 
 @pytest.mark.parametrize("text", ["%", "_", "100%", "a'b", "(", "&", "!", "\\", ":*", "\"", "a & b"])
