@@ -275,15 +275,21 @@ public struct TaskStore {
   /// few enough to be sorted.
   private func rows(_ listing: TaskListing) throws -> [TaskMessage] {
     var rows: [TaskMessage] = []
-    for query in Self.listQueries(listing) {
-      rows = try database.read(query, map: TaskMessage.init(row:))
-      if rows.count > listing.page.size { break }
+    for range in Self.ranges(of: listing) {
+      let limit = listing.page.size + 1 - rows.count
+      var found: [TaskMessage] = []
+      for query in Self.listQueries(listing, range, limit: limit) {
+        found = try database.read(query, map: TaskMessage.init(row:))
+        if found.count == limit { break }
+      }
+      if rows.isEmpty { rows = found } else { rows += found }
+      if found.count == limit { break }
     }
     return rows
   }
 
   /// The statements of the list in one order and direction.
-  private struct Lists {
+  fileprivate struct Lists {
     /// Whatever the text.
     let all: Statement
     /// Tasks with the search terms, of the first `:depth` that the other filters leave.
@@ -292,10 +298,10 @@ public struct TaskStore {
     /// an owner has the terms that are frequent with others: `OFFSET 0` has it find all of them first.
     let searchIndex: Statement
 
-    /// `key` is the expression in the indexes.
-    init(by key: SQL, _ direction: SQL, _ comparison: SQL) {
+    /// `key` is the expression in the indexes, `condition` one that is part of the list.
+    init(by key: SQL, _ direction: SQL, _ comparison: SQL, where condition: SQL = "true") {
       let filters: SQL = """
-        WHERE true
+        WHERE \(condition)
           {AND user_id = :owner}
           {AND (\(key), id) \(comparison) (:after_key, :after_id)}
           {AND status = ANY (:statuses::task_status[])}
@@ -330,57 +336,79 @@ public struct TaskStore {
       OR search_vector(title, description) @@ search_query(:search_terms))
     """
 
-  private static let byCreation = Directions(by: "created_at")
-  private static let byChange = Directions(by: "updated_at")
-  private static let byDueDate = Directions(by: dueDate)
-  private static let byPriority = Directions(by: "priority")
+  private static let creationAscending = Lists(by: "created_at", "ASC", ">")
+  private static let creationDescending = Lists(by: "created_at", "DESC", "<")
+  private static let changeAscending = Lists(by: "updated_at", "ASC", ">")
+  private static let changeDescending = Lists(by: "updated_at", "DESC", "<")
+  private static let priorityAscending = Lists(by: "priority", "ASC", ">")
+  private static let priorityDescending = Lists(by: "priority", "DESC", "<")
+  private static let dueDateAscending = Lists(by: dueDate, "ASC", ">")
+  private static let dueDateDescending =
+    Lists(by: dueDate, "DESC", "<", where: "\(dueDate) < 'infinity'")
+  private static let withoutDueDate = Lists(
+    by: dueDate,
+    "DESC",
+    "<",
+    where: "\(dueDate) = 'infinity'"
+  )
 
-  private struct Directions {
-    let ascending: Lists
-    let descending: Lists
+  /// A part of a list, which is read in the order of an index.
+  struct Range {
+    fileprivate let lists: Lists
+    /// The row before the first; `nil` at the beginning of the range.
+    fileprivate let after: Cursor?
+  }
 
-    init(by key: SQL) {
-      ascending = Lists(by: key, "ASC", ">")
-      descending = Lists(by: key, "DESC", "<")
+  /// The ranges of a list, one behind the other. The indexes have tasks without a due date at the end; so when the latest
+  /// come first, there are two.
+  static func ranges(of listing: TaskListing) -> [Range] {
+    let after = listing.page.after
+    switch (listing.key, listing.isDescending) {
+    case (.createdAt, false): return [Range(lists: creationAscending, after: after)]
+    case (.createdAt, true): return [Range(lists: creationDescending, after: after)]
+    case (.updatedAt, false): return [Range(lists: changeAscending, after: after)]
+    case (.updatedAt, true): return [Range(lists: changeDescending, after: after)]
+    case (.priority, false): return [Range(lists: priorityAscending, after: after)]
+    case (.priority, true): return [Range(lists: priorityDescending, after: after)]
+    case (.dueDate, false): return [Range(lists: dueDateAscending, after: after)]
+    case (.dueDate, true):
+      let isBehindDates = after?.key == TaskListing.noDueDate
+      return [
+        isBehindDates ? nil : Range(lists: dueDateDescending, after: after),
+        listing.dueBefore != nil || listing.dueAfter != nil
+          ? nil : Range(lists: withoutDueDate, after: isBehindDates ? after : nil),
+      ].compactMap { $0 }
     }
   }
 
-  /// The statements that list tasks, each of which is run if those before it have not found enough. One extra row shows
-  /// whether another page follows.
-  static func listQueries(_ listing: TaskListing) -> [Query] {
-    let directions =
-      switch listing.key {
-      case .createdAt: byCreation
-      case .updatedAt: byChange
-      case .dueDate: byDueDate
-      case .priority: byPriority
-      }
-    let lists = listing.isDescending ? directions.descending : directions.ascending
-    guard let terms = listing.searchTerms else {
-      return [Query(lists.all, arguments(listing))]
-    }
-    let arguments = arguments(listing).adding("search_terms", .text(terms))
-    let depth = searchDepth * (listing.page.size + 1)
+  /// The statements that list up to `limit` tasks of a range, each of which is run if the one before it has not found as
+  /// many.
+  static func listQueries(_ listing: TaskListing, _ range: Range, limit: Int) -> [Query] {
+    let arguments = arguments(listing, after: range.after, limit: limit)
+    guard let terms = listing.searchTerms else { return [Query(range.lists.all, arguments)] }
+    let search = arguments.adding("search_terms", .text(terms))
     return [
-      Query(lists.searchAhead, arguments.adding("depth", .integer(depth))),
-      Query(lists.searchIndex, arguments),
+      Query(range.lists.searchAhead, search.adding("depth", .integer(searchDepth * limit))),
+      Query(range.lists.searchIndex, search),
     ]
   }
 
   /// How many tasks are looked at for each that is to be found before the index is asked.
   private static let searchDepth = 4
 
-  private static func arguments(_ listing: TaskListing) -> Query.Arguments {
+  private static func arguments(_ listing: TaskListing, after: Cursor?, limit: Int)
+    -> Query.Arguments
+  {
     let (statuses, priorities) = (listing.statuses, listing.priorities)
     return [
       "owner": listing.owner.map { .id($0) },
-      "after_key": listing.page.after.map { .text($0.key) },
-      "after_id": listing.page.after.map { .text($0.id) },
+      "after_key": after.map { .text($0.key) },
+      "after_id": after.map { .text($0.id) },
       "statuses": statuses.isEmpty ? nil : .texts(statuses.map(\.name)),
       "priorities": priorities.isEmpty ? nil : .texts(priorities.map(\.name)),
       "due_before": listing.dueBefore.map { .instant($0) },
       "due_after": listing.dueAfter.map { .instant($0) },
-      "limit": .integer(listing.page.size + 1),
+      "limit": .integer(limit),
     ]
   }
 }

@@ -33,7 +33,7 @@ struct PlanTests {
     let variants = try variants()
     #expect(variants.count == 4 * 2 * 2 * 2 * 7)
     for variant in variants {
-      for query in TaskStore.listQueries(variant.listing) {
+      for query in queries(variant.listing) {
         let plan = try plan(of: query, scratch)
         #expect(!plan.contains("Seq Scan"), "\(variant.name):\n\(plan)")
         if !variant.isFiltered {
@@ -43,6 +43,13 @@ struct PlanTests {
       }
     }
     try expectSearches(scratch)
+  }
+
+  /// All statements that a page may take.
+  private func queries(_ listing: TaskListing) -> [Query] {
+    TaskStore.ranges(of: listing).flatMap {
+      TaskStore.listQueries(listing, $0, limit: listing.page.size + 1)
+    }
   }
 
   /// Search terms are looked for among the tasks that come first, without sorting, and then by their index; by those of
@@ -63,7 +70,7 @@ struct PlanTests {
         caller: Caller(userID: Self.owner, role: .admin),
         pages: .unauthenticated
       )
-      let queries = TaskStore.listQueries(listing)
+      let queries = queries(listing)
       #expect(queries.count == 2)
       let ahead = try plan(of: queries[0], scratch)
       #expect(ahead.contains("Index Scan") && !ahead.contains("Sort"), "\(terms):\n\(ahead)")
