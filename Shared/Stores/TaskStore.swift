@@ -9,6 +9,16 @@ public struct TaskStore {
   private static let columns: SQL =
     "id, title, description, status, priority, user_id, due_date, reminders, created_at, updated_at, version"
 
+  /// `columns` with the description only if it is not long. Otherwise its length, negative, is in the place of the version:
+  /// a column more would cost every list.
+  private static let listColumns: SQL = """
+    id, title, CASE WHEN octet_length(description) <= \(longest) THEN description END, status, priority, user_id,
+    due_date, reminders, created_at, updated_at,
+    CASE WHEN octet_length(description) > \(longest) THEN -octet_length(description) ELSE version END
+    """
+
+  private static let longest = SQL(number: PageBytes.longestInRow)
+
   private let database: TimedDatabase
   /// The minutes before its due date when a task is checked for its first reminder; `nil` for never.
   private let firstLeadMinutes: Int?
@@ -260,11 +270,17 @@ public struct TaskStore {
   ///
   /// - Throws: `DatabaseError`, or what the MAC of the page token throws.
   public func page(_ listing: TaskListing, pages: PageTokens) throws -> ListTasksResponse {
-    var tasks = try rows(listing)
+    var long: LongTexts = [:]
+    var tasks = try rows(listing, &long)
     var response = ListTasksResponse()
-    response.nextPageToken = try tasks.cut(to: listing.page) {
-      try listing.pageToken(after: $0, pages: pages)
-    }
+    response.nextPageToken = try tasks.cut(
+      to: listing.page,
+      completing: long,
+      id: { $0.id },
+      bytes: { PageBytes.count($0.title) + PageBytes.count($0.description_p) },
+      read: { try complete($0) },
+      token: { try listing.pageToken(after: $0, pages: pages) }
+    )
     response.tasks = tasks
     return response
   }
@@ -273,7 +289,7 @@ public struct TaskStore {
   ///
   /// Tasks with frequent search terms are found soon among those that come first. All others are found by their index:
   /// few enough to be sorted.
-  private func rows(_ listing: TaskListing) throws -> [TaskMessage] {
+  private func rows(_ listing: TaskListing, _ long: inout LongTexts) throws -> [TaskMessage] {
     var rows: [TaskMessage] = []
     for range in Self.ranges(of: listing) {
       let limit = listing.page.size + 1 - rows.count
@@ -282,10 +298,26 @@ public struct TaskStore {
         found = try database.read(query, map: TaskMessage.init(row:))
         if found.count == limit { break }
       }
+      for index in found.indices where found[index].version < 0 {
+        long[found[index].id] = -Int(found[index].version)
+      }
       if rows.isEmpty { rows = found } else { rows += found }
       if found.count == limit { break }
     }
     return rows
+  }
+
+  private static let findAll = Statement(
+    "SELECT \(columns) FROM tasks WHERE id = ANY (:ids::varchar[])"
+  )
+
+  /// Finds tasks by their ids, whosever they are.
+  private func complete(_ ids: [String]) throws -> [String: TaskMessage] {
+    let tasks = try database.read(
+      Query(Self.findAll, ["ids": .texts(ids)]),
+      map: TaskMessage.init(row:)
+    )
+    return Dictionary(uniqueKeysWithValues: tasks.map { ($0.id, $0) })
   }
 
   /// The statements of the list in one order and direction.
@@ -310,17 +342,17 @@ public struct TaskStore {
           {AND \(dueDate) >= :due_after AND due_date IS NOT NULL}
         """
       let order: SQL = "ORDER BY \(key) \(direction), id \(direction)"
-      all = Statement("SELECT \(columns) FROM tasks \(filters) \(order) LIMIT :limit")
+      all = Statement("SELECT \(listColumns) FROM tasks \(filters) \(order) LIMIT :limit")
       searchAhead = Statement(
         """
-        SELECT \(columns) FROM (SELECT * FROM tasks \(filters) \(order) LIMIT :depth) AS tasks
+        SELECT \(listColumns) FROM (SELECT * FROM tasks \(filters) \(order) LIMIT :depth) AS tasks
         WHERE \(isFound) \(order) LIMIT :limit
         """,
         isPlannedEachTime: true
       )
       searchIndex = Statement(
         """
-        SELECT \(columns) FROM (SELECT * FROM tasks \(filters) AND \(isFound) OFFSET 0) AS tasks
+        SELECT \(listColumns) FROM (SELECT * FROM tasks \(filters) AND \(isFound) OFFSET 0) AS tasks
         \(order) LIMIT :limit
         """,
         isPlannedEachTime: true

@@ -397,6 +397,7 @@ public nonisolated struct Task_V1_ListTasksRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// how many at most; a page ends before 1 MiB of text, as JSON has it, and may have fewer
   public var pageSize: Int32 {
     get {_pageSize ?? 0}
     set {_pageSize = newValue}
@@ -452,7 +453,8 @@ public nonisolated struct Task_V1_ListTasksRequest: Sendable {
   /// Clears the value of `userID`. Subsequent reads from it will return its default value.
   public mutating func clearUserID() {self._userID = nil}
 
-  /// created_at, due_date, priority or updated_at, optionally followed by " desc" or " asc"
+  /// created_at, due_date, priority or updated_at, optionally followed by " desc" or " asc". Tasks without a due date come
+  /// behind all others in both directions
   public var orderBy: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -472,6 +474,7 @@ public nonisolated struct Task_V1_ListUserTasksRequest: Sendable {
 
   public var userID: String = String()
 
+  /// how many at most; a page ends before 1 MiB of text, as JSON has it, and may have fewer
   public var pageSize: Int32 {
     get {_pageSize ?? 0}
     set {_pageSize = newValue}
@@ -513,7 +516,8 @@ public nonisolated struct Task_V1_ListUserTasksRequest: Sendable {
   /// search terms, by the rules of the list of all tasks
   public var q: String = String()
 
-  /// created_at, due_date, priority or updated_at, optionally followed by " desc" or " asc"
+  /// created_at, due_date, priority or updated_at, optionally followed by " desc" or " asc". Tasks without a due date come
+  /// behind all others in both directions
   public var orderBy: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
