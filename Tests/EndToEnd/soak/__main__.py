@@ -50,7 +50,7 @@ def main():
     names = list(scenario_table(Length(short=True)))
     parser = argparse.ArgumentParser(prog="scripts/soak", description=(
         "Holds a system of its own against the figures that must hold, and prints what was measured. "
-        "Ends with 1 when one does not hold. In full it takes about a quarter of an hour."))
+        "Ends with 1 when one does not hold. In full it takes about twenty minutes."))
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {' '.join(names)}")
     parser.add_argument("--short", action="store_true", help="a few seconds of each")
     options = parser.parse_args()
