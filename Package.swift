@@ -173,7 +173,7 @@ let package = Package(
       "Migrations",
       "PostgreSQL",
       "Values",
-      exclude: ["user_db", "task_db", "notification_db"]
+      exclude: ["README.md", "user_db", "task_db", "notification_db"]
     ),
     shared(
       "API",

@@ -18,6 +18,7 @@ final class Connection {
     let nameOrText: String
     /// The parameters that are `$1`, `$2` …
     let order: [Int]
+    let isPrepared: Bool
   }
 
   /// Connects. The corresponding C functions are `PQconnectStartParams` and `PQconnectPoll`.
@@ -131,7 +132,7 @@ final class Connection {
     let parameters = Parameters(values, order: statement.order)
     let binary: Int32 = 1
     let sent = parameters.withPointers {
-      preparesStatements
+      statement.isPrepared
         ? PQsendQueryPrepared(handle, statement.nameOrText, parameters.count, $0, nil, nil, binary)
         : PQsendQueryParams(
           handle,
@@ -148,7 +149,7 @@ final class Connection {
     do {
       return try collect(until: deadline)
     } catch let error as DatabaseError
-      where preparesStatements && (error.sqlState == "0A000" || error.sqlState == "26000")
+      where statement.isPrepared && (error.sqlState == "0A000" || error.sqlState == "26000")
     {
       // A migration changed the statement's result, or a pooler dropped it. That seldom comes alone, so all
       // statements are prepared again. Their numbers go on counting, so no name is used twice.
@@ -164,13 +165,14 @@ final class Connection {
       if preparesStatements { try runScript("DEALLOCATE ALL", deadline: deadline) }
     }
     var nameOrText = rendering.text
-    if preparesStatements {
+    let isPrepared = preparesStatements && !variant.statement.isPlannedEachTime
+    if isPrepared {
       preparedCount += 1
       nameOrText = "s\(preparedCount)"
       guard PQsendPrepare(handle, nameOrText, rendering.text, 0, nil) == 1 else { throw lost() }
       PQclear(try collect(until: deadline))
     }
-    let ready = Ready(nameOrText: nameOrText, order: rendering.order)
+    let ready = Ready(nameOrText: nameOrText, order: rendering.order, isPrepared: isPrepared)
     statements[variant] = ready
     return ready
   }

@@ -45,34 +45,10 @@ public final class Database {
   fileprivate func attempt<T>(by deadline: Deadline, _ body: (Transaction) throws -> T) throws -> T
   {
     try withConnection(by: deadline) { connection in
-      // The server gives up when we do; otherwise it would go on although nobody waits.
-      let milliseconds = max(1, deadline.millisecondsLeft)
-      try connection.runScript(
-        SQL(unsafeSQL: "BEGIN; SET LOCAL statement_timeout = \(milliseconds)"),
-        deadline: deadline
-      )
-      let result: T
-      do {
-        result = try body(Transaction(connection: connection, deadline: deadline))
-        // The server answers the COMMIT of a failed transaction with a ROLLBACK and no error.
-        guard !connection.isInFailedTransaction else {
-          throw DatabaseError.refused(
-            sqlState: "25P02",
-            message: "a statement was refused, but the transaction went on",
-            constraint: nil
-          )
-        }
-      } catch {
-        do {
-          try connection.runScript("ROLLBACK", deadline: deadline)
-        } catch {
-          // The server rolls back a transaction that a closed connection leaves open.
-          self.connection = nil
-        }
-        throw error
+      try connection.transaction(deadline: deadline, body) {
+        // The server rolls back a transaction that a closed connection leaves open.
+        self.connection = nil
       }
-      try connection.runScript("COMMIT", deadline: deadline)
-      return result
     }
   }
 
@@ -93,7 +69,7 @@ public final class Database {
     }
   }
 
-  private func discardingBroken<T>(
+  fileprivate func discardingBroken<T>(
     by deadline: Deadline,
     checked: Bool,
     _ body: (Connection) throws -> T
@@ -198,6 +174,74 @@ public struct TimedDatabase {
   /// - Throws: `DatabaseError`.
   public func runScript(_ sql: SQL) throws {
     try database.withConnection(by: deadline) { try $0.runScript(sql, deadline: deadline) }
+  }
+
+  /// Calls `body` with a connection that is not replaced when it is lost.
+  ///
+  /// - Throws: `DatabaseError`, or what `body` throws.
+  public func session<T>(_ body: (DatabaseSession) throws -> T) throws -> T {
+    try database.discardingBroken(by: deadline, checked: true) {
+      try body(DatabaseSession(connection: $0))
+    }
+  }
+}
+
+/// One connection, for as long as its user needs what only a connection has, such as advisory locks of a session.
+public struct DatabaseSession {
+  fileprivate let connection: Connection
+
+  /// Runs a statement and hands each row to `map`.
+  ///
+  /// - Throws: `DatabaseError`, or what `map` throws.
+  public func run<T>(_ query: Query, by deadline: Deadline, map: (Row) throws -> T) throws -> [T] {
+    try connection.run(query, deadline: deadline, map: map)
+  }
+
+  /// Runs a text of statements without values.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func runScript(_ sql: SQL, by deadline: Deadline) throws {
+    try connection.runScript(sql, deadline: deadline)
+  }
+
+  /// Runs `body` in one transaction: all of it happens, or nothing when it throws.
+  ///
+  /// - Throws: `DatabaseError`, or what `body` throws.
+  public func transaction<T>(by deadline: Deadline, _ body: (Transaction) throws -> T) throws -> T {
+    try connection.transaction(deadline: deadline, body) {}
+  }
+}
+
+extension Connection {
+  /// Runs `body` in one transaction. `abandon` is called when the transaction could not be rolled back.
+  fileprivate func transaction<T>(
+    deadline: Deadline,
+    _ body: (Transaction) throws -> T,
+    abandon: () -> Void
+  ) throws -> T {
+    // The server gives up when we do; otherwise it would go on although nobody waits.
+    let milliseconds = max(1, deadline.millisecondsLeft)
+    try runScript(
+      SQL(unsafeSQL: "BEGIN; SET LOCAL statement_timeout = \(milliseconds)"),
+      deadline: deadline
+    )
+    let result: T
+    do {
+      result = try body(Transaction(connection: self, deadline: deadline))
+      // The server answers the COMMIT of a failed transaction with a ROLLBACK and no error.
+      guard !isInFailedTransaction else {
+        throw DatabaseError.refused(
+          sqlState: "25P02",
+          message: "a statement was refused, but the transaction went on",
+          constraint: nil
+        )
+      }
+    } catch {
+      do { try runScript("ROLLBACK", deadline: deadline) } catch { abandon() }
+      throw error
+    }
+    try runScript("COMMIT", deadline: deadline)
+    return result
   }
 }
 

@@ -25,6 +25,9 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
   /// A literal that contains other pieces.
   public init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
 
+  /// A number that is a constant of the code.
+  public init(number: Int) { text = String(number) }
+
   /// Text that comes from a file of this repository (a migration), never from a request.
   public init(unsafeSQL text: String) { self.text = text }
 }

@@ -45,6 +45,9 @@ public final class Statement: Sendable {
     case part([Piece], needs: UInt64, otherwise: [Piece])
   }
 
+  /// Whether it is planned at each call, for the values of that call, instead of prepared once: for statements whose best
+  /// plan depends on the values.
+  let isPlannedEachTime: Bool
   private let source: String
   private let sourceHash: Int
   private let pieces: [Piece]
@@ -54,7 +57,8 @@ public final class Statement: Sendable {
   /// A statement of at most 64 parameters.
   ///
   /// - Precondition: the braces outside of literals, quoted names and comments are balanced.
-  public init(_ sql: SQL) {
+  public init(_ sql: SQL, isPlannedEachTime: Bool = false) {
+    self.isPlannedEachTime = isPlannedEachTime
     source = sql.text
     sourceHash = sql.text.hashValue
     var parser = Parser(sql.text)

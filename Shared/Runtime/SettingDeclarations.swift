@@ -96,7 +96,7 @@ extension Setting {
       for: .scripts,
       isSecret: true,
       """
-      `user_db` as the role of the User service, in place of the private cluster; needs the roles of \
+      The database `user_db` as the role of the User service, in place of the private cluster; needs the roles of \
       `scripts/lib/roles.sql`. Set the databases of all four services, or none of them.
       """
     )
@@ -227,7 +227,7 @@ extension Setting {
       otherwise: "`DATABASE_URL_USER`",
       for: [.health, .scripts],
       isSecret: true,
-      "`user_db` as the role `health`, which may only connect, for the health checks."
+      "The database `user_db` as the role `health`, which may only connect, for the health checks."
     )
   }
 
@@ -238,7 +238,7 @@ extension Setting {
       otherwise: "`DATABASE_URL_TASK`",
       for: [.health, .scripts],
       isSecret: true,
-      "`task_db` as the role `health`, which may only connect, for the health checks."
+      "The database `task_db` as the role `health`, which may only connect, for the health checks."
     )
   }
 
@@ -250,7 +250,7 @@ extension Setting {
       for: [.health, .scripts],
       isSecret: true,
       """
-      `notification_db` as the role `health`, which may only connect, for the health checks.
+      The database `notification_db` as the role `health`, which may only connect, for the health checks.
       """
     )
   }

@@ -357,15 +357,22 @@ public struct NotificationStore {
     return found
   }
 
-  /// One extra row shows whether another page follows.
+  /// `columns` with the body only if it is not long, and its length. One extra row shows whether another page follows.
   private static let list = Statement(
     """
-    SELECT \(columns) FROM notifications
+    SELECT id, type, recipient, subject,
+      CASE WHEN octet_length(body) <= \(SQL(number: PageBytes.longestInRow)) THEN body ELSE '' END,
+      sent, created_at, user_id, sent_at, attempts, next_attempt_at, last_error, octet_length(body)
+    FROM notifications
     WHERE true
       {AND user_id = :owner}
       {AND (created_at, id) < (:after_key, :after_id)}
     ORDER BY created_at DESC, id DESC LIMIT :limit
     """
+  )
+
+  private static let findAll = Statement(
+    "SELECT \(columns) FROM notifications WHERE id = ANY (:ids::varchar[])"
   )
 
   /// Lists a page of notifications, the newest first.
@@ -383,13 +390,34 @@ public struct NotificationStore {
         "limit": .integer(listing.page.size + 1),
       ]
     )
-    var rows = try database.read(query, map: NotificationMessage.init(row:))
-    var response = ListNotificationsResponse()
-    response.nextPageToken = try rows.cut(to: listing.page) {
-      try listing.pageToken(after: $0, pages: pages)
+    var long: LongTexts = [:]
+    var rows = try database.read(query) { row in
+      let notification = try NotificationMessage(row: row)
+      if notification.body.isEmpty { long[notification.id] = Int(try row.integer(12)) }
+      return notification
     }
+    var response = ListNotificationsResponse()
+    response.nextPageToken = try rows.cut(
+      to: listing.page,
+      completing: long.filter { $0.value > 0 },
+      id: { $0.id },
+      bytes: {
+        [$0.recipient, $0.subject, $0.body, $0.lastError].map(PageBytes.count).reduce(0, +)
+      },
+      read: { try complete($0) },
+      token: { try listing.pageToken(after: $0, pages: pages) }
+    )
     response.notifications = rows
     return response
+  }
+
+  /// Finds notifications by their ids, whosever they are.
+  private func complete(_ ids: [String]) throws -> [String: NotificationMessage] {
+    let found = try database.read(
+      Query(Self.findAll, ["ids": .texts(ids)]),
+      map: NotificationMessage.init(row:)
+    )
+    return Dictionary(uniqueKeysWithValues: found.map { ($0.id, $0) })
   }
 }
 

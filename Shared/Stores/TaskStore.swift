@@ -9,6 +9,16 @@ public struct TaskStore {
   private static let columns: SQL =
     "id, title, description, status, priority, user_id, due_date, reminders, created_at, updated_at, version"
 
+  /// `columns` with the description only if it is not long. Otherwise its length, negative, is in the place of the version:
+  /// a column more would cost every list.
+  private static let listColumns: SQL = """
+    id, title, CASE WHEN octet_length(description) <= \(longest) THEN description END, status, priority, user_id,
+    due_date, reminders, created_at, updated_at,
+    CASE WHEN octet_length(description) > \(longest) THEN -octet_length(description) ELSE version END
+    """
+
+  private static let longest = SQL(number: PageBytes.longestInRow)
+
   private let database: TimedDatabase
   /// The minutes before its due date when a task is checked for its first reminder; `nil` for never.
   private let firstLeadMinutes: Int?
@@ -260,76 +270,178 @@ public struct TaskStore {
   ///
   /// - Throws: `DatabaseError`, or what the MAC of the page token throws.
   public func page(_ listing: TaskListing, pages: PageTokens) throws -> ListTasksResponse {
-    var tasks = try database.read(Self.listQuery(listing), map: TaskMessage.init(row:))
+    var long: LongTexts = [:]
+    var tasks = try rows(listing, &long)
     var response = ListTasksResponse()
-    response.nextPageToken = try tasks.cut(to: listing.page) {
-      try listing.pageToken(after: $0, pages: pages)
-    }
+    response.nextPageToken = try tasks.cut(
+      to: listing.page,
+      completing: long,
+      id: { $0.id },
+      bytes: { PageBytes.count($0.title) + PageBytes.count($0.description_p) },
+      read: { try complete($0) },
+      token: { try listing.pageToken(after: $0, pages: pages) }
+    )
     response.tasks = tasks
     return response
   }
 
-  /// The statements of the list in one order, in both directions.
-  private struct Lists {
-    let ascending: Statement
-    let descending: Statement
-
-    /// `key` is the expression in the indexes.
-    init(by key: SQL) {
-      ascending = Self.list(key, "ASC", comparison: ">")
-      descending = Self.list(key, "DESC", comparison: "<")
+  /// The rows of a page, and one that shows whether another page follows.
+  ///
+  /// Tasks with frequent search terms are found soon among those that come first. All others are found by their index:
+  /// few enough to be sorted.
+  private func rows(_ listing: TaskListing, _ long: inout LongTexts) throws -> [TaskMessage] {
+    var rows: [TaskMessage] = []
+    for range in Self.ranges(of: listing) {
+      let limit = listing.page.size + 1 - rows.count
+      var found: [TaskMessage] = []
+      for query in Self.listQueries(listing, range, limit: limit) {
+        found = try database.read(query, map: TaskMessage.init(row:))
+        if found.count == limit { break }
+      }
+      for index in found.indices where found[index].version < 0 {
+        long[found[index].id] = -Int(found[index].version)
+      }
+      if rows.isEmpty { rows = found } else { rows += found }
+      if found.count == limit { break }
     }
+    return rows
+  }
 
-    private static func list(_ key: SQL, _ direction: SQL, comparison: SQL) -> Statement {
-      Statement(
-        """
-        SELECT \(columns) FROM tasks
-        WHERE true
+  private static let findAll = Statement(
+    "SELECT \(columns) FROM tasks WHERE id = ANY (:ids::varchar[])"
+  )
+
+  /// Finds tasks by their ids, whosever they are.
+  private func complete(_ ids: [String]) throws -> [String: TaskMessage] {
+    let tasks = try database.read(
+      Query(Self.findAll, ["ids": .texts(ids)]),
+      map: TaskMessage.init(row:)
+    )
+    return Dictionary(uniqueKeysWithValues: tasks.map { ($0.id, $0) })
+  }
+
+  /// The statements of the list in one order and direction.
+  fileprivate struct Lists {
+    /// Whatever the text.
+    let all: Statement
+    /// Tasks with the search terms, of the first `:depth` that the other filters leave.
+    let searchAhead: Statement
+    /// Tasks with the search terms. The planner must not look for them in the list's order, because it cannot know whether
+    /// an owner has the terms that are frequent with others: `OFFSET 0` has it find all of them first.
+    let searchIndex: Statement
+
+    /// `key` is the expression in the indexes, `condition` one that is part of the list.
+    init(by key: SQL, _ direction: SQL, _ comparison: SQL, where condition: SQL = "true") {
+      let filters: SQL = """
+        WHERE \(condition)
           {AND user_id = :owner}
           {AND (\(key), id) \(comparison) (:after_key, :after_id)}
           {AND status = ANY (:statuses::task_status[])}
           {AND priority = ANY (:priorities::task_priority[])}
           {AND \(dueDate) < :due_before}
           {AND \(dueDate) >= :due_after AND due_date IS NOT NULL}
-          {AND to_tsvector('simple'::regconfig, title || ' ' || coalesce(description, ''))
-            @@ plainto_tsquery('simple', :search_terms)}
-        ORDER BY \(key) \(direction), id \(direction)
-        LIMIT :limit
         """
+      let order: SQL = "ORDER BY \(key) \(direction), id \(direction)"
+      all = Statement("SELECT \(listColumns) FROM tasks \(filters) \(order) LIMIT :limit")
+      searchAhead = Statement(
+        """
+        SELECT \(listColumns) FROM (SELECT * FROM tasks \(filters) \(order) LIMIT :depth) AS tasks
+        WHERE \(isFound) \(order) LIMIT :limit
+        """,
+        isPlannedEachTime: true
+      )
+      searchIndex = Statement(
+        """
+        SELECT \(listColumns) FROM (SELECT * FROM tasks \(filters) AND \(isFound) OFFSET 0) AS tasks
+        \(order) LIMIT :limit
+        """,
+        isPlannedEachTime: true
       )
     }
   }
 
   private static let dueDate: SQL = "coalesce(due_date, 'infinity'::timestamptz)"
-  private static let byCreation = Lists(by: "created_at")
-  private static let byChange = Lists(by: "updated_at")
-  private static let byDueDate = Lists(by: dueDate)
-  private static let byPriority = Lists(by: "priority")
 
-  /// The statement of a list. One extra row shows whether another page follows.
-  static func listQuery(_ listing: TaskListing) -> Query {
-    let lists =
-      switch listing.key {
-      case .createdAt: byCreation
-      case .updatedAt: byChange
-      case .dueDate: byDueDate
-      case .priority: byPriority
-      }
+  /// Whether a task has the search terms, if there are any in the text.
+  private static let isFound: SQL = """
+    (search_query(:search_terms) IS NULL
+      OR search_vector(title, description) @@ search_query(:search_terms))
+    """
+
+  private static let creationAscending = Lists(by: "created_at", "ASC", ">")
+  private static let creationDescending = Lists(by: "created_at", "DESC", "<")
+  private static let changeAscending = Lists(by: "updated_at", "ASC", ">")
+  private static let changeDescending = Lists(by: "updated_at", "DESC", "<")
+  private static let priorityAscending = Lists(by: "priority", "ASC", ">")
+  private static let priorityDescending = Lists(by: "priority", "DESC", "<")
+  private static let dueDateAscending = Lists(by: dueDate, "ASC", ">")
+  private static let dueDateDescending =
+    Lists(by: dueDate, "DESC", "<", where: "\(dueDate) < 'infinity'")
+  private static let withoutDueDate = Lists(
+    by: dueDate,
+    "DESC",
+    "<",
+    where: "\(dueDate) = 'infinity'"
+  )
+
+  /// A part of a list, which is read in the order of an index.
+  struct Range {
+    fileprivate let lists: Lists
+    /// The row before the first; `nil` at the beginning of the range.
+    fileprivate let after: Cursor?
+  }
+
+  /// The ranges of a list, one behind the other. The indexes have tasks without a due date at the end; so when the latest
+  /// come first, there are two.
+  static func ranges(of listing: TaskListing) -> [Range] {
+    let after = listing.page.after
+    switch (listing.key, listing.isDescending) {
+    case (.createdAt, false): return [Range(lists: creationAscending, after: after)]
+    case (.createdAt, true): return [Range(lists: creationDescending, after: after)]
+    case (.updatedAt, false): return [Range(lists: changeAscending, after: after)]
+    case (.updatedAt, true): return [Range(lists: changeDescending, after: after)]
+    case (.priority, false): return [Range(lists: priorityAscending, after: after)]
+    case (.priority, true): return [Range(lists: priorityDescending, after: after)]
+    case (.dueDate, false): return [Range(lists: dueDateAscending, after: after)]
+    case (.dueDate, true):
+      let isBehindDates = after?.key == TaskListing.noDueDate
+      return [
+        isBehindDates ? nil : Range(lists: dueDateDescending, after: after),
+        listing.dueBefore != nil || listing.dueAfter != nil
+          ? nil : Range(lists: withoutDueDate, after: isBehindDates ? after : nil),
+      ].compactMap { $0 }
+    }
+  }
+
+  /// The statements that list up to `limit` tasks of a range, each of which is run if the one before it has not found as
+  /// many.
+  static func listQueries(_ listing: TaskListing, _ range: Range, limit: Int) -> [Query] {
+    let arguments = arguments(listing, after: range.after, limit: limit)
+    guard let terms = listing.searchTerms else { return [Query(range.lists.all, arguments)] }
+    let search = arguments.adding("search_terms", .text(terms))
+    return [
+      Query(range.lists.searchAhead, search.adding("depth", .integer(searchDepth * limit))),
+      Query(range.lists.searchIndex, search),
+    ]
+  }
+
+  /// How many tasks are looked at for each that is to be found before the index is asked.
+  private static let searchDepth = 4
+
+  private static func arguments(_ listing: TaskListing, after: Cursor?, limit: Int)
+    -> Query.Arguments
+  {
     let (statuses, priorities) = (listing.statuses, listing.priorities)
-    return Query(
-      listing.isDescending ? lists.descending : lists.ascending,
-      [
-        "owner": listing.owner.map { .id($0) },
-        "after_key": listing.page.after.map { .text($0.key) },
-        "after_id": listing.page.after.map { .text($0.id) },
-        "statuses": statuses.isEmpty ? nil : .texts(statuses.map(\.name)),
-        "priorities": priorities.isEmpty ? nil : .texts(priorities.map(\.name)),
-        "due_before": listing.dueBefore.map { .instant($0) },
-        "due_after": listing.dueAfter.map { .instant($0) },
-        "search_terms": listing.searchTerms.map { .text($0) },
-        "limit": .integer(listing.page.size + 1),
-      ]
-    )
+    return [
+      "owner": listing.owner.map { .id($0) },
+      "after_key": after.map { .text($0.key) },
+      "after_id": after.map { .text($0.id) },
+      "statuses": statuses.isEmpty ? nil : .texts(statuses.map(\.name)),
+      "priorities": priorities.isEmpty ? nil : .texts(priorities.map(\.name)),
+      "due_before": listing.dueBefore.map { .instant($0) },
+      "due_after": listing.dueAfter.map { .instant($0) },
+      "limit": .integer(limit),
+    ]
   }
 }
 

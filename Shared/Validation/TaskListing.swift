@@ -12,6 +12,9 @@ public struct TaskListing: Sendable {
     case priority
   }
 
+  /// The key, in an order by due date, of a task that has none. Such tasks come last in both directions.
+  public static let noDueDate = "infinity"
+
   /// The user whose tasks are listed; `nil` for everybody's.
   public let owner: ID?
   /// The statuses to list; empty for all.
@@ -94,7 +97,7 @@ public struct TaskListing: Sendable {
       switch key {
       case .createdAt: last.createdAt.instant.rfc3339
       case .updatedAt: last.updatedAt.instant.rfc3339
-      case .dueDate: last.hasDueDate ? last.dueDate.instant.rfc3339 : "infinity"
+      case .dueDate: last.hasDueDate ? last.dueDate.instant.rfc3339 : Self.noDueDate
       case .priority: last.priority.name
       }
     return try pages.token(after: Cursor(key: key, id: last.id), filters: filters)
@@ -106,8 +109,13 @@ public struct TaskListing: Sendable {
       "tasks", owner?.text ?? "*",
       statuses.map(\.name).joined(separator: ","), priorities.map(\.name).joined(separator: ","),
       dueBefore?.rfc3339 ?? "", dueAfter?.rfc3339 ?? "",
-      key.rawValue, isDescending ? "desc" : "asc", searchTerms ?? "",
+      key.rawValue, direction, searchTerms ?? "",
     ].joined(separator: "\n")
+  }
+
+  /// Tokens from when the latest due date came behind tasks without one do not fit any more, hence another word.
+  private var direction: String {
+    isDescending ? key == .dueDate ? "latest first" : "desc" : "asc"
   }
 }
 

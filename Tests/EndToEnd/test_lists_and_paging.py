@@ -1,12 +1,16 @@
 """Lists: order, filters, and pages without gaps or duplicates."""
 
+import os
 import re
-from urllib.parse import parse_qs, urlparse
+import socket
+import threading
+from urllib.parse import parse_qs, quote, urlparse
 
 import pytest
 
 from client import expect, sign_up
 from contract import PRIORITIES, STATUSES, TASK_FIELDS
+from grpc_client import notification_pb2, task_pb2
 
 
 def all_pages(account, path, page_size, **filters):
@@ -99,8 +103,11 @@ def test_tasks_without_a_due_date_are_listed_once(user, order):
                 (None, "2026-01-01T00:00:00Z", None, "2026-01-02T00:00:00Z", None)}
     tasks, _ = all_pages(user, "/tasks", 2, order_by=order)
     assert len(tasks) == 5 and {task["id"] for task in tasks} == expected
-    dated = [task["due_date"] for task in tasks if task["due_date"]]
-    assert dated == sorted(dated, reverse="desc" in order)
+    dated = [task["due_date"] for task in tasks[:2]]
+    assert dated == sorted(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"], reverse="desc" in order)
+    # The others come last in both directions, by id.
+    ids = [task["id"] for task in tasks[2:]]
+    assert ids == sorted(ids, reverse="desc" in order)
 
 
 @pytest.mark.parametrize("filters, keep", [
@@ -125,6 +132,50 @@ def test_a_filter_keeps_what_it_names_and_nothing_else(owner, filters, keep):
     for page_size in (2, 200):
         tasks, _ = all_pages(owner, "/tasks", page_size, **filters)
         assert [task["id"] for task in tasks] == expected
+
+
+PASTED = "Milk/Bread, see report.pdf, ABC-123, jane@acme.example, <urgent>"
+
+
+@pytest.fixture(scope="module")
+def searched(system):
+    """A user with tasks in several scripts."""
+    account = sign_up(system.url())
+    for title in (PASTED, "Cafe\u0301 Crème", "ΟΔΥΣΣΕΥΣ", "购买牛奶", "ซื้อนมสด", "Buy groceries", "🎉 !?"):
+        account.new_task(title=title)
+    account.new_task(title="Long", description="far " * 1_100 + "beyond")
+    return account
+
+
+def found(account, text, services=None):
+    """The titles of the tasks that a search finds, by both REST lists and by gRPC."""
+    by_rest = [task["title"] for task in expect(account.get("/tasks", params={"q": text}), 200)["tasks"]]
+    one_users = expect(account.get(f"/users/{account.id}/tasks", params={"q": text}), 200)["tasks"]
+    assert [task["title"] for task in one_users] == by_rest
+    tasks = services(account).tasks
+    assert [task.title for task in tasks.ListTasks(task_pb2.ListTasksRequest(q=text)).tasks] == by_rest
+    assert [task.title for task in tasks.ListUserTasks(task_pb2.ListUserTasksRequest(user_id=account.id, q=text)).tasks] == by_rest
+    return by_rest
+
+
+@pytest.mark.parametrize("text, title", [
+    *((text, PASTED) for text in ("milk", "bread", "report", "123", "jane", "urgent", "acme.example", "report.pdf", "ABC-123", "MILK urge")),
+    ("café", "Cafe\u0301 Crème"), ("cafe\u0301", "Cafe\u0301 Crème"), ("creme", "Cafe\u0301 Crème"), ("CRÈM", "Cafe\u0301 Crème"),
+    ("οδυσσεύς", "ΟΔΥΣΣΕΥΣ"), ("Οδυσσευσ", "ΟΔΥΣΣΕΥΣ"), ("牛奶", "购买牛奶"), ("牛", "购买牛奶"), ("นม", "ซื้อนมสด"), ("groc", "Buy groceries"),
+    ("gr", "Buy groceries"), ("far", "Long"),
+])
+def test_a_search_finds_the_words_that_stand_in_a_task(searched, services, text, title):
+    assert found(searched, text, services) == [title]
+
+
+@pytest.mark.parametrize("text", ["g", "groc ", "roceries", "奶牛", "beyond", "milk groceries"])
+def test_a_search_finds_nothing_else(searched, services, text):
+    assert found(searched, text, services) == []
+
+
+@pytest.mark.parametrize("text", [" ", "🎉", "?!", "\u0301", "-"])
+def test_a_search_without_any_word_is_ignored(searched, services, text):
+    assert len(found(searched, text, services)) == 8
 
 
 @pytest.mark.parametrize("text", ["%", "_", "100%", "a'b", "(", "&", "!", "\\", ":*", "\"", "a & b"])
@@ -236,3 +287,107 @@ def test_all_wrong_filters_are_named_at_once(user):
     answer = expect(user.get("/tasks?page_size=0&status=X&order_by=title&due_before=never"),
                     400, "INVALID_ARGUMENT")
     assert set(answer["details"]) == {"page_size", "status", "order_by", "due_before"}
+
+
+# Pages with much text
+
+#: A page ends before it has this much text.
+PAGE_BYTES = 1 << 20
+
+
+@pytest.mark.parametrize("character, count", [("😀", 110), ("a\u0001", 45), ("\"", 110)])
+def test_a_page_ends_before_a_mebibyte_of_text(user, system, services, character, count):
+    system.sql("task_db", """
+        INSERT INTO tasks (id, title, description, user_id, created_at, updated_at)
+        SELECT gen_random_uuid(), 'Task ' || n, left(repeat(:'text', 10000), 10000), :'owner', now() + n * interval '1 ms', now()
+          FROM generate_series(1, :count) n""", text=character, owner=user.id, count=count)
+    whole = [f"Task {number}" for number in range(count, 0, -1)]
+    for path in ("/tasks", f"/users/{user.id}/tasks"):
+        titles, pages, token = [], 0, ""
+        while token or not pages:
+            reply = user.get(path, params={"page_size": 200, "page_token": token}, headers={"Accept-Encoding": "identity"})
+            page = expect(reply, 200)
+            titles += [task["title"] for task in page["tasks"]]
+            assert all(len(task["description"]) == 10_000 for task in page["tasks"])
+            assert 0 < len(reply.content) < PAGE_BYTES + 200 * 500, len(reply.content)
+            pages, token = pages + 1, page["next_page_token"]
+        assert titles == whole and pages > 1
+    tasks, token, titles = services(user).tasks, "", []     # of a client that takes 4 MiB at most
+    while True:
+        page = tasks.ListTasks(task_pb2.ListTasksRequest(page_size=200, page_token=token))
+        assert page.ByteSize() < PAGE_BYTES + 200 * 500
+        titles += [task.title for task in page.tasks]
+        token = page.next_page_token
+        if not token:
+            break
+    assert titles == whole
+
+
+def test_a_page_of_notifications_ends_before_a_mebibyte_of_text(user, system, services):
+    system.sql("notification_db", """
+        INSERT INTO notifications (id, type, recipient, subject, body, user_id, created_at)
+        SELECT gen_random_uuid(), 'EMAIL', 'a@example.com', 'Number ' || n, repeat('😀', 10000), :'owner', now() - n * interval '1 s'
+          FROM generate_series(1, 110) n""", owner=user.id)
+    subjects, token, pages = [], "", 0
+    while token or not pages:
+        reply = user.get("/notifications", params={"page_size": 200, "page_token": token}, headers={"Accept-Encoding": "identity"})
+        page = expect(reply, 200)
+        assert len(reply.content) < PAGE_BYTES + 200 * 500
+        assert all(len(one["body"]) == 10_000 for one in page["notifications"])
+        subjects += [one["subject"] for one in page["notifications"]]
+        pages, token = pages + 1, page["next_page_token"]
+    assert subjects == [f"Number {number}" for number in range(1, 111)] and pages > 1
+    by_grpc = services(user).notifications.ListNotifications(notification_pb2.ListNotificationsRequest(page_size=200))
+    assert 0 < len(by_grpc.notifications) < 110 and by_grpc.next_page_token
+
+
+def test_a_list_reads_little_more_than_a_page_from_the_database(user, system, tmp_path):
+    system.sql("task_db", """
+        INSERT INTO tasks (id, title, description, user_id, created_at, updated_at)
+        SELECT gen_random_uuid(), 'Task ' || n, repeat('😀', 10000), :'owner', now(), now()
+          FROM generate_series(1, 200) n""", owner=user.id)
+    with CountingRelay(tmp_path, f"{system.postgres.socket_dir}/.s.PGSQL.5432") as relay:
+        url = system.environment_of("list-tasks")["DATABASE_URL"]
+        url = re.sub(r"host=[^&]*", f"host={quote(str(tmp_path), safe='')}", url)
+        done = system.run_function(
+            "list-tasks", DATABASE_URL=url, REQUEST_METHOD="GET", DOCUMENT_URI="/api/v1/tasks", REQUEST_URI="/api/v1/tasks",
+            QUERY_STRING="page_size=200", REMOTE_ADDR="127.0.0.1", REQUEST_ID="relay", HTTP_AUTHORIZATION=f"Bearer {user.token}")
+        assert done.stdout.startswith(b"Status: 200"), done
+        assert 500_000 < len(done.stdout) < PAGE_BYTES + 200 * 500
+        assert PAGE_BYTES / 2 < relay.received < 1.5 * PAGE_BYTES
+
+
+class CountingRelay:
+    """A Unix socket that stands before another one and counts the bytes that come from it."""
+
+    def __init__(self, folder, target):
+        self.received, self.target = 0, target
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(f"{folder}/.s.PGSQL.5432")
+        os.chmod(f"{folder}/.s.PGSQL.5432", 0o666)
+        for place in (folder, *list(folder.parents)[:3]):
+            os.chmod(place, 0o755)
+        self.listener.listen()
+
+    def __enter__(self):
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def _serve(self):
+        try:
+            while True:
+                near, far = self.listener.accept()[0], socket.socket(socket.AF_UNIX)
+                far.connect(self.target)
+                threading.Thread(target=self._copy, args=(near, far, False), daemon=True).start()
+                threading.Thread(target=self._copy, args=(far, near, True), daemon=True).start()
+        except OSError:
+            pass        # the listener is closed
+
+    def _copy(self, source, target, counts):
+        while data := source.recv(1 << 16):
+            self.received += len(data) * counts
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)

@@ -31,10 +31,10 @@ NOT_TYPED = {
     "scripts/test\n": "is what runs this test",
     "scripts/test checks\nscripts/test unit function\nscripts/test e2e\n": "is what runs this test",
     "swift test --disable-xctest --filter '^ValuesTests'\n": "is a part of scripts/test, and would build once more",
-    "scripts/soak\n": "takes a quarter of an hour; test_resilience.py has it in short",
-    "scripts/soak\nscripts/soak restart kill\n": "takes a quarter of an hour; test_resilience.py has it in short",
+    "scripts/soak\n": "takes twenty minutes; test_resilience.py has it in short",
+    "scripts/soak\nscripts/soak restart kill\n": "takes twenty minutes; test_resilience.py has it in short",
     "scripts/bench\n": "takes ten minutes; test_benchmark.py has it in short",
-    "scripts/bench --scenarios\nscripts/bench --large\n": "take half an hour; test_benchmark.py has one in short",
+    "scripts/bench --scenarios\nscripts/bench --large\nscripts/bench --search\n": "take half an hour; test_benchmark.py has one in short",
     "scripts/bench --instructions\nscripts/bench --accept\n": "would change instructions.json; test_benchmark.py counts",
     "scripts/generate\nscripts/build\n": "would change the tree; test_add_endpoint.py types it into a copy",
     'psql -f scripts/lib/roles.sql "postgresql://postgres@db.example.com/postgres"\n':

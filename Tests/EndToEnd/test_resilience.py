@@ -2,7 +2,7 @@
 
 import pytest
 
-from soak import scenarios
+from soak import migrations, scenarios
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +50,7 @@ def test_ten_times_as_many_clients_as_workers_are_served_or_refused_politely(sta
 
 def test_slow_and_stalled_clients_cost_nobody_else_anything(stage):
     hold(scenarios.slow_clients(stage, seconds=3))
+
+
+def test_a_migration_of_a_table_in_use_costs_no_request_and_survives_kills(stage):
+    hold(migrations.migrations(stage, rows=50_000))

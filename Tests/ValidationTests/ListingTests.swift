@@ -224,6 +224,20 @@ struct `A list of tasks` {
     #expect(next.page == Page(size: 50, after: Cursor(key: key, id: last.id)))
   }
 
+  @Test func `does not go on by a token from when tasks without a due date came first`() throws {
+    let filters = ["tasks", ann.userID.text, "", "", "", "", "due_date", "desc", ""]
+    let old = try pages().token(after: cursor, filters: filters.joined(separator: "\n"))
+    #expect(
+      try code {
+        _ = try listing { ($0.orderBy, $0.pageToken) = ("due_date desc", old) }
+      } == .invalidPageToken
+    )
+    // Others go on.
+    let other = filters[..<6] + ["due_date", "asc", ""]
+    let token = try pages().token(after: cursor, filters: other.joined(separator: "\n"))
+    #expect(try listing { ($0.orderBy, $0.pageToken) = ("due_date", token) }.page.after == cursor)
+  }
+
   @Test func `goes on behind a task that is due to the microsecond`() throws {
     var last = last
     last.dueDate = Timestamp(Instant(microseconds: 1))

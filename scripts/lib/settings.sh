@@ -58,13 +58,13 @@ store_settings() {
 
 # Replaces all settings by those that the running system was started with.
 restore_settings() {
-  local line STATE_DIR_before=${STATE_DIR-} FUNCTIONS_DIR_before=${FUNCTIONS_DIR-}
+  local line state_before=${STATE_DIR-} functions_before=${FUNCTIONS_DIR-}
   clear_settings
   while IFS= read -r line; do
     printf -v "${line%%=*}" '%s' "${line#*=}"
   done <"$state/settings"
-  [[ ! $STATE_DIR_before ]] || STATE_DIR=$STATE_DIR_before
-  [[ ! $FUNCTIONS_DIR_before ]] || FUNCTIONS_DIR=$FUNCTIONS_DIR_before
+  [[ ! $state_before ]] || STATE_DIR=$state_before
+  [[ ! $functions_before ]] || FUNCTIONS_DIR=$functions_before
 }
 
 # Prints the names of the caller's settings that differ from those that the running system was started with.

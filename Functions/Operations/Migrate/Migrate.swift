@@ -16,12 +16,15 @@ struct Migrate {
         url: try Settings.ofProcess.required(.databaseURL),
         options: .init(applicationName: "migrate", statementTimeoutMilliseconds: 600_000)
       )
-      let count = try Migrator(database: database) { print($0) }.migrate(directory: arguments[1])
-      print(count == 0 ? "up to date" : "\(count) applied")
+      let count = try Migrator(database: database, report: say).migrate(directory: arguments[1])
+      say(count == 0 ? "up to date" : "\(count) applied")
     } catch let failure as Migrator.Failure {
       Diagnostics.fail("migrate", Settings.Invalid(message: failure.message))
     } catch {
       Diagnostics.fail("migrate", error)
     }
   }
+
+  /// Writes a line at once, also into a pipe: a migration may take hours.
+  private static func say(_ line: String) { StandardStreams.write(Array((line + "\n").utf8)) }
 }

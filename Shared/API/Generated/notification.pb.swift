@@ -270,7 +270,7 @@ public nonisolated struct Notification_V1_ListNotificationsRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// newest first
+  /// how many at most, the newest first; a page ends before 1 MiB of text, as JSON has it, and may have fewer
   public var pageSize: Int32 {
     get {_pageSize ?? 0}
     set {_pageSize = newValue}

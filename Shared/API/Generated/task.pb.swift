@@ -397,6 +397,7 @@ public nonisolated struct Task_V1_ListTasksRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  /// how many at most; a page ends before 1 MiB of text, as JSON has it, and may have fewer
   public var pageSize: Int32 {
     get {_pageSize ?? 0}
     set {_pageSize = newValue}
@@ -435,7 +436,11 @@ public nonisolated struct Task_V1_ListTasksRequest: Sendable {
   /// Clears the value of `dueAfter`. Subsequent reads from it will return its default value.
   public mutating func clearDueAfter() {self._dueAfter = nil}
 
-  /// search terms, all of which must occur in the title or description
+  /// search terms, all of which must occur in the title or the first 4,000 characters of the description. Everything that
+  /// is neither letter nor digit separates words; upper and lower case, accents and Unicode forms make no difference. The
+  /// last word, of two letters or more, may be the beginning of one, unless something stands behind it. Scripts that are
+  /// written without blanks (Chinese, Japanese, Thai, Lao, Burmese, Khmer) are found by every two characters. Without
+  /// any word, every text is listed
   public var q: String = String()
 
   /// only admins and services may name another user
@@ -448,7 +453,8 @@ public nonisolated struct Task_V1_ListTasksRequest: Sendable {
   /// Clears the value of `userID`. Subsequent reads from it will return its default value.
   public mutating func clearUserID() {self._userID = nil}
 
-  /// created_at, due_date, priority or updated_at, optionally followed by " desc" or " asc"
+  /// created_at, due_date, priority or updated_at, optionally followed by " desc" or " asc". Tasks without a due date come
+  /// behind all others in both directions
   public var orderBy: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -468,6 +474,7 @@ public nonisolated struct Task_V1_ListUserTasksRequest: Sendable {
 
   public var userID: String = String()
 
+  /// how many at most; a page ends before 1 MiB of text, as JSON has it, and may have fewer
   public var pageSize: Int32 {
     get {_pageSize ?? 0}
     set {_pageSize = newValue}
@@ -506,10 +513,11 @@ public nonisolated struct Task_V1_ListUserTasksRequest: Sendable {
   /// Clears the value of `dueAfter`. Subsequent reads from it will return its default value.
   public mutating func clearDueAfter() {self._dueAfter = nil}
 
-  /// search terms, all of which must occur in the title or description
+  /// search terms, by the rules of the list of all tasks
   public var q: String = String()
 
-  /// created_at, due_date, priority or updated_at, optionally followed by " desc" or " asc"
+  /// created_at, due_date, priority or updated_at, optionally followed by " desc" or " asc". Tasks without a due date come
+  /// behind all others in both directions
   public var orderBy: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

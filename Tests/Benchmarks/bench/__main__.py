@@ -26,8 +26,8 @@ def main():
     try:
         if options.instructions or options.accept:
             return compare_instructions(system, options.accept)
-        if options.scenarios or options.large:
-            return play(system, scenarios.large if options.large else scenarios.all_of_them)
+        if options.scenarios or options.large or options.search:
+            return play(system, scenarios.search if options.search else scenarios.large if options.large else scenarios.all_of_them)
         return measure(system, options)
     finally:
         system.stop()
@@ -43,6 +43,8 @@ def arguments():
                         help="idle clients, a flood of sign-ins, many writers and other numbers of workers instead, without peers: seven minutes")
     parser.add_argument("--large", action="store_true",
                         help="ten million tasks and far pages instead, without peers: a quarter of an hour")
+    parser.add_argument("--search", action="store_true",
+                        help="searches among a million tasks instead, without peers: five minutes")
     parser.add_argument("--peers", default=",".join(PEERS), metavar="A,B", help="only these peers")
     parser.add_argument("--endpoints", default=",".join(load.ENDPOINTS), metavar="A,B", help="only these endpoints")
     parser.add_argument("--packages", action="store_true", help=argparse.SUPPRESS)

@@ -50,7 +50,7 @@ struct PagingTests {
       case "updated_at asc": "updated_at, id"
       case "updated_at desc": "updated_at DESC, id DESC"
       case "due_date asc": "due_date NULLS LAST, id"
-      case "due_date desc": "due_date DESC NULLS FIRST, id DESC"
+      case "due_date desc": "due_date DESC NULLS LAST, id DESC"
       case "priority asc":
         "array_position(ARRAY['LOW', 'MEDIUM', 'HIGH', 'URGENT'], priority::text), id"
       default: "array_position(ARRAY['URGENT', 'HIGH', 'MEDIUM', 'LOW'], priority::text), id DESC"

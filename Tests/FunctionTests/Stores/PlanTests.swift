@@ -13,8 +13,10 @@ import Values
 /// The plan depends on the table's size, so the table is filled once for all queries.
 struct PlanTests {
   static let rows = Int64(ProcessInfo.processInfo.environment["PLAN_ROWS"] ?? "") ?? 1_000_000
-  /// Tasks of one user.
+  /// Tasks of one user, but for the one who has three of ten.
   static let share: Int64 = 500
+  static let owner = ID(stored: "00000000-0000-7000-8000-000000000042")
+  static let busyOwner = ID(stored: "00000000-0000-7000-8000-999999999999")
 
   /// One query, as a list makes it.
   struct Variant {
@@ -31,12 +33,50 @@ struct PlanTests {
     let variants = try variants()
     #expect(variants.count == 4 * 2 * 2 * 2 * 7)
     for variant in variants {
-      let plan = try plan(of: TaskStore.listQuery(variant.listing), scratch)
-      #expect(!plan.contains("Seq Scan"), "\(variant.name):\n\(plan)")
-      if !variant.isFiltered {
-        #expect(plan.contains("Index Scan"), "\(variant.name):\n\(plan)")
-        #expect(!plan.contains("Sort"), "\(variant.name):\n\(plan)")
+      for query in queries(variant.listing) {
+        let plan = try plan(of: query, scratch)
+        #expect(!plan.contains("Seq Scan"), "\(variant.name):\n\(plan)")
+        if !variant.isFiltered {
+          #expect(plan.contains("Index Scan"), "\(variant.name):\n\(plan)")
+          #expect(!plan.contains("Sort"), "\(variant.name):\n\(plan)")
+        }
       }
+    }
+    try expectSearches(scratch)
+  }
+
+  /// All statements that a page may take.
+  private func queries(_ listing: TaskListing) -> [Query] {
+    TaskStore.ranges(of: listing).flatMap {
+      TaskStore.listQueries(listing, $0, limit: listing.page.size + 1)
+    }
+  }
+
+  /// Search terms are looked for among the tasks that come first, without sorting, and then by their index; by those of
+  /// the owner where these are few.
+  private func expectSearches(_ scratch: ScratchDatabase) throws {
+    let searches: [(owner: ID?, terms: String, index: String)] = [
+      (Self.busyOwner, "word42", "tasks_by_term"), (Self.busyOwner, "word4", "tasks_by_term"),
+      (Self.busyOwner, "paint word42", "tasks_by_term"), (nil, "word42", "tasks_by_term"),
+      (nil, "word4", "tasks_by_term"), (Self.owner, "word42", "tasks_"),
+      (Self.owner, "paint", "tasks_"),
+    ]
+    for (owner, terms, index) in searches {
+      let listing = try TaskListing(
+        ListTasksRequest.with {
+          $0.q = terms
+          if let owner { $0.userID = owner.text }
+        },
+        caller: Caller(userID: Self.owner, role: .admin),
+        pages: .unauthenticated
+      )
+      let queries = queries(listing)
+      #expect(queries.count == 2)
+      let ahead = try plan(of: queries[0], scratch)
+      #expect(ahead.contains("Index Scan") && !ahead.contains("Sort"), "\(terms):\n\(ahead)")
+      let byIndex = try plan(of: queries[1], scratch)
+      #expect(byIndex.contains(index), "\(terms):\n\(byIndex)")
+      #expect(!byIndex.contains("Seq Scan"), "\(terms):\n\(byIndex)")
     }
   }
 
@@ -53,7 +93,8 @@ struct PlanTests {
       SELECT gen_random_uuid()::text, 'Task ' || n || (ARRAY[' paint', ' write', ' call', ' buy'])[1 + n % 4],
         CASE WHEN n % 3 = 0 THEN 'about word' || n % 5000 END,
         (enum_range(NULL::task_status))[1 + n / 7 % 4], (enum_range(NULL::task_priority))[1 + n / 3 % 4],
-        '00000000-0000-7000-8000-' || lpad((n % $2::bigint)::text, 12, '0'),
+        '00000000-0000-7000-8000-'
+          || CASE WHEN n % 10 > 6 THEN repeat('9', 12) ELSE lpad((n % $2::bigint)::text, 12, '0') END,
         CASE WHEN n % 5 > 0 THEN timestamptz '2026-01-01Z' + n % 100000 * interval '5 minutes' END,
         timestamptz '2026-01-01Z' + n * interval '7 seconds', timestamptz '2026-01-01Z' + n * interval '8 seconds'
       FROM generate_series(1, $1::bigint) AS n
@@ -68,9 +109,8 @@ struct PlanTests {
   /// 4 orders, 2 directions, own tasks and all, the first page and a later one; without filters, with
   /// each one and with all of them.
   private func variants() throws -> [Variant] {
-    let owner = ID(stored: "00000000-0000-7000-8000-000000000042")
-    let user = Caller(userID: owner, role: .user)
-    let admin = Caller(userID: owner, role: .admin)
+    let user = Caller(userID: Self.owner, role: .user)
+    let admin = Caller(userID: Self.owner, role: .admin)
     let soon = Timestamp(try Instant(rfc3339: "2026-06-01T00:00:00Z"))
     let late = Timestamp(try Instant(rfc3339: "2026-06-08T00:00:00Z"))
     let filters: [(String, (inout ListTasksRequest) -> Void)] = [
@@ -144,10 +184,18 @@ struct PlanTests {
     let names = try database.read(
       Query("SELECT name FROM pg_prepared_statements WHERE statement = $1", .text(rendering.text))
     ) { try $0.text(0) }
-    let name = try #require(names.first)
-    let literals = rendering.order.map { values[$0].literal }.joined(separator: ", ")
-    let explain = Query(SQL(unsafeSQL: "EXPLAIN EXECUTE \(name) (\(literals))"))
-    return try database.read(explain) { try $0.text(0) }.joined(separator: "\n")
+    let literals = rendering.order.map { values[$0].literal }
+    var explain = "EXPLAIN EXECUTE \(names.first ?? "") (\(literals.joined(separator: ", ")))"
+    if variant.statement.isPlannedEachTime {
+      #expect(names.isEmpty)
+      explain = "EXPLAIN " + rendering.text
+      for number in literals.indices.reversed() {
+        explain = explain.replacing("$\(number + 1)", with: literals[number])
+      }
+    }
+    return try database.read(Query(SQL(unsafeSQL: explain))) { try $0.text(0) }.joined(
+      separator: "\n"
+    )
   }
 }
 

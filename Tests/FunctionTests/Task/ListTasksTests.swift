@@ -125,7 +125,8 @@ struct ListTasksTests {
 
     #expect(try titles { $0.q = "paint" } == ["Paint the door", "Paint the fence"])
     #expect(try titles { $0.q = "GREEN fence" } == ["Paint the fence"])
-    #expect(try titles { $0.q = "pain" } == [])
+    #expect(try titles { $0.q = "pai door" } == [])
+    #expect(try titles { $0.q = "aint" } == [])
     #expect(try titles { $0.q = "øyvind" } == ["Call Øyvind's bank"])
     for text in ["paint & | ! ( ' : * door", "\"paint\" -- door", "paint\\ door"] {
       #expect(try titles { $0.q = text } == ["Paint the door"], "\(text)")
@@ -154,10 +155,44 @@ struct ListTasksTests {
     for (order, expected) in orders {
       #expect(try titles { $0.orderBy = order } == expected)
       let key = order.split(separator: " ")[0]
-      #expect(try titles { $0.orderBy = "\(key) desc" } == expected.reversed())
+      // Without a due date, c is the last in both directions.
+      let reversed = key == "due_date" ? ["a", "d", "b", "c"] : expected.reversed()
+      #expect(try titles { $0.orderBy = "\(key) desc" } == reversed)
       let answer = try get("order_by=\(key)+desc")
-      #expect(answer.objects("tasks").map { $0["title"]?.string } == expected.reversed())
+      #expect(answer.objects("tasks").map { $0["title"]?.string } == reversed)
     }
+  }
+
+  @Test(arguments: ["due_date", "due_date desc"], [1, 2, 3, 5, 6, 7] as [Int32])
+  func `tasks without a due date are the last, in pages of any size`(order: String, size: Int32)
+    throws
+  {
+    for (title, due) in [("a", nil), ("b", 20), ("c", nil), ("d", 10), ("e", 20), ("f", nil)]
+      as [(String, Int64?)]
+    {
+      try add(title) {
+        if let due { $0.dueDate = Timestamp(Instant(seconds: 1_900_000_000 + due)) }
+      }
+    }
+    var request = ListTasksRequest.with { ($0.orderBy, $0.pageSize) = (order, size) }
+    var found: [String] = []
+    repeat {
+      let page = try fixture.listTasks(request, as: ada.caller)
+      #expect(page.nextPageToken.isEmpty || page.tasks.count == size)
+      found += page.tasks.map(\.title)
+      request.pageToken = page.nextPageToken
+    } while !request.pageToken.isEmpty && found.count < 10
+
+    #expect(
+      found
+        == (order == "due_date" ? ["d", "b", "e", "a", "c", "f"] : ["e", "b", "d", "f", "c", "a"])
+    )
+    let dated = try titles {
+      $0.orderBy = order
+      $0.dueAfter = Timestamp(Instant(seconds: 1_900_000_015))
+    }
+    #expect(dated == (order == "due_date" ? ["b", "e"] : ["e", "b"]))
+    #expect(try titles { ($0.orderBy, $0.q) = (order, "c") } == ["c"])
   }
 
   // MARK: Invalid requests
