@@ -51,7 +51,7 @@ extension Document {
         [
           "application/json": [
             "schema": ["$ref": "#/components/schemas/\(schemas.name(of: type))"],
-            "example": schemas.example(type),
+            "example": schemas.example(type, isAnswer: true),
           ]
         ]
       ),
@@ -112,7 +112,7 @@ extension Document {
     if status == 401 { headers.append("WWW-Authenticate") }
     if [429, 503, 504].contains(status) { headers.append("Retry-After") }
     let examples = refusals.map { refusal -> (name: String, value: JSONValue) in
-      (refusal.code, ["value": ["error": .string(refusal.meaning), "code": .string(refusal.code)]])
+      (refusal.code, ["value": ["error": .string(refusal.message), "code": .string(refusal.code)]])
     }
     return [
       "description": .string(
@@ -121,10 +121,8 @@ extension Document {
       "headers": references(headers),
       "content": [
         "application/json": [
-          "schema": [
-            "allOf": [["$ref": "#/components/schemas/Error"]],
-            "properties": ["code": ["enum": .array(refusals.map { .string($0.code) })]],
-          ],
+          // Nothing but a reference: of anything else, generators of clients make a type for each response.
+          "schema": ["$ref": "#/components/schemas/Error"],
           "examples": .object(JSONObject(examples)),
         ]
       ],

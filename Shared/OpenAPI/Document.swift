@@ -47,8 +47,7 @@ public struct Document {
   private static let introduction = """
     Every error has one shape: `{"error": "what a person reads", "code": "TASK_NOT_FOUND", \
     "details": {"field": "why"}}`. Sign in with `POST /api/v1/auth/login` and send the access token as \
-    `Authorization: Bearer …`. A path without the version, `/api/…`, is the same as `/api/v1/…`. The same \
-    methods can be called by gRPC.
+    `Authorization: Bearer …`. A path without the version, `/api/…`, is the same as `/api/v1/…`.
     """
 
   private var tags: [JSONValue] {
@@ -84,6 +83,9 @@ public struct Document {
       if !components.contains(where: { $0.name == name }) { components.append((name, schema)) }
     }
     for function in functions {
+      for enumeration in function.enumerations {
+        add(enumeration.name, schemas.schema(of: enumeration))
+      }
       for method in function.methods where Self.hasBody(function, method) {
         let purpose: Schemas.Purpose =
           switch method {
