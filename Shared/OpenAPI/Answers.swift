@@ -85,8 +85,9 @@ extension Document {
     let own = function.problems.filter { refusal in
       switch refusal.code {
       // These belong to gRPC, or to a body.
-      case "MALFORMED_MESSAGE", "UNSUPPORTED_ENCODING": false
-      case "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE": Self.hasBody(function, method)
+      case "MALFORMED_MESSAGE": false
+      case "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE", "UNSUPPORTED_ENCODING":
+        Self.hasBody(function, method)
       default: true
       }
     }
@@ -97,6 +98,16 @@ extension Document {
     }
     return Set(all.map(\.http)).sorted().map { status in
       (status, all.filter { $0.http == status })
+    }
+  }
+
+  /// The refusals that every operation has, by their status.
+  var commonRefusals: [(status: Int, refusals: [Answer])] {
+    let all = functions.flatMap { function in
+      function.methods.map { refusals(function, $0) }
+    }
+    return (all.first ?? []).filter { common in
+      all.allSatisfy { $0.contains { $0 == common } }
     }
   }
 

@@ -22,7 +22,7 @@ extension Document {
       ("operationId", .string(operationID(function, method))),
       ("tags", [.string(function.title)]),
       ("summary", .string(summary(function, method))),
-      ("description", .string(description(function))),
+      ("description", .string(description(function, method))),
     ]
     let parameters = parameters(function, method)
     if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
@@ -61,12 +61,16 @@ extension Document {
     return String(text.hasSuffix(".") ? text.dropLast() : text[...])
   }
 
-  /// The rest of what the contract says, who may call, and how else.
-  func description(_ function: FunctionDescription) -> String {
-    let others = sentences(function).others
-    let text = (others.isEmpty ? "" : "\(others)\n\n") + "Access: \(function.who)."
-    guard let rpc = function.rpc else { return text }
-    return "\(text) By gRPC: `\(rpc)`. Answered by the function `\(function.function)`."
+  /// The rest of what the contract says, what a change may choose from, who may call, and how else.
+  func description(_ function: FunctionDescription, _ method: String) -> String {
+    let isChange = method == "PUT" || method == "PATCH"
+    var parts = [String(sentences(function).others)]
+    parts += isChange ? schemas.choices(of: function.request) : []
+    let access = "Access: \(function.who)."
+    let rpc = function.rpc.map {
+      "\(access) By gRPC: `\($0)`. Answered by the function `\(function.function)`."
+    }
+    return (parts + [rpc ?? access]).filter { !$0.isEmpty }.joined(separator: "\n\n")
   }
 
   func security(_ function: FunctionDescription) -> JSONValue {

@@ -31,6 +31,16 @@ struct Schemas {
       .filter { !$0.isList }.flatMap { [$0] + inner(of: $0.type) }
   }
 
+  /// The comments of the enumerations that a message has fields of, each after the name of the field.
+  func choices(of type: String) -> [String] {
+    message(type).restFields.compactMap { field in
+      guard let comment = enumerations[field.typeName]?.comment, !comment.isEmpty else {
+        return nil
+      }
+      return "`\(field.name)`: \(comment)"
+    }
+  }
+
   /// The name of a message among the document's schemas.
   func name(of type: String) -> String { type.split(separator: ".").last.map(String.init) ?? type }
 
@@ -135,12 +145,12 @@ struct Schemas {
     return members + (field.maxItems > 0 ? [("maxItems", .number("\(field.maxItems)"))] : [])
   }
 
-  /// The comment of a field; of one that is a list, that of its elements first.
+  /// The comment of a field; of one that is a list, that of its elements first, unless it says the same.
   private func comment(_ field: FieldDescription) -> [(name: String, value: JSONValue)] {
-    var comments = [field.comment]
-    if let element = element(of: field), !field.comment.contains(element.comment) {
-      comments.insert(element.comment, at: 0)
-    }
+    let ofElements = element(of: field)?.comment ?? ""
+    let gist = ofElements.prefix { $0 != ";" }.lowercased()
+    let isSaid = field.comment.lowercased().contains(gist)
+    let comments = isSaid ? [field.comment] : [ofElements, field.comment]
     let text = comments.filter { !$0.isEmpty }.joined(separator: "; ")
     return text.isEmpty ? [] : [("description", .string(text))]
   }

@@ -174,6 +174,23 @@ def test_examples_of_fields_are_what_their_schemas_say(name):
             assert OAS31Validator(schema, format_checker=oas31_format_checker).is_valid(example), f"{path}: {example}"
 
 
+def test_a_change_says_what_may_be_chosen():
+    schemas = DOCUMENT["components"]["schemas"]
+    for path, field, name in (("/api/v1/tasks/{id}", "status", "TaskStatus"), ("/api/v1/users/{id}", "role", "Role")):
+        for method in ("put", "patch"):
+            assert f"`{field}`: {schemas[name]['description']}" in DOCUMENT["paths"][path][method]["description"]
+    assert "transitions" in schemas["TaskStatus"]["description"].lower()
+
+
+def test_the_introduction_has_the_errors_of_every_operation():
+    told = set(re.findall(r"^- (\d{3}) `(\w+)`: .+\.$", DOCUMENT["info"]["description"], re.M))
+    codes = [{(status, code) for status in operation["responses"] if status >= "400"
+              for code in resolved(operation["responses"][status])["content"]["application/json"]["examples"]}
+             for _, _, operation in OPERATIONS]
+    # INVALID_ARGUMENT has others beside it, where a body is malformed.
+    assert told == set.intersection(*codes) - {("400", "INVALID_ARGUMENT")} and len(told) >= 7
+
+
 def test_reminders_say_their_unit_and_have_an_example():
     for name in ("Task", "CreateTaskRequest", "ReplaceTaskRequest", "UpdateTaskRequest"):
         reminders = DOCUMENT["components"]["schemas"][name]["properties"]["reminders"]
