@@ -18,7 +18,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-from client import Client, expect, send_raw, wrong_with_error
+from client import PASSWORD, Client, expect, send_raw, wrong_with_error
 from contract import SERVICE_PORTS
 from system import REPOSITORY
 
@@ -496,7 +496,7 @@ def test_somebody_new_signs_up(page, anyone):
 
 
 def test_a_closed_sign_up_is_told_in_the_words_of_the_api(strict_system, browser):
-    account = {"username": f"new-{os.urandom(6).hex()}", "email": "new@example.com", "password": "correct horse battery"}
+    account = {"username": f"new-{os.urandom(6).hex()}", "email": "new@example.com", "password": PASSWORD}
     refused = expect(Client(strict_system.url()).post("/users", account), 403, "PERMISSION_DENIED")
     page = Page(browser, strict_system.url())
     page.open().one(".opblock")
