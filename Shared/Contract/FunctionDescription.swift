@@ -43,6 +43,8 @@ public struct FunctionDescription: Codable, Equatable, Sendable {
   public var response: String
   /// These two and all messages inside of them.
   public var messages: [MessageDescription]
+  /// The enumerations of their fields.
+  public var enumerations: [EnumerationDescription] = []
 }
 
 /// A code that a request is refused with.
@@ -81,6 +83,18 @@ public struct SmokeRequest: Codable, Equatable, Sendable {
   public var caller: String?
   /// The code that it is refused with; `nil` when it succeeds.
   public var code: String?
+}
+
+/// An enumeration of the contract, or the texts that a field can have.
+public struct EnumerationDescription: Codable, Equatable, Sendable {
+  /// The full name; of texts, the same as the name.
+  public var type: String
+  /// The name among all packages: `TaskStatus`.
+  public var name: String
+  /// The comment above it, and those above its values as a list in Markdown.
+  public var comment: String
+  /// The values.
+  public var values: [String]
 }
 
 /// A message of the contract.
@@ -149,7 +163,7 @@ public struct FieldDescription: Codable, Equatable, Sendable {
   public var comment: String
   /// The kind of its value.
   public var kind: Kind
-  /// The full name of the message or enumeration; empty for other kinds.
+  /// The full name of the message or enumeration, or the name of the texts that there can be; empty for other kinds.
   public var typeName: String
   /// The names of the enumeration, or the texts that there can be.
   public var values: [String]

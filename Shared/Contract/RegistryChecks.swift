@@ -13,10 +13,28 @@ extension Registry {
       throw ContractError("\(rpc) is answered by two functions")
     }
     for function in functions { try function.check() }
+    try checkNames()
     let limits = Dictionary(grouping: functions.compactMap(\.limit), by: \.name)
     for (name, limits) in limits.sorted(by: { $0.key < $1.key })
     where limits.contains(where: { $0 != limits[0] }) {
       throw ContractError("the limit \(name) is declared in two ways")
+    }
+  }
+}
+
+extension Registry {
+  /// Checks that no two types have one name by REST, where there are no packages.
+  private func checkNames() throws {
+    var types: [String: String] = [:]
+    for function in functions where !function.methods.isEmpty {
+      let messages = function.messages.map { message in
+        (message.type, name: message.type.split(separator: ".").last.map(String.init) ?? "")
+      }
+      for (type, name) in messages + function.enumerations.map({ ($0.type, $0.name) }) {
+        if let other = types.updateValue(type, forKey: name), other != type {
+          throw ContractError("\(other) and \(type) have the same name by REST: \(name)")
+        }
+      }
     }
   }
 }

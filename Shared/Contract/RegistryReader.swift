@@ -172,6 +172,7 @@ extension RegistryReader {
     var messages: [MessageDescription] = []
     try collect(request, &messages)
     try collect(response, &messages)
+    let enumerations = try enumerations(of: messages)
     return FunctionDescription(
       function: name,
       service: "",
@@ -196,7 +197,8 @@ extension RegistryReader {
       ),
       request: request.fullName,
       response: response.fullName,
-      messages: messages
+      messages: messages,
+      enumerations: enumerations
     )
   }
 
@@ -332,6 +334,37 @@ extension RegistryReader {
     }
   }
 
+  /// The enumerations of the messages' fields, each once.
+  private func enumerations(of messages: [MessageDescription]) throws -> [EnumerationDescription] {
+    var enumerations: [EnumerationDescription] = []
+    for message in messages {
+      for field in message.fields where !field.values.isEmpty {
+        let known = enumerations.first { $0.type == field.typeName }
+        guard known.map({ $0.values == field.values }) ?? true else {
+          throw ContractError("\(message.type).\(field.name): \(field.typeName) has other values")
+        }
+        if known == nil { enumerations.append(enumeration(of: field)) }
+      }
+    }
+    return enumerations
+  }
+
+  private func enumeration(of field: FieldDescription) -> EnumerationDescription {
+    guard let descriptor = descriptors.enumDescriptor(named: field.typeName) else {
+      return .init(type: field.typeName, name: field.typeName, comment: "", values: field.values)
+    }
+    let own = descriptor.options.Contract_V1_enumeration.swiftName
+    let meanings = descriptor.values.map { (name: $0.name, text: text($0.protoSourceComments())) }
+      .filter { !$0.text.isEmpty }.map { "- `\($0.name)`: \($0.text)" }
+    let parts = [text(descriptor.protoSourceComments()), meanings.joined(separator: "\n")]
+    return .init(
+      type: descriptor.fullName,
+      name: own.isEmpty ? descriptor.name : own,
+      comment: parts.filter { !$0.isEmpty }.joined(separator: "\n\n"),
+      values: field.values
+    )
+  }
+
   /// A message as the contract describes it.
   ///
   /// - Throws: `ContractError`.
@@ -381,13 +414,17 @@ extension RegistryReader {
     let (kind, typeName) = kind(descriptor)
     let isRequired = descriptor.options.Google_Api_fieldBehavior.contains(.required)
     let values = own.values.isEmpty ? model.values : own.values
+    let valuesName = text(\.valuesName) ?? ""
+    guard values.isEmpty == valuesName.isEmpty else {
+      throw ContractError("\(place): values need a name (values_name), and a name needs values")
+    }
     // U+0000, which PostgreSQL's texts cannot hold.
     let isBounded = characters?.max != nil || bytes?.max != nil
     return FieldDescription(
       name: descriptor.name,
       comment: self.text(descriptor.protoSourceComments()),
       kind: kind,
-      typeName: typeName,
+      typeName: values.isEmpty ? typeName : valuesName,
       values: kind == .enumeration
         ? descriptor.enumType.values.dropFirst().map(\.name) : values,
       isRepeated: descriptor.isRepeated && !descriptor.isMap,
@@ -457,11 +494,20 @@ extension RegistryReader {
     }
   }
 
+  /// The text of a comment, whose lines are joined; those of a table in Markdown stay lines of their own.
   private func text(_ comments: String) -> String {
-    comments.split(separator: "\n").map { line in
+    let lines = comments.split(separator: "\n").map { line in
       line.drop { $0 == "/" || $0 == " " }.trimmingCharacters(in: .whitespaces)
     }
-    .filter { !$0.isEmpty }.joined(separator: " ")
+    var text = ""
+    var wasRow = false
+    for line in lines where !line.isEmpty {
+      let isRow = line.hasPrefix("|")
+      if !text.isEmpty { text += isRow ? (wasRow ? "\n" : "\n\n") : (wasRow ? "\n\n" : " ") }
+      text += line
+      wasRow = isRow
+    }
+    return text
   }
 }
 

@@ -51,7 +51,7 @@ extension Document {
         [
           "application/json": [
             "schema": ["$ref": "#/components/schemas/\(schemas.name(of: type))"],
-            "example": schemas.example(type),
+            "example": schemas.example(type, isAnswer: true),
           ]
         ]
       ),
@@ -85,8 +85,9 @@ extension Document {
     let own = function.problems.filter { refusal in
       switch refusal.code {
       // These belong to gRPC, or to a body.
-      case "MALFORMED_MESSAGE", "UNSUPPORTED_ENCODING": false
-      case "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE": Self.hasBody(function, method)
+      case "MALFORMED_MESSAGE": false
+      case "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE", "UNSUPPORTED_ENCODING":
+        Self.hasBody(function, method)
       default: true
       }
     }
@@ -97,6 +98,16 @@ extension Document {
     }
     return Set(all.map(\.http)).sorted().map { status in
       (status, all.filter { $0.http == status })
+    }
+  }
+
+  /// The refusals that every operation has, by their status.
+  var commonRefusals: [(status: Int, refusals: [Answer])] {
+    let all = functions.flatMap { function in
+      function.methods.map { refusals(function, $0) }
+    }
+    return (all.first ?? []).filter { common in
+      all.allSatisfy { $0.contains { $0 == common } }
     }
   }
 
@@ -112,7 +123,7 @@ extension Document {
     if status == 401 { headers.append("WWW-Authenticate") }
     if [429, 503, 504].contains(status) { headers.append("Retry-After") }
     let examples = refusals.map { refusal -> (name: String, value: JSONValue) in
-      (refusal.code, ["value": ["error": .string(refusal.meaning), "code": .string(refusal.code)]])
+      (refusal.code, ["value": ["error": .string(refusal.message), "code": .string(refusal.code)]])
     }
     return [
       "description": .string(
@@ -121,10 +132,8 @@ extension Document {
       "headers": references(headers),
       "content": [
         "application/json": [
-          "schema": [
-            "allOf": [["$ref": "#/components/schemas/Error"]],
-            "properties": ["code": ["enum": .array(refusals.map { .string($0.code) })]],
-          ],
+          // Nothing but a reference: of anything else, generators of clients make a type for each response.
+          "schema": ["$ref": "#/components/schemas/Error"],
           "examples": .object(JSONObject(examples)),
         ]
       ],

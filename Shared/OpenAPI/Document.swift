@@ -25,7 +25,7 @@ public struct Document {
         "title": "Task management",
         "version": "1",
         "summary": "Users, sign-in, tasks and notifications.",
-        "description": .string(Self.introduction),
+        "description": .string(introduction),
       ],
       "servers": [["url": "/"]],
       "tags": .array(tags),
@@ -44,12 +44,20 @@ public struct Document {
     ]
   }
 
-  private static let introduction = """
-    Every error has one shape: `{"error": "what a person reads", "code": "TASK_NOT_FOUND", \
-    "details": {"field": "why"}}`. Sign in with `POST /api/v1/auth/login` and send the access token as \
-    `Authorization: Bearer …`. A path without the version, `/api/…`, is the same as `/api/v1/…`. The same \
-    methods can be called by gRPC.
-    """
+  private var introduction: String {
+    let common = commonRefusals.flatMap { status, refusals in
+      refusals.map { "- \(status) `\($0.code)`: \($0.meaning)." }
+    }
+    return """
+      Sign in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer …`. A path without \
+      the version, `/api/…`, is the same as `/api/v1/…`.
+
+      Every error has one shape: `{"error": "what a person reads", "code": "TASK_NOT_FOUND", \
+      "details": {"field": "why"}}`. Besides its own errors, every operation has these:
+
+      \(common.joined(separator: "\n"))
+      """
+  }
 
   private var tags: [JSONValue] {
     var seen: Set<String> = []
@@ -84,6 +92,9 @@ public struct Document {
       if !components.contains(where: { $0.name == name }) { components.append((name, schema)) }
     }
     for function in functions {
+      for enumeration in function.enumerations {
+        add(enumeration.name, schemas.schema(of: enumeration))
+      }
       for method in function.methods where Self.hasBody(function, method) {
         let purpose: Schemas.Purpose =
           switch method {

@@ -22,7 +22,7 @@ extension Document {
       ("operationId", .string(operationID(function, method))),
       ("tags", [.string(function.title)]),
       ("summary", .string(summary(function, method))),
-      ("description", .string(who(function))),
+      ("description", .string(description(function, method))),
     ]
     let parameters = parameters(function, method)
     if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
@@ -46,23 +46,31 @@ extension Document {
     functions.contains { $0.rpc?.hasSuffix("/" + method) == true }
   }
 
+  /// The first sentence of what the contract says, and the others.
+  private func sentences(_ function: FunctionDescription) -> (first: Substring, others: Substring) {
+    guard let end = function.summary.firstRange(of: ". ") else {
+      return (function.summary[...], "")
+    }
+    return (function.summary[..<end.lowerBound], function.summary[end.upperBound...])
+  }
+
   /// The first sentence of what the contract says.
   func summary(_ function: FunctionDescription, _ method: String) -> String {
-    let sentence = function.summary.split(separator: ". ", maxSplits: 1).first ?? ""
+    let sentence = sentences(function).first
     let text = method == "PUT" ? sentence.replacing("Changes", with: "Replaces") : sentence
     return String(text.hasSuffix(".") ? text.dropLast() : text[...])
   }
 
-  func who(_ function: FunctionDescription) -> String {
-    let who =
-      switch function.callers {
-      case ["ANYONE"]: "For anyone."
-      case ["ANYONE_OR_SIGNED_IN"]: "For anyone; a token that comes with the request must be valid."
-      case ["SIGNED_IN"]: "For those who are signed in."
-      default: "For those with the role \(function.callers.joined(separator: " or "))."
-      }
-    guard let rpc = function.rpc else { return who }
-    return "\(who) By gRPC: `\(rpc)`. Answered by the function `\(function.function)`."
+  /// The rest of what the contract says, what a change may choose from, who may call, and how else.
+  func description(_ function: FunctionDescription, _ method: String) -> String {
+    let isChange = method == "PUT" || method == "PATCH"
+    var parts = [String(sentences(function).others)]
+    parts += isChange ? schemas.choices(of: function.request) : []
+    let access = "Access: \(function.who)."
+    let rpc = function.rpc.map {
+      "\(access) By gRPC: `\($0)`. Answered by the function `\(function.function)`."
+    }
+    return (parts + [rpc ?? access]).filter { !$0.isEmpty }.joined(separator: "\n\n")
   }
 
   func security(_ function: FunctionDescription) -> JSONValue {
@@ -87,11 +95,10 @@ extension Document {
         ("name", .string(field.name)), ("in", isPath ? "path" : "query"),
         ("required", .bool(isPath)),
       ]
-      if !field.comment.isEmpty { members.append(("description", .string(field.comment))) }
+      let text = schemas.parameterDescription(field)
+      if !text.isEmpty { members.append(("description", .string(text))) }
       if field.isRepeated { members.append(("explode", true)) }
-      members.append(
-        ("schema", schemas.property(field, isNullable: false))
-      )
+      members.append(("schema", schemas.parameter(field)))
       parameters.append(.object(JSONObject(members)))
     }
     if schemas.message(function.request).fields.contains(where: { $0.header == "If-Match" }) {

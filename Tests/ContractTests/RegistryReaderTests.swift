@@ -151,6 +151,50 @@ struct `A contract that is read` {
     shop.comments[0] = "Shows\n  an \"order\",\n\n and its text."
     #expect(try shop.registry().functions[0].summary == "Shows an \"order\", and its text.")
   }
+
+  @Test func `keeps the rows of a table in a comment apart`() throws {
+    var shop = shop
+    shop.comments[0] =
+      "Shows an order,\n as:\n | from | to |\n |---|---|\n | A | B |\n And\n no more."
+    #expect(
+      try shop.registry().functions[0].summary
+        == "Shows an order, as:\n\n| from | to |\n|---|---|\n| A | B |\n\nAnd no more."
+    )
+  }
+
+  @Test func `names its enumerations, and texts that there can be`() throws {
+    var shop = shop
+    shop.file.enumType = [
+      .with {
+        $0.name = "Status"
+        $0.options.Contract_V1_enumeration.swiftName = "OrderStatus"
+        $0.value = ["NONE", "OPEN", "SHIPPED"].enumerated().map { number, name in
+          .with { ($0.name, $0.number) = (name, Int32(number)) }
+        }
+      }
+    ]
+    var status = Shop.field("status", .enum)
+    status.typeName = ".shop.v1.Status"
+    let order = Shop.field("order") { ($0.values, $0.valuesName) = (["asc", "desc"], "OrderBy") }
+    shop.file.messageType[2] = Shop.message("Order", status, order)
+    shop.file.messageType[1] = Shop.message(
+      "PlaceOrderRequest",
+      Shop.field("order") { $0.like = "shop.v1.Order.order" }
+    )
+    let functions = try shop.registry().functions
+    #expect(
+      functions[0].enumerations == [
+        .init(
+          type: "shop.v1.Status",
+          name: "OrderStatus",
+          comment: "",
+          values: ["OPEN", "SHIPPED"]
+        ),
+        .init(type: "OrderBy", name: "OrderBy", comment: "", values: ["asc", "desc"]),
+      ]
+    )
+    #expect(functions[1].messages[0].field("order")?.typeName == "OrderBy")
+  }
 }
 
 struct `A contract that makes no sense` {
@@ -382,6 +426,33 @@ struct `A contract that makes no sense` {
     #expect(
       try reason("shop.v1.Order.note")
         == "shop.v1.PlaceOrderRequest.text is like shop.v1.Order.note, which is itself like shop.v1.Order.text: name that one"
+    )
+  }
+
+  @Test func `has texts without a name, or with one that something else has`() throws {
+    func reason(_ values: [String], _ name: String, and others: [String] = ["a"]) throws -> String?
+    {
+      try self.reason {
+        $0.file.messageType[2] = Shop.message(
+          "Order",
+          Shop.field("id") { ($0.values, $0.valuesName) = (others, "OrderBy") },
+          Shop.field("text") { ($0.values, $0.valuesName) = (values, name) }
+        )
+      }
+    }
+    let place = "shop.v1.Order.text"
+    #expect(try reason(["a"], "OrderBy") == nil)
+    #expect(
+      try reason(["a"], "")
+        == "\(place): values need a name (values_name), and a name needs values"
+    )
+    #expect(
+      try reason([], "Text")
+        == "\(place): values need a name (values_name), and a name needs values"
+    )
+    #expect(try reason(["b"], "OrderBy") == "\(place): OrderBy has other values")
+    #expect(
+      try reason(["a"], "Order") == "shop.v1.Order and Order have the same name by REST: Order"
     )
   }
 

@@ -18,7 +18,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-from client import Client, expect, send_raw, wrong_with_error
+from client import PASSWORD, Client, expect, send_raw, wrong_with_error
 from contract import SERVICE_PORTS
 from system import REPOSITORY
 
@@ -36,8 +36,12 @@ TYPES = {
     "/docs/swagger-ui.css": "text/css; charset=utf-8",
     "/docs/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
     "/docs/LICENSE": "text/plain; charset=utf-8",
+    "/protos/task/v1/task.proto": "text/plain; charset=utf-8",
 }
+PROTOS = REPOSITORY / "Shared/API/Protos"
 DESKTOP, PHONE = (1280, 900), (360, 740)
+# The operations that nobody can call without a sign-in.
+LOCKED = {name for name, (_, _, operation) in OPERATIONS.items() if operation["security"] == [{"bearer": []}]}
 
 
 @pytest.fixture
@@ -63,6 +67,17 @@ def read(system):
 
 def test_the_description_is_the_committed_one(read):
     assert read("/openapi.json").content == (REPOSITORY / "Shared/API/openapi.json").read_bytes()
+
+
+def test_the_files_of_the_contract_are_the_committed_ones(read):
+    names = [str(path.relative_to(PROTOS)) for path in PROTOS.glob("**/*.proto")]
+    for name in names:
+        reply = read(f"/protos/{name}")
+        if name.startswith("gateway/"):     # it has nothing for clients
+            assert reply.status_code == 404
+        else:
+            assert reply.content == (PROTOS / name).read_bytes()
+    assert len(names) > 5
 
 
 @pytest.mark.parametrize("path", TYPES)
@@ -124,14 +139,16 @@ def test_another_method_is_refused(read, path):
     "/docs/nothing", "/docs/nothing/", "/docs/index.html.gz", "/docs/index.html/", "/docs/index.html/x",
     "/docs/../nginx/nginx.conf", "/docs/%2e%2e/secrets/jwt-keys.json", "/docs/..%2fsupervisord.conf",
     "/docs/openapi.json", "/docs/.git/config", "/docsx", "/Docs/", "/openapi.json/", "/openapi.jsonx",
-    "/openapi.json.gz", "/openapi.json%0a", "/index.html", "/www/openapi.json"])
+    "/openapi.json.gz", "/openapi.json%0a", "/index.html", "/www/openapi.json", "/protos", "/protos/", "/protos/task/",
+    "/protos/task/v1/task.proto.gz", "/protos/task/v1/task.proto/", "/protos/task/v1/nothing.proto",
+    "/protos/../secrets/jwt-keys.json", "/protos/gateway/v1/gateway.proto"])
 def test_a_missing_path_is_not_found(system, path):
     reply = send_raw(system.port(), f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     assert reply.status == 404 and reply.json["code"] == "NOT_FOUND", reply
 
 
 @pytest.mark.parametrize("service", SERVICE_PORTS)
-@pytest.mark.parametrize("path", ["/docs", "/docs/", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/docs", "/docs/", "/openapi.json", "/protos/task/v1/task.proto"])
 def test_only_the_gateways_port_has_them(system, service, path):
     for method in ("GET", "POST"):
         reply = send_raw(system.port(service), f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -189,7 +206,8 @@ def test_the_page_has_nothing_inline_and_nothing_from_elsewhere():
     for tag, attributes in page.tags:
         assert tag != "style" and not [name for name in attributes if name == "style" or name.startswith("on")]
         for target in (attributes.get("href"), attributes.get("src")):
-            assert target is None or re.fullmatch(r"[a-z-]+\.(css|js|svg)|/openapi\.json|#[a-z-]+", target), target
+            own = r"[a-z-]+\.(css|js|svg)|/openapi\.json|/contract\.binpb|#[a-z-]+"
+            assert target is None or re.fullmatch(own, target), target
 
 
 # Fetching Swagger UI
@@ -266,12 +284,24 @@ class Page:
     def message(self):
         return self.one("#message").text
 
-    def sign_in(self, name, password):
-        self.one("#name").clear()
-        self.one("#name").send_keys(name)
-        self.one("#password").clear()
-        self.one("#password").send_keys(password)
-        self.one("#sign-in button").click()
+    @property
+    def problem(self):
+        return self.until(lambda: self.one("#problem").text, "what is wrong with the sign-in")
+
+    def sign_in(self, name, password, button="#sign-in", **fields):
+        """Fills in the form of signing in, or signing up; opens it first unless it is open."""
+        if not self.all("dialog[open]"):
+            self.one(button).click()
+        for field, text in {"name": name, **fields, "password": password}.items():
+            self.one(f"#{field}").clear()
+            self.one(f"#{field}").send_keys(text)
+        self.one("#submit").click()
+
+    def locks(self):
+        """The names of the operations that have an open lock, and of those that have a closed one."""
+        def having(lock):
+            return {name for name in OPERATIONS if self.all(f"{self.operation(name)} .opblock-summary .lock.{lock}")}
+        return having("open"), having("closed")
 
     def signed_in_as(self, name):
         return self.until(lambda: self.one("#who").text == name, f"{name} to be signed in")
@@ -347,6 +377,7 @@ def browser(tmp_path_factory):
 def page(system, browser):
     """The page, freshly opened; afterwards, there must be no complaints and no requests to other hosts."""
     page = Page(browser, system.url())
+    page.open().script("sessionStorage.clear()")    # the tab is that of the test before
     page.open().one(".opblock")
     yield page
     assert page.wrong() == []
@@ -360,9 +391,11 @@ def test_every_operation_is_on_the_page(page):
 
 
 def test_somebody_signs_in_tries_out_and_signs_out(page, system, user):
+    assert page.locks() == (set(), LOCKED)
     page.sign_in(user.username, user.password)
     page.signed_in_as(user.username)
-    assert not page.all("#sign-in")[0].is_displayed()
+    assert not page.all("#sign-in")[0].is_displayed() and not page.all("dialog[open]")
+    assert page.locks() == (LOCKED, set())
     token = page.script("return session.access_token")
 
     body = page.one(page.expand("createTask") + " textarea")
@@ -379,9 +412,151 @@ def test_somebody_signs_in_tries_out_and_signs_out(page, system, user):
 
     page.one("#sign-out").click()
     page.until(lambda: page.message == "You are signed out.", "the end of the session")
+    assert page.locks() == (set(), LOCKED)
     page.failures.add("/api/v1/tasks")
     assert page.execute("listTasks")[0] == 401
     page.until(lambda: Client(system.url(), token).get("/tasks").status_code == 401, "the token's end")
+    page.open().one(".opblock")
+    assert page.one("#sign-in") and page.script("return sessionStorage.length") == 0
+
+
+def test_nothing_is_locked_that_needs_no_sign_in(page):
+    assert LOCKED >= {"listTasks", "getUser"} and not {"createUser", "login", "checkHealth"} & LOCKED
+    assert page.locks() == (set(), LOCKED)
+    names = {lock.accessible_name for lock in page.all(".lock")}
+    assert names == {"Needs a sign-in"} and {lock.aria_role for lock in page.all(".lock")} == {"image"}
+    # Signing in is the page's own, once.
+    assert not page.all(".authorize") and not page.all(".authorization__btn")
+
+
+def test_a_reload_goes_on_with_the_session(page, user):
+    page.sign_in(user.username, user.password)
+    page.signed_in_as(user.username)
+    token = page.script("return session.access_token")
+    page.open().one(".opblock")
+    page.signed_in_as(user.username)
+    assert page.script("return session.access_token") == token
+    page.until(lambda: page.locks() == (LOCKED, set()), "the locks")
+    page.expand("listTasks")
+    assert page.execute("listTasks")[0] == 200
+    page.one("#sign-out").click()
+    page.until(lambda: page.message == "You are signed out.", "the end of the session")
+    page.until(lambda: Client(page.origin, token).get("/tasks").status_code == 401, "the token's end")
+
+
+def test_another_tab_has_no_session(page, user):
+    page.sign_in(user.username, user.password)
+    page.signed_in_as(user.username)
+    first = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    try:
+        page.open().one(".opblock")
+        assert page.one("#sign-in") and page.locks() == (set(), LOCKED)
+    finally:
+        page.driver.close()
+        page.driver.switch_to.window(first)
+
+
+def test_a_reload_after_the_end_of_the_session_asks_for_another(page, user):
+    page.sign_in(user.username, user.password)
+    page.signed_in_as(user.username)
+    expect(user.post("/auth/logout", {"refresh_token": user.refresh_token, "everywhere": True}), 204)
+    page.until(lambda: user.get("/tasks").status_code == 401, "the session's end")
+    page.open().one(".opblock")
+    page.until(lambda: page.message == "Your session has ended: sign in again.", "the message")
+    assert page.one("#sign-in") and page.script("return sessionStorage.length") == 0
+
+
+@pytest.mark.parametrize("kept", ["{", "null", "7", "{}", '{"access_token": "x.y.z", "user": {"username": "ada"}}'])
+def test_what_the_tab_has_kept_may_be_anything(page, kept):
+    page.script("sessionStorage.setItem('session', arguments[0])", kept)
+    page.failures.add("/api/v1/auth/validate")
+    page.open().one(".opblock")
+    page.until(lambda: page.one("#sign-in") and not page.script("return session"), "nobody to be signed in")
+
+
+def test_somebody_new_signs_up(page, anyone):
+    name = f"new-{os.urandom(6).hex()}"
+    page.failures.add("/api/v1/users")
+    page.sign_in(name, "short", "#sign-up", email=f"{name}@example.com")
+    assert "password" in page.problem.lower() and "8" in page.problem
+    page.sign_in("ad", "correct horse battery", email=f"{name}@example.com")
+    page.until(lambda: "username" in page.problem.lower(), "what is wrong with the name")
+    page.sign_in(name, "correct horse battery", email=f"{name}@example.com")
+    page.signed_in_as(name)
+    assert not page.all("dialog[open]")
+    page.one("#sign-out").click()
+    page.until(lambda: page.message == "You are signed out.", "the end of the session")
+    # The form has forgotten what was typed, and is for signing in again.
+    page.one("#sign-in").click()
+    assert page.one("#account-title").text == "Sign in" and page.one("#name").get_property("value") == ""
+    assert not page.all("#email")[0].is_displayed()
+    page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    page.until(lambda: not page.all("dialog[open]"), "the form to be closed")
+
+
+def test_a_closed_sign_up_is_told_in_the_words_of_the_api(strict_system, browser):
+    account = {"username": f"new-{os.urandom(6).hex()}", "email": "new@example.com", "password": PASSWORD}
+    refused = expect(Client(strict_system.url()).post("/users", account), 403, "PERMISSION_DENIED")
+    page = Page(browser, strict_system.url())
+    page.open().one(".opblock")
+    page.sign_in(account["username"], account["password"], "#sign-up", email=account["email"])
+    assert page.problem.lower() == refused["error"].lower()
+
+
+def test_the_page_links_to_the_contract(page, read):
+    page.one("summary").click()
+    targets = [link.get_attribute("href").removeprefix(page.origin) for link in page.all("section.about details a")]
+    expected = sorted(f"/protos/{path.relative_to(PROTOS)}" for path in PROTOS.glob("**/*.proto")
+                      if path.relative_to(PROTOS).parts[0] != "gateway")
+    assert targets == ["/openapi.json", "/contract.binpb", *expected]
+    for target in targets:
+        assert read(target).status_code == 200
+    assert page.one("details").text.count("gRPC") == 2     # its title, and one sentence
+    for summary in page.all("summary")[1:]:
+        summary.click()
+    assert "gRPC" not in page.one("#swagger-ui .info").text
+
+
+def test_a_change_says_what_may_be_chosen(page):
+    page.expand("updateTask")
+    said = page.one(page.operation("updateTask") + " .opblock-description-wrapper").text
+    for status in ("PENDING", "IN_PROGRESS", "COMPLETED", "CANCELLED"):
+        assert status in said
+    example = json.loads(page.one(page.operation("updateTask") + " textarea").get_property("value"))
+    assert example["reminders"] == [1440, 60]
+
+
+def test_a_table_in_a_description_is_a_table(page, system):
+    published = system.state_dir / "www/openapi.json"
+    compressed = published.with_name("openapi.json.gz")
+    text, description = published.read_bytes(), json.loads(published.read_bytes())
+    description["paths"]["/api/v1/tasks/{id}"]["patch"]["description"] = "Transitions:\n\n| from | to |\n|---|---|\n" \
+        "| PENDING | IN_PROGRESS, COMPLETED, CANCELLED |\n| CANCELLED | PENDING |\n\nAccess: owner."
+    try:
+        published.write_text(json.dumps(description))
+        compressed.rename(compressed.with_name("away"))
+        page.open(PHONE).one(".opblock")
+        page.expand("updateTask")
+        rows = [row.text for row in page.all(page.operation("updateTask") + " .opblock-description tr")]
+        assert rows == ["from to", "PENDING IN_PROGRESS, COMPLETED, CANCELLED", "CANCELLED PENDING"]
+        assert page.overflow() == []
+    finally:
+        published.write_bytes(text)
+        compressed.with_name("away").rename(compressed)
+
+
+def test_errors_of_every_operation_are_told_once(page):
+    common = set.intersection(*({status for status in operation["responses"] if status >= "400"}
+                                for _, _, operation in OPERATIONS.values())) - {"400"}
+    page.expand("updateTask")
+    shown = {row.get_attribute("data-code") for row in page.all(page.operation("updateTask") + " .response")
+             if row.is_displayed()}
+    assert shown == set(OPERATIONS["updateTask"][2]["responses"]) - common
+    for summary in page.all("summary"):
+        summary.click()
+    told = page.one("#swagger-ui .info").text
+    assert all(f"{status} " in told for status in common)
 
 
 def test_an_e_mail_address_does_as_a_name(page, user):
@@ -393,11 +568,14 @@ def test_a_wrong_password_is_told_in_the_words_of_the_api(page, anyone, user):
     page.failures.add("/api/v1/auth/login")
     refused = expect(anyone.post("/auth/login", {"username": user.username, "password": "wrong"}), 401)
     page.sign_in(user.username, "wrong")
-    assert page.message.lower() == refused["error"].lower()
+    assert page.problem.lower() == refused["error"].lower()
     assert page.driver.switch_to.active_element == page.one("#password")
     page.sign_in(user.username, user.password)
     page.signed_in_as(user.username)
     assert "failed" not in page.one("#message").get_attribute("class")
+    page.one("#sign-out").click()
+    page.one("#sign-in").click()
+    assert page.all("#problem")[0].text == ""
 
 
 def test_a_session_that_ends_elsewhere_ends_here_too(page, user):
@@ -417,7 +595,7 @@ def test_a_server_out_of_reach_is_told(page, user):
     try:
         page.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {**network, "offline": True})
         page.sign_in(user.username, user.password)
-        assert page.message == "The server cannot be reached."
+        assert page.problem == "The server cannot be reached."
     finally:
         page.driver.execute_cdp_cmd("Network.emulateNetworkConditions", network)
     page.sign_in(user.username, user.password)
@@ -434,19 +612,28 @@ def test_the_keyboard_is_enough(page, user):
 
     press(Keys.TAB)
     assert page.driver.switch_to.active_element.text == "Skip to the operations"
-    assert press(Keys.TAB) == "name"
+    assert press(Keys.TAB) == "sign-in"
+    assert press(Keys.ENTER) == "name"
     assert press(user.username, Keys.TAB) == "password"
     page.driver.switch_to.active_element.send_keys(user.password, Keys.ENTER)
     page.signed_in_as(user.username)
     assert press() == "sign-out"
     page.driver.switch_to.active_element.send_keys(Keys.ENTER)
     page.until(lambda: page.message == "You are signed out.", "the end of the session")
-    assert press() == "name"
+    assert press() == "sign-in"
 
 
 def test_a_screen_reader_is_told_what_is_what(page):
-    names = {page.one(selector).accessible_name for selector in ("#name", "#password", "#sign-in button")}
+    page.one("#sign-in").click()
+    names = {page.one(selector).accessible_name for selector in ("dialog", "#name", "#password", "#submit")}
     assert names == {"User name or e-mail", "Password", "Sign in"}
+    assert page.one("dialog").aria_role == "dialog" and page.all("#problem")[0].aria_role == "alert"
+    page.one("#cancel").click()
+    page.one("#sign-up").click()
+    names = {page.one(selector).accessible_name for selector in ("dialog", "#name", "#email", "#password", "#submit")}
+    assert names == {"User name", "E-mail", "Password", "Sign up"}
+    page.one("#cancel").click()
+    assert page.one(page.expand("createTask") + " textarea").accessible_name == "Request body"
     assert page.all("#message")[0].aria_role == "status"
     assert page.all("#message")[0].get_attribute("aria-live") == "polite"
     assert page.script("return document.documentElement.lang") == "en" and page.driver.title
@@ -480,6 +667,11 @@ CONTRASTS = """
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_all_text_stands_out_from_what_is_behind_it(page, user, colours):
     page.open(colours=colours)
+    page.one("#sign-in").click()
+    assert page.script(CONTRASTS) == []
+    page.one("#cancel").click()
+    for summary in page.all("summary"):
+        summary.click()
     page.sign_in(user.username, user.password)
     page.signed_in_as(user.username)
     for name in ("createTask", "updateTask", "listTasks"):
@@ -494,9 +686,11 @@ def test_all_text_stands_out_from_what_is_behind_it(page, user, colours):
 def test_a_phone_need_not_scroll_sideways(page, user):
     page.open(PHONE).one(".opblock")
     assert page.overflow() == []
+    # Several operations are on the first screen.
+    assert len([row for row in page.all(".opblock") if row.rect["y"] + row.rect["height"] <= PHONE[1]]) >= 4
     page.failures.add("/api/v1/auth/login")
     page.sign_in("x" * 255, "wrong")
-    assert page.message and page.overflow() == []
+    assert page.problem and page.overflow() == []
     page.sign_in(user.username, user.password)
     page.signed_in_as(user.username)
     for name in ("createUser", "login", "replaceTask", "listTasks", "listUserTasks", "checkHealth"):
@@ -514,6 +708,9 @@ def test_a_phone_need_not_scroll_sideways(page, user):
 
 def test_a_finger_hits_everything_on_a_phone(page, user):
     page.open(PHONE)
+    page.one("#sign-in").click()
+    assert min(side for name in ("#name", "#password", "#submit", "#cancel")
+               for side in page.one(name).size.values()) >= 40
     page.sign_in(user.username, user.password)
     page.signed_in_as(user.username)
     page.expand("replaceTask")
@@ -526,7 +723,7 @@ def test_a_finger_hits_everything_on_a_phone(page, user):
           .map(([one, {width, height}]) => `${one.className}#${one.id} ${width}x${height}`)""")
     assert small == []
     page.one("#sign-out").click()
-    assert min(page.one("#sign-in button").size.values()) >= 40
+    assert min(side for name in ("#sign-in", "#sign-up") for side in page.one(name).size.values()) >= 40
 
 
 def test_without_swagger_ui_the_page_says_so(page, system):
@@ -538,7 +735,7 @@ def test_without_swagger_ui_the_page_says_so(page, system):
         page.open()
         assert "Swagger UI" in page.one("#missing").text
         assert page.one("#missing a").get_attribute("href") == page.origin + "/openapi.json"
-        assert not page.all("#sign-in")[0].is_displayed()
+        assert not page.all("#sign-in")[0].is_displayed() and not page.all("#sign-up")[0].is_displayed()
     finally:
         for file in files:
             file.with_name(f"{file.name}.away").rename(file)

@@ -3,7 +3,7 @@
 
 runtime_packages=(nginx supervisor postgresql curl openssl jq tzdata libpq-dev libssl-dev libcrypt-dev libfcgi-dev libcurl4-openssl-dev libnghttp2-dev
   python3-pip python3-aiosmtpd python3-croniter)
-test_packages=(python3-venv shellcheck wrk nghttp2-client chromium chromium-driver valgrind
+test_packages=(python3-venv shellcheck wrk nghttp2-client chromium chromium-driver valgrind node-typescript
   pgbouncer)
 
 # install_packages NAME...

@@ -215,11 +215,18 @@ copy_migrations() {
 
 # Publishes the files that nginx serves: the API's description, the contract, and the page with Swagger UI.
 prepare_docs() {
-  local file
+  local file protos=''
   install -d -m 755 "$state/www" "$state/www/docs"
   publish "$root/Shared/API/openapi.json" "$state/www/openapi.json"
   publish "$root/Shared/API/contract.binpb" "$state/www/contract.binpb"
-  sed -e "s|@GRPC_HOST@|$grpc_host|g" -e "s|@PORT_GRPC_ALL@|$port_grpc_all|g" "$root/nginx/docs/index.html" >"$state/www/index.html"
+  rm -rf "$state/www/protos"
+  while read -r file; do
+    install -d -m 755 "$state/www/protos/$(dirname "$file")"
+    publish "$root/Shared/API/Protos/$file" "$state/www/protos/$file"
+    protos+="<li><a href=\"/protos/$file\">$file</a></li>"
+  done < <(cd "$root/Shared/API/Protos" && find . -name '*.proto' ! -path './gateway/*' -printf '%P\n' | sort)
+  sed -e "s|@GRPC_HOST@|$grpc_host|g" -e "s|@PORT_GRPC_ALL@|$port_grpc_all|g" -e "s|@PROTOS@|$protos|" \
+    "$root/nginx/docs/index.html" >"$state/www/index.html"
   for file in "$state/www/index.html" "$root"/nginx/docs/*.{css,js,svg} \
     "$root"/.build/swagger-ui/{swagger-ui-bundle.js,swagger-ui.css,LICENSE}; do
     [[ ! -e $file ]] || publish "$file" "$state/www/docs/$(basename "$file")"

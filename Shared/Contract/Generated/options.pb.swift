@@ -321,7 +321,7 @@ package nonisolated struct Contract_V1_Enumeration: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// The name of the Swift type, if it differs from this one.
+  /// The name of the Swift type and of the schema by REST, if it differs from this one.
   package var swiftName: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -400,7 +400,7 @@ package nonisolated struct Contract_V1_Field: @unchecked Sendable {
     set {_uniqueStorage()._default = newValue}
   }
 
-  /// An example of its value.
+  /// An example of its value; of a list, one element or a JSON array.
   package var example: String {
     get {_storage._example ?? String()}
     set {_uniqueStorage()._example = newValue}
@@ -438,6 +438,12 @@ package nonisolated struct Contract_V1_Field: @unchecked Sendable {
   package var onlyIf: String {
     get {_storage._onlyIf}
     set {_uniqueStorage()._onlyIf = newValue}
+  }
+
+  /// The name of the texts that there can be, among the schemas by REST; needed wherever there are values.
+  package var valuesName: String {
+    get {_storage._valuesName}
+    set {_uniqueStorage()._valuesName = newValue}
   }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1091,7 +1097,7 @@ nonisolated extension Contract_V1_Enumeration: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension Contract_V1_Field: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Field"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}like\0\u{1}characters\0\u{1}bytes\0\u{1}range\0\u{3}max_items\0\u{1}pattern\0\u{1}format\0\u{1}values\0\u{1}default\0\u{1}example\0\u{1}rare\0\u{3}never_null\0\u{1}replacement\0\u{1}header\0\u{3}only_if\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}like\0\u{1}characters\0\u{1}bytes\0\u{1}range\0\u{3}max_items\0\u{1}pattern\0\u{1}format\0\u{1}values\0\u{1}default\0\u{1}example\0\u{1}rare\0\u{3}never_null\0\u{1}replacement\0\u{1}header\0\u{3}only_if\0\u{3}values_name\0")
 
   fileprivate class _StorageClass {
     var _like: String = String()
@@ -1109,6 +1115,7 @@ nonisolated extension Contract_V1_Field: SwiftProtobuf.Message, SwiftProtobuf._M
     var _replacement: Contract_V1_Field.Replacement = .reset
     var _header: String = String()
     var _onlyIf: String = String()
+    var _valuesName: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1134,6 +1141,7 @@ nonisolated extension Contract_V1_Field: SwiftProtobuf.Message, SwiftProtobuf._M
       _replacement = source._replacement
       _header = source._header
       _onlyIf = source._onlyIf
+      _valuesName = source._valuesName
     }
   }
 
@@ -1167,6 +1175,7 @@ nonisolated extension Contract_V1_Field: SwiftProtobuf.Message, SwiftProtobuf._M
         case 13: try { try decoder.decodeSingularEnumField(value: &_storage._replacement) }()
         case 14: try { try decoder.decodeSingularStringField(value: &_storage._header) }()
         case 15: try { try decoder.decodeSingularStringField(value: &_storage._onlyIf) }()
+        case 16: try { try decoder.decodeSingularStringField(value: &_storage._valuesName) }()
         default: break
         }
       }
@@ -1224,6 +1233,9 @@ nonisolated extension Contract_V1_Field: SwiftProtobuf.Message, SwiftProtobuf._M
       if !_storage._onlyIf.isEmpty {
         try visitor.visitSingularStringField(value: _storage._onlyIf, fieldNumber: 15)
       }
+      if !_storage._valuesName.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._valuesName, fieldNumber: 16)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1248,6 +1260,7 @@ nonisolated extension Contract_V1_Field: SwiftProtobuf.Message, SwiftProtobuf._M
         if _storage._replacement != rhs_storage._replacement {return false}
         if _storage._header != rhs_storage._header {return false}
         if _storage._onlyIf != rhs_storage._onlyIf {return false}
+        if _storage._valuesName != rhs_storage._valuesName {return false}
         return true
       }
       if !storagesAreEqual {return false}
