@@ -16,7 +16,7 @@ import jobs
 from client import expect, sign_up
 from conftest import PORT_OFFSET
 from contract import JOBS
-from grpc_client import Services, notification_pb2, refusal
+from grpc_client import Services, notification_pb2, refusal, task_pb2
 from smtp_sink import SMTPSink
 from system import System
 from test_tokens import mint
@@ -181,6 +181,30 @@ def test_nobody_is_reminded_of_what_is_over(clockwork, sink, ada, change):
     expect(ada.patch(f"/tasks/{task['id']}", change), 200)
     jobs.remind(clockwork)
     assert not sink.messages
+
+
+def test_an_edit_after_the_due_date_loses_no_reminder(clockwork, sink, ada):
+    """Cron has not run since: what was owed goes out, whatever was edited, unless the edit ended it."""
+    due = datetime.now(timezone.utc) + timedelta(seconds=4)
+    fields = {"due_date": due.isoformat(), "reminders": [0]}
+    patches = {
+        "begun": {"status": "IN_PROGRESS"}, "same status": {"status": "PENDING"}, "same reminders": {"reminders": [0]},
+        "more reminders": {"reminders": [0, 5]}, "same date": {"due_date": fields["due_date"]}, "priority": {"priority": "LOW"},
+        "completed": {"status": "COMPLETED"}, "removed": {"reminders": [5]}, "moved": {"due_date": "2040-01-01T00:00:00Z"}}
+    tasks = {title: ada.new_task(title, **fields) for title in [*patches, "replaced", "by gRPC"]}
+    time.sleep(max(0, (due - datetime.now(timezone.utc)).total_seconds()) + 0.5)
+    for title, change in patches.items():
+        expect(ada.patch(f"/tasks/{tasks[title]['id']}", change), 200)
+    expect(ada.put(f"/tasks/{tasks['replaced']['id']}", {"title": "replaced by this", **fields}), 200)
+    with Services(clockwork, ada.token) as services:
+        request = task_pb2.UpdateTaskRequest(id=tasks["by gRPC"]["id"], status="IN_PROGRESS")
+        request.update_mask.paths.extend(["status", "description"])
+        services.tasks.UpdateTask(request)
+    for _ in range(2):
+        jobs.remind(clockwork)
+    assert sorted(message.parsed["subject"] for message in sink.messages) == sorted(
+        f"Reminder: {title}" for title in ["begun", "same status", "same reminders", "more reminders", "same date", "priority",
+                                          "replaced by this", "by gRPC"])
 
 
 def test_nobody_is_reminded_of_a_deleted_task(clockwork, sink, ada):

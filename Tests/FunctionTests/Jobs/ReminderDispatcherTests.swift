@@ -297,6 +297,118 @@ struct ReminderDispatcherTests {
     #expect(try run().handedOver == 1)
   }
 
+  /// An edit of a task that was due ten minutes after its creation, with a reminder at that time.
+  struct Edit: CustomTestStringConvertible, Sendable {
+    let testDescription: String
+    let change: @Sendable (inout UpdateTaskRequest, TaskMessage) -> Void
+
+    init(
+      _ name: String,
+      _ change: @escaping @Sendable (inout UpdateTaskRequest, TaskMessage) -> Void
+    ) {
+      testDescription = name
+      self.change = change
+    }
+  }
+
+  func edit(_ task: TaskMessage, as caller: Caller? = nil, _ edit: Edit) throws {
+    let request = UpdateTaskRequest.with {
+      $0.id = task.id
+      edit.change(&$0, task)
+    }
+    _ = try fixture.updateTask(request, as: caller ?? ada.caller)
+  }
+
+  static let harmless: [Edit] = [
+    Edit("begun") { request, _ in request.status = .inProgress },
+    Edit("the same status") { request, task in request.status = task.status },
+    Edit("the same due date") { request, task in request.dueDate = task.dueDate },
+    Edit("the same reminders") { request, task in request.reminders = task.reminders },
+    Edit("one reminder more") { request, _ in request.reminders.minutes = [30, 0] },
+    Edit("everything replaced") { request, task in
+      request.updateMask.names = UpdateTaskRequest.replaceableFields
+      (request.title, request.description_p) = ("Repaint", "white")
+      (request.status, request.priority) = (.inProgress, .urgent)
+      (request.dueDate, request.reminders) = (task.dueDate, task.reminders)
+    },
+  ]
+
+  @Test(arguments: harmless)
+  func `an edit after the due date leaves what is owed, and a second one adds nothing`(edit: Edit)
+    throws
+  {
+    let task = try task(dueIn: 600) { $0.reminders.minutes = [0] }
+    fixture.clock.advance(seconds: 603)
+    try self.edit(task, edit)
+    try self.edit(task, edit)
+    fixture.clock.advance(seconds: 60)
+    #expect(try run().handedOver == 1)
+    #expect(receiver.requests.map(\.taskID) == [task.id])
+    try self.edit(task, edit)
+    #expect(try run() == .init())
+  }
+
+  @Test func `a task that is handed over after its due date is its new owner's to be reminded of`()
+    throws
+  {
+    let task = try task(dueIn: 600) { $0.reminders.minutes = [0] }
+    let (bob, admin) = (try fixture.stranger(), try fixture.stranger(.admin))
+    fixture.clock.advance(seconds: 603)
+    try edit(
+      task,
+      as: admin.caller,
+      Edit("handed over") { request, task in
+        (request.userID, request.dueDate) = (bob.id.text, task.dueDate)
+      }
+    )
+    try run()
+    #expect(receiver.requests.map(\.userID) == [bob.id.text])
+  }
+
+  static let final: [[Edit]] = [
+    [Edit("completed") { request, _ in request.status = .completed }],
+    [Edit("cancelled") { request, _ in request.status = .cancelled }],
+    [
+      Edit("completed") { request, _ in request.status = .completed },
+      Edit("and open again") { request, _ in request.status = .inProgress },
+    ],
+    [Edit("no reminders") { request, _ in request.reminders = TaskReminders() }],
+    [Edit("everybody's") { request, _ in request.updateMask.names = ["reminders"] }],
+    [Edit("others, too late as well") { request, _ in request.reminders.minutes = [10, 5] }],
+    [
+      Edit("no reminders") { request, _ in request.reminders = TaskReminders() },
+      Edit("and those of before") { request, task in request.reminders = task.reminders },
+    ],
+    [Edit("no due date") { request, _ in request.updateMask.names = ["due_date"] }],
+    [
+      Edit("due before") { request, task in
+        request.dueDate = Timestamp(task.dueDate.instant.adding(seconds: -1))
+      }
+    ],
+    [
+      Edit("due later") { request, task in
+        request.dueDate = Timestamp(task.dueDate.instant.adding(seconds: 3600))
+      }
+    ],
+  ]
+
+  @Test(arguments: final)
+  func `what ends a reminder that is owed ends it for good`(edits: [Edit]) throws {
+    let task = try task(dueIn: 600) { $0.reminders.minutes = [0] }
+    fixture.clock.advance(seconds: 603)
+    for edit in edits { try self.edit(task, edit) }
+    #expect(try run().handedOver == 0)
+  }
+
+  @Test func `of several that are owed after the due date, those that are not removed stay`() throws
+  {
+    let task = try task(dueIn: 2 * Self.hour) { $0.reminders.minutes = [60, 0] }
+    fixture.clock.advance(seconds: 2 * Self.hour + 3)
+    try edit(task, Edit("one removed") { request, _ in request.reminders.minutes = [60] })
+    #expect(try run().handedOver == 1)
+    #expect(receiver.requests.map(\.leadMinutes) == [60])
+  }
+
   @Test func `nobody is reminded of a task that was due before its creation, or has no due date`()
     throws
   {
