@@ -228,7 +228,7 @@ def test_who_is_given_a_task_by_an_admin_is_told(chain, sink, boss, ada):
     assert message.recipients == (ada.user["email"],)
     assert message.parsed["subject"] == "New task: Paint"
     text = message.parsed.get_body(("plain",)).get_content()
-    assert "Priority: MEDIUM" in text and "Due: Thursday, 31 January 2030, 17:00 (Europe/Berlin)" in text
+    assert "Priority: MEDIUM" in text and "Due: Thursday, 31 January 2030, 17:00 CET, UTC+1 (Europe/Berlin)" in text
 
 
 def test_a_task_that_is_handed_on_is_news_to_the_new_owner(chain, sink, boss, ada):

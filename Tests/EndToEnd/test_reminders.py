@@ -109,8 +109,10 @@ def test_it_is_the_same_by_both_of_its_doors(clockwork, ada, change, code, bad):
 
 
 @pytest.mark.parametrize("due, local", [
-    ("2027-03-28T00:59:00Z", "Sunday, 28 March 2027, 01:59"), ("2027-03-28T01:00:00Z", "Sunday, 28 March 2027, 03:00"),
-    ("2027-10-31T00:59:00Z", "Sunday, 31 October 2027, 02:59"), ("2027-10-31T01:00:00Z", "Sunday, 31 October 2027, 02:00")])
+    ("2027-03-28T00:59:00Z", "Sunday, 28 March 2027, 01:59 CET, UTC+1"),
+    ("2027-03-28T01:00:00Z", "Sunday, 28 March 2027, 03:00 CEST, UTC+2"),
+    ("2027-10-31T00:30:00Z", "Sunday, 31 October 2027, 02:30 CEST, UTC+2"),
+    ("2027-10-31T01:30:00Z", "Sunday, 31 October 2027, 02:30 CET, UTC+1")])
 def test_the_due_time_is_right_on_both_sides_of_a_change_of_the_clocks(clockwork, sink, ada, due, local):
     """Between creation and due date, Berlin's clocks change; the mail has the time that they will show."""
     with Services(clockwork, mint(clockwork, ada, role="SERVICE")) as services:
