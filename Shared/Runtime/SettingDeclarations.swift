@@ -84,7 +84,7 @@ extension Setting {
       for: [.services, .jobs, .createAdmin, .migrate],
       from: .run,
       isSecret: true,
-      "The database of the service, as the role that the function or job has there."
+      "The database of the service, as the role that the function or job has there. Functions may go through a pooler; jobs that claim something must not."
     )
   }
 
@@ -154,6 +154,39 @@ extension Setting {
       for: .scripts,
       isSecret: true,
       "The same database as the owner of its schema, for migrations."
+    )
+  }
+
+  public static var userDatabaseDirectURL: Setting<String?> {
+    .init(
+      "DATABASE_URL_USER_DIRECT",
+      .database,
+      otherwise: "`DATABASE_URL_USER`",
+      for: .scripts,
+      isSecret: true,
+      "The same database without a pooler, for jobs: what they have claimed is theirs for as long as their connections live."
+    )
+  }
+
+  public static var taskDatabaseDirectURL: Setting<String?> {
+    .init(
+      "DATABASE_URL_TASK_DIRECT",
+      .database,
+      otherwise: "`DATABASE_URL_TASK`",
+      for: .scripts,
+      isSecret: true,
+      "The same for the Task service."
+    )
+  }
+
+  public static var notificationDatabaseDirectURL: Setting<String?> {
+    .init(
+      "DATABASE_URL_NOTIFICATION_DIRECT",
+      .database,
+      otherwise: "`DATABASE_URL_NOTIFICATION`",
+      for: .scripts,
+      isSecret: true,
+      "The same for the Notification service."
     )
   }
 
@@ -365,7 +398,7 @@ extension Setting {
       .number(5...3600),
       default: "300",
       for: [.notification, .dispatchReminders, .deliverNotifications],
-      "The lease on what a process has claimed, after which another one takes over, in seconds."
+      "The lease on what a process has claimed, in seconds. Another one takes over as soon as the claiming connection to the database is lost, and at the latest when the lease ends."
     )
   }
 
@@ -595,7 +628,9 @@ extension DeclaredSetting {
         [
           .init(.userDatabaseURL), .init(.taskDatabaseURL), .init(.notificationDatabaseURL),
           .init(.userDatabaseOwnerURL), .init(.taskDatabaseOwnerURL),
-          .init(.notificationDatabaseOwnerURL), .init(.preparesStatements), .init(.databaseURL),
+          .init(.notificationDatabaseOwnerURL), .init(.userDatabaseDirectURL),
+          .init(.taskDatabaseDirectURL), .init(.notificationDatabaseDirectURL),
+          .init(.preparesStatements), .init(.databaseURL),
         ]
       ),
       (
@@ -659,6 +694,18 @@ extension DeclaredSetting {
       ),
       (
         Setting<String?>.notificationDatabaseOwnerURL.declaration,
+        on: Setting<String?>.notificationDatabaseURL.declaration
+      ),
+      (
+        Setting<String?>.userDatabaseDirectURL.declaration,
+        on: Setting<String?>.userDatabaseURL.declaration
+      ),
+      (
+        Setting<String?>.taskDatabaseDirectURL.declaration,
+        on: Setting<String?>.taskDatabaseURL.declaration
+      ),
+      (
+        Setting<String?>.notificationDatabaseDirectURL.declaration,
         on: Setting<String?>.notificationDatabaseURL.declaration
       ),
     ]

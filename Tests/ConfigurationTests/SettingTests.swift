@@ -118,7 +118,8 @@ struct `The declarations` {
       Set(all.map(\.declaration).filter(\.isSecret).map(\.name)) == [
         "SMTP_URL", "DATABASE_URL", "DATABASE_URL_USER", "DATABASE_URL_TASK",
         "DATABASE_URL_NOTIFICATION", "DATABASE_URL_USER_OWNER", "DATABASE_URL_TASK_OWNER",
-        "DATABASE_URL_NOTIFICATION_OWNER",
+        "DATABASE_URL_NOTIFICATION_OWNER", "DATABASE_URL_USER_DIRECT", "DATABASE_URL_TASK_DIRECT",
+        "DATABASE_URL_NOTIFICATION_DIRECT",
       ]
     )
   }

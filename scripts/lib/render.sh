@@ -46,7 +46,8 @@ read_settings() {
   fi
 }
 
-# database_url NAME: prints the URL that a service, `health_<database>` or an owner connects with.
+# database_url NAME [with-jobs]: prints the URL that a service, `health_<database>` or an owner connects with; or the one
+# that leads past a pooler, for the jobs of a service.
 database_url() {
   if [[ $private_cluster ]]; then
     case $1 in
@@ -62,7 +63,10 @@ database_url() {
       notification_owner) private_url notification_db_owner notification_db ;;
     esac
   else
-    case $1 in
+    case $1${2:+-jobs} in
+      user-jobs | auth-jobs) printf '%s\n' "${DATABASE_URL_USER_DIRECT:-$DATABASE_URL_USER}" ;;
+      task-jobs) printf '%s\n' "${DATABASE_URL_TASK_DIRECT:-$DATABASE_URL_TASK}" ;;
+      notification-jobs) printf '%s\n' "${DATABASE_URL_NOTIFICATION_DIRECT:-$DATABASE_URL_NOTIFICATION}" ;;
       user | auth | health_user) printf '%s\n' "$DATABASE_URL_USER" ;;
       task | health_task) printf '%s\n' "$DATABASE_URL_TASK" ;;
       notification | health_notification) printf '%s\n' "$DATABASE_URL_NOTIFICATION" ;;
@@ -80,7 +84,7 @@ service_environment() {
   while IFS=$'\t' read -r name _ _ _ functions jobs _; do
     [[ ,$functions, == *",$service,"* || ($jobs_too && ,$jobs == *",$service/"*) ]] || continue
     case $name in
-      DATABASE_URL) value=$(database_url "$service") ;;
+      DATABASE_URL) value=$(database_url "$service" "$jobs_too") ;;
       DATABASE_URL_USER) value=$(database_url health_user) ;;
       DATABASE_URL_TASK) value=$(database_url health_task) ;;
       DATABASE_URL_NOTIFICATION) value=$(database_url health_notification) ;;

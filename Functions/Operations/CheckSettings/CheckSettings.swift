@@ -67,7 +67,8 @@ struct CheckSettings {
     ]
     let databases: [Setting<String?>] = [
       .userDatabaseURL, .taskDatabaseURL, .notificationDatabaseURL, .userDatabaseOwnerURL,
-      .taskDatabaseOwnerURL, .notificationDatabaseOwnerURL,
+      .taskDatabaseOwnerURL, .notificationDatabaseOwnerURL, .userDatabaseDirectURL,
+      .taskDatabaseDirectURL, .notificationDatabaseDirectURL,
     ]
     for setting in databases {
       let (name, accepted) = (setting.declaration.name, setting.declaration.accepted)

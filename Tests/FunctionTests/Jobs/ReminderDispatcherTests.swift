@@ -61,6 +61,12 @@ struct ReminderDispatcherTests {
     try dispatcher(maximumAgeSeconds: maximumAgeSeconds).run(isOver: { false })
   }
 
+  /// Records what has come due, and hands nothing over.
+  func recordOnly() throws {
+    let reminders = fixture.taskService.reminders(by: .soon)
+    _ = try reminders.record(.usual, at: now, maximumAgeSeconds: 21_600, limit: 100)
+  }
+
   /// The ledger of a task: lead minutes, state and reason.
   func ledger(_ task: TaskMessage) throws -> [String] {
     try fixture.taskService.database.read(
@@ -461,6 +467,57 @@ struct ReminderDispatcherTests {
     #expect(found.map(\.request.taskID) == [task.id])
     #expect(try ledger(task) == [])
     #expect(try run().handedOver == 1)
+  }
+
+  @Test func `who loses the connection hands over no more, and the next run does, once each`()
+    throws
+  {
+    let tasks = try (0..<60).map { _ in try task(dueIn: 1200) }
+    let (clock, killer) = (fixture.clock, try Postgres.database(.superuser))
+    let url = try Postgres.url(.task, database: fixture.taskService.database.name())
+    let database = Database(url: url)
+    let first = Receiver()
+    let report = try ReminderDispatcher(
+      reminders: Timed { ReminderStore(database: database.by($0)) },
+      leads: .usual,
+      maximumAgeSeconds: 21_600,
+      holdSeconds: 300,
+      clock: { clock.now }
+    ) { request, _ in
+      first.requests.append(request)
+      if first.requests.count == 10 { try killer.terminate(database.backend()) }
+    }
+    .run(isOver: { false })
+    #expect(report.failure?.contains("the connection was lost") == true)
+    #expect(first.requests.count == 10 && report.handedOver == 10)
+
+    // The ten are not recorded, and go to whoever knows them already.
+    #expect(try run().handedOver == 60)
+    #expect(Set(receiver.requests.map(\.taskID)) == Set(tasks.map(\.id)))
+    #expect(try run() == .init())
+  }
+
+  @Test func `an outcome that comes after the lease changes nothing, unless it is handed over`()
+    throws
+  {
+    try task(dueIn: 1200)
+    let reminders = fixture.taskService.reminders(by: .soon)
+    func claim() throws -> ReminderStore.Handover {
+      let end = now.adding(seconds: 60)
+      return try #require(
+        try reminders.claim(1, .usual, at: now, leasedUntil: end, maximumAgeSeconds: 21_600).first
+      )
+    }
+    try recordOnly()
+    let first = try claim()
+    fixture.clock.advance(seconds: 60)
+    let second = try claim()
+    try reminders.record([(first, .postponed(reason: "late", until: now))], at: now)
+    try reminders.record([(first, .skipped(reason: "late"))], at: now)
+    #expect(try run() == .init())
+    try reminders.record([(first, .handedOver)], at: now)
+    try reminders.record([(second, .postponed(reason: "late", until: now))], at: now)
+    #expect(try run() == .init())
   }
 
   @Test func `four at once hand each reminder over once`() throws {

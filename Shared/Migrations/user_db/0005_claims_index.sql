@@ -1,0 +1,2 @@
+-- The few that are claimed; in a transaction of its own, because the one before locks the events.
+CREATE INDEX events_claimed ON events (claimed_by) WHERE claimed_until = next_attempt_at;
