@@ -49,6 +49,8 @@ public struct Job {
   /// Runs a job and ends the process: with 0 when it did what it could, 1 when something failed, 78 when it cannot run at
   /// all.
   ///
+  /// A job that `claims` must connect to PostgreSQL directly: its claims end with its connections.
+  ///
   /// While another run of the job is at work on this host (by a lock in `BREAKER_DIR`), it waits for `waitSeconds` and then
   /// does nothing, so that runs never pile up. `parts` are arguments that each stand for a part of the job, with a lock of
   /// its own. A run with other arguments is a person's, and takes no lock.
@@ -57,6 +59,7 @@ public struct Job {
     usage: String,
     waitSeconds: Int = 0,
     parts: [String] = [],
+    claims: Bool = true,
     _ body: (Job) throws -> (counts: Counts, failure: String?)
   ) -> Never {
     do {
@@ -80,7 +83,9 @@ public struct Job {
         }
         alarm(stuckSeconds)
       }
-      let exitCode = withExtendedLifetime(lock) { run(name, resources, arguments, body) }
+      let exitCode = withExtendedLifetime(lock) {
+        run(name, resources, arguments, claims: claims, body)
+      }
       exit(exitCode)
     } catch {
       Diagnostics.fail(name, error)
@@ -91,6 +96,7 @@ public struct Job {
     _ name: String,
     _ resources: Resources,
     _ arguments: [String],
+    claims: Bool,
     _ body: (Job) throws -> (counts: Counts, failure: String?)
   ) -> Int32 {
     let start = Clock.now()
@@ -107,6 +113,7 @@ public struct Job {
     var exitCode: Int32 = 0
     do {
       try checkClock(resources)
+      if claims { try checkConnection(resources) }
       (counts, failure) = try body(job)
       exitCode = failure == nil ? 0 : 1
     } catch {
@@ -159,6 +166,18 @@ extension Job {
     guard drift <= maximumDriftSeconds else {
       throw Settings.Invalid(
         message: "this host's clock and the database's are \(drift) seconds apart: nothing was done"
+      )
+    }
+  }
+
+  /// Refuses to run through a pooler, where claims would not end with their holder, and more than one could have them.
+  ///
+  /// - Throws: `Settings.Invalid`; `DatabaseError`.
+  private static func checkConnection(_ resources: Resources) throws {
+    guard try resources.connectsDirectly(by: statementDeadline) else {
+      throw Settings.Invalid(
+        message:
+          "DATABASE_URL leads through a connection pooler, and this job must connect to PostgreSQL itself"
       )
     }
   }

@@ -26,6 +26,14 @@ final class ReminderConsumer: QueueConsumer {
 
   var canContinue: Bool { !failures.isTooLong }
 
+  func releaseOrphans() throws {
+    try dispatcher.reminders(by: Job.statementDeadline).releaseOrphans(at: dispatcher.clock())
+  }
+
+  func confirm(_ reminder: ReminderStore.Handover) throws {
+    try dispatcher.reminders(by: Job.statementDeadline).confirm(reminder)
+  }
+
   /// Claims no more once the Notification service has failed too often in a row: the next run tries again.
   func claim(_ limit: Int, for lease: Lease) throws -> [ReminderStore.Handover] {
     guard canContinue else { return [] }

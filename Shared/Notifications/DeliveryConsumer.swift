@@ -15,6 +15,15 @@ final class DeliveryConsumer: QueueConsumer {
 
   var lease: Lease { outbox.lease }
 
+  func releaseOrphans() throws {
+    try outbox.notifications(by: NotificationOutbox.soon)
+      .releaseOrphans(outbox.channel.type, at: outbox.resources.now)
+  }
+
+  func confirm(_ attempt: NotificationStore.Attempt) throws {
+    try outbox.notifications(by: NotificationOutbox.soon).confirm(attempt)
+  }
+
   func claim(_ limit: Int, for lease: Lease) throws -> [NotificationStore.Attempt] {
     canContinue = true
     let notifications = outbox.notifications(by: NotificationOutbox.soon)

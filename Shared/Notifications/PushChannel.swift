@@ -108,8 +108,11 @@ final class PushChannel: Channel {
         )
         break
       }
-      // While another browser was served, this one may have changed hands.
-      if place > 0, try !pushes(for: client).isStill(recipient, of: attempt) { continue }
+      if place > 0 {
+        try pushes(for: client).confirm(attempt)
+        // While another browser was served, this one may have changed hands.
+        guard try pushes(for: client).isStill(recipient, of: attempt) else { continue }
+      }
       try serve(recipient, attempt, before: deadline, fair: fair, for: client, &round)
     }
     let now = resources.now

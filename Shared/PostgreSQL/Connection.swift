@@ -8,6 +8,8 @@ final class Connection {
   private let handle: OpaquePointer
   private var statements: [Statement.Variant: Ready] = [:]
   private var preparedCount = 0
+  /// The number under which the connection claims rows, once it has.
+  var holder: Holder?
   private let preparesStatements: Bool
   /// The most prepared statements of a connection; each takes some 10 kB in the server.
   private static let maximumStatements = 100
@@ -79,6 +81,10 @@ final class Connection {
     }
     return false
   }
+
+  /// The number of the server's process, or whatever a pooler says instead. The corresponding C function is
+  /// `PQbackendPID`.
+  var serverProcess: Int32 { PQbackendPID(handle) }
 
   /// Runs one statement and hands each row to `map`.
   ///

@@ -56,7 +56,7 @@ public final class Database {
   /// retried once: it was refused before it did anything.
   ///
   /// `checked` tells whether to check first that the connection is still open.
-  fileprivate func withConnection<T>(
+  func withConnection<T>(
     by deadline: Deadline,
     checked: Bool = true,
     _ body: (Connection) throws -> T
@@ -92,8 +92,8 @@ public final class Database {
 
 /// A database with a deadline that ends all waiting for it.
 public struct TimedDatabase {
-  fileprivate let database: Database
-  fileprivate let deadline: Deadline
+  let database: Database
+  let deadline: Deadline
 
   /// The same database with a deadline at most `milliseconds` from now.
   public func within(milliseconds: Int) -> TimedDatabase {

@@ -1,8 +1,9 @@
 /// A queue in a database, and what is done with its items.
 ///
-/// A `QueueWorker` calls it, always from one thread: `claim`, then `process` and `record` for one item after the other,
-/// then `endBatch`. Nothing is lost wherever that ends: what was claimed and not recorded is claimed by another worker
-/// when the lease is over. So an item may be processed twice, and processing must allow for that.
+/// A `QueueWorker` calls it, always from one thread: `releaseOrphans` and `claim`, then `confirm`, `process` and `record`
+/// for one item after the other, then `endBatch`. Nothing is lost wherever that ends: what was claimed and not recorded is
+/// claimed by another worker when the connection to the database is lost that claimed it, or else when the lease is over.
+/// So an item may be processed twice, and processing must allow for that.
 public protocol QueueConsumer: AnyObject {
   associatedtype Item
 
@@ -17,11 +18,20 @@ public protocol QueueConsumer: AnyObject {
   /// than by the next batch at once.
   var pausesAfterRetries: Bool { get }
 
+  /// Releases items whose holders are gone, so that they can be claimed at once.
+  func releaseOrphans() throws
+
   /// Claims up to `limit` items whose time has come, so that no other worker finds them before the lease ends.
   ///
   /// - Returns: the items in the order in which they are to be processed; none when nothing is due, or when nothing
   ///   could be processed now.
   func claim(_ limit: Int, for lease: Lease) throws -> [Item]
+
+  /// Makes sure that an item is still claimed. It is called before each, because others claim everything that was claimed
+  /// by a connection as soon as that is lost.
+  ///
+  /// - Throws: what ends the batch, as `process` does, when it is not, or when nobody can tell.
+  func confirm(_ item: Item) throws
 
   /// Does the work of an item. It may note its progress in it.
   ///

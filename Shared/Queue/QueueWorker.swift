@@ -43,6 +43,7 @@ public struct QueueWorker<Consumer: QueueConsumer> {
   /// - Returns: whether the next batch is to follow at once.
   private func processBatch(isOver: () -> Bool, _ report: inout QueueReport) throws -> Bool {
     let lease = consumer.lease
+    try consumer.releaseOrphans()
     // The lease begins before the claim, so that it never ends later than the database has it.
     let lastBegin = monotonicMicroseconds() + Int64(lease.beginMilliseconds) * 1000
     var rest = try consumer.claim(consumer.batchSize, for: lease)[...]
@@ -51,6 +52,7 @@ public struct QueueWorker<Consumer: QueueConsumer> {
     while consumer.canContinue, !isOver(), monotonicMicroseconds() < lastBegin,
       var item = rest.popFirst()
     {
+      try consumer.confirm(item)
       let outcome = try consumer.process(&item)
       try consumer.record(outcome, of: item)
       report.add(outcome, isFailure: consumer.isFailure(outcome))

@@ -88,6 +88,13 @@ public final class Resources {
     try database.by(deadline).one(Query(Self.databaseTime)) { try $0.instant(0) }
   }
 
+  /// Tells whether the connection to the database leads through no pooler.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func connectsDirectly(by deadline: Deadline) throws -> Bool {
+    try database.by(deadline).isDirect()
+  }
+
   /// The tasks.
   public var tasks: Timed<TaskStore> {
     Timed { [database, leads] in TaskStore(database: database.by($0), leads: leads) }

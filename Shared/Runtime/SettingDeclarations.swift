@@ -84,7 +84,7 @@ extension Setting {
       for: [.services, .jobs, .createAdmin, .migrate],
       from: .run,
       isSecret: true,
-      "The database of the service, as the role that the function or job has there."
+      "The database of the service, as the role that the function or job has there. Functions may go through a pooler; jobs that claim something must not."
     )
   }
 
@@ -484,7 +484,7 @@ extension Setting {
       .number(5...3600),
       default: "300",
       for: [.notification, .dispatchReminders, .deliverNotifications],
-      "The lease on what a process has claimed, after which another one takes over, in seconds."
+      "The lease on what a process has claimed, in seconds. Another one takes over as soon as the claiming connection to the database is lost, and at the latest when the lease ends."
     )
   }
 

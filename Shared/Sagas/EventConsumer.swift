@@ -33,6 +33,12 @@ final class EventConsumer: QueueConsumer {
 
   private var now: Instant { relay.clock() }
 
+  func releaseOrphans() throws {
+    try relay.events(by: EventRelay.soon).releaseOrphans(at: now)
+  }
+
+  func confirm(_ item: Item) throws { try relay.events(by: EventRelay.soon).confirm(item.event) }
+
   func claim(_ limit: Int, for lease: Lease) throws -> [Item] {
     outages = [:]
     let now = now
@@ -47,12 +53,13 @@ final class EventConsumer: QueueConsumer {
       // A version that knows it may come.
       return retry(event, "this version knows no such event")
     }
-    for step in Saga.after(kind).steps.dropFirst(item.stepsDone) {
+    for (place, step) in Saga.after(kind).steps.dropFirst(item.stepsDone).enumerated() {
       let due = event.createdAt.adding(seconds: step.delaySeconds)
       if due > now { return waiting(for: "its next step", until: due) }
       if outages[step.service]?.isTooLong == true {
         return wait(event, "the \(step.service.rawValue) service does not answer")
       }
+      if place > 0 { try confirm(item) }
       do {
         try step.run(event, relay.makeParties(context(of: event)))
         outages[step.service] = nil

@@ -10,7 +10,7 @@ import Values
 /// Relays events: carries out the saga that follows from each, at least once, and those of one subject in order.
 ///
 /// Nothing is lost wherever a run ends: an event is done with only when that is recorded, and what a process held that
-/// died is claimed by another when the lease is over.
+/// died is claimed by another at once, or when the lease is over.
 public final class EventRelay {
   private static let callMilliseconds = 4000
   /// The end of the wait for a statement that begins now.

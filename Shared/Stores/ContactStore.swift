@@ -12,7 +12,7 @@ public struct ContactStore {
     public let email: String
     /// Whether any channel of the user is on.
     public let wantsAnything: Bool
-    /// The requested instant in the user's time zone: `Friday, 31 January 2030, 17:00 (Europe/Berlin)`.
+    /// The requested instant in the user's time zone: `Thursday, 31 January 2030, 17:00 CET, UTC+1 (Europe/Berlin)`.
     public let localTime: String
     /// The version of the user from which this was copied; 0 when it is not known.
     public let version: Int64
@@ -76,11 +76,7 @@ public struct ContactStore {
 
     /// PostgreSQL knows the rules of all time zones, including daylight saving.
     private static func contact(in zone: SQL) -> SQL {
-      """
-      email, email_notifications OR push_notifications,
-      to_char(:instant::timestamptz AT TIME ZONE \(zone), 'FMDay, FMDD FMMonth YYYY, HH24:MI') || ' (' || \(zone) || ')',
-      version
-      """
+      "email, email_notifications OR push_notifications, local_time(:instant::timestamptz, \(zone)), version"
     }
   }
 

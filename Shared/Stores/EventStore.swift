@@ -4,7 +4,8 @@ public import Values
 /// The events that other services must be told of: the transactional outbox, in `user_db` and in `task_db`.
 ///
 /// An event is written by the statement that makes it true, so there is never one without the other. Of the events of
-/// one subject, only the oldest can be claimed. The lease lasts until `next_attempt_at`, as with notifications.
+/// one subject, only the oldest can be claimed. The lease lasts until `next_attempt_at`, and the claim ends with the
+/// connection of its holder, as with notifications.
 public struct EventStore {
   /// A kind of event.
   public enum Kind: String, CaseIterable, Sendable {
@@ -47,6 +48,8 @@ public struct EventStore {
     public let attempt: Int
     /// The end of the lease.
     public let leasedUntil: Instant
+    /// The connection with which the claim ends; `nil` if it ends with its lease only.
+    public let holder: Holder?
 
     /// The key that identifies the event wherever and however often it arrives.
     public var key: String { "\(kind?.rawValue ?? "")/\(subject)/\(createdAt.microseconds)" }
@@ -61,7 +64,8 @@ public struct EventStore {
       createdAt: Instant,
       stepsDone: Int = 0,
       attempt: Int = 1,
-      leasedUntil: Instant
+      leasedUntil: Instant,
+      holder: Holder? = nil
     ) {
       self.number = number
       self.kind = kind
@@ -72,6 +76,7 @@ public struct EventStore {
       self.stepsDone = stepsDone
       self.attempt = attempt
       self.leasedUntil = leasedUntil
+      self.holder = holder
     }
   }
 
@@ -109,21 +114,41 @@ public struct EventStore {
       SELECT number FROM events e WHERE next_attempt_at <= :now AND NOT EXISTS (
         SELECT FROM events o WHERE o.subject = e.subject AND o.number < e.number AND o.next_attempt_at IS NOT NULL)
       ORDER BY next_attempt_at, number LIMIT :limit FOR UPDATE SKIP LOCKED)
-    UPDATE events e SET attempts = attempts + 1, next_attempt_at = :leased_until
+    UPDATE events e SET attempts = attempts + 1, \(Claims.assignment)
     FROM due WHERE e.number = due.number
     RETURNING e.number, type, subject, user_id, actor_id, created_at, steps_done, attempts, e.next_attempt_at
     """
   )
 
+  private static let releaseOrphans = Claims.release(
+    in: "events",
+    "number",
+    same: "t.number = o.number"
+  )
+
+  /// Releases events whose claims have ended with their holders.
+  ///
+  /// - Returns: the number of events released.
+  /// - Throws: `DatabaseError`.
+  @discardableResult
+  public func releaseOrphans(at now: Instant) throws -> Int {
+    try database.write(Query(Self.releaseOrphans, ["now": .instant(now)]))
+  }
+
+  /// Makes sure that an event is still claimed.
+  ///
+  /// - Throws: `DatabaseError`, also when the claim has ended with its holder.
+  public func confirm(_ event: Event) throws { try database.confirm(event.holder) }
+
   /// Claims up to `limit` due events, at most one of each subject, with a lease until `leasedUntil`.
   ///
-  /// - Throws: `DatabaseError`.
+  /// - Throws: `DatabaseError`, also when the connection leads through a pooler.
   public func claim(_ limit: Int, at now: Instant, leasedUntil: Instant) throws -> [Event] {
-    let query = Query(
-      Self.claim,
-      ["now": .instant(now), "limit": .integer(limit), "leased_until": .instant(leasedUntil)]
-    )
-    return try database.write(query, map: Event.init(row:)).sorted { $0.number < $1.number }
+    let arguments: Query.Arguments = [
+      "now": .instant(now), "limit": .integer(limit), "leased_until": .instant(leasedUntil),
+    ]
+    return try database.claim(Self.claim, arguments, needsHolder: true, map: Event.init)
+      .sorted { $0.number < $1.number }
   }
 
   private static let record = Statement(
@@ -203,7 +228,7 @@ public struct EventStore {
 }
 
 extension EventStore.Event {
-  fileprivate init(row: Row) throws {
+  fileprivate init(_ row: Row, _ holder: Holder?) throws {
     self.init(
       number: try row.integer(0),
       kind: EventStore.Kind(rawValue: try row.text(1)),
@@ -213,7 +238,8 @@ extension EventStore.Event {
       createdAt: try row.instant(5),
       stepsDone: Int(try row.integer(6)),
       attempt: Int(try row.integer(7)),
-      leasedUntil: try row.instant(8)
+      leasedUntil: try row.instant(8),
+      holder: holder
     )
   }
 }

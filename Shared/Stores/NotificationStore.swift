@@ -6,8 +6,9 @@ public import Values
 
 /// The notifications, in `notification_db`: those that are to be sent, and the delivery results of the others.
 ///
-/// Whoever claims one has a lease on it until `next_attempt_at`: nobody else finds it before then. So no lock is held
-/// while mail is under way, and a notification that was claimed by a process that died is tried by another.
+/// Whoever claims one has a lease on it until `next_attempt_at`: nobody else finds it before then, unless the connection
+/// is lost that claimed it. So no lock is held while mail is under way, and a notification that was claimed by a process
+/// that died is tried by another.
 public struct NotificationStore {
   /// A claimed notification, to be sent now.
   public struct Attempt: Equatable, Sendable {
@@ -29,6 +30,8 @@ public struct NotificationStore {
     public let createdAt: Instant
     /// The number of this attempt, from 1.
     public let number: Int
+    /// The connection with which the claim ends; `nil` if it ends with its lease only.
+    public let holder: Holder?
   }
 
   private static let columns: SQL = """
@@ -43,8 +46,10 @@ public struct NotificationStore {
 
   private static let insertEmail = Statement(
     """
-    INSERT INTO notifications (id, type, recipient, subject, body, created_at, attempts, next_attempt_at)
-    VALUES (:id, 'EMAIL', :recipient, :subject, :body, :now, 1, :leased_until)
+    INSERT INTO notifications
+      (id, type, recipient, subject, body, created_at, attempts, next_attempt_at, claimed_until, claimed_by)
+    VALUES (:id, 'EMAIL', :recipient, :subject, :body, :now, 1, :leased_until, :leased_until, :holder)
+    RETURNING 1
     """
   )
 
@@ -54,18 +59,16 @@ public struct NotificationStore {
   public func insert(_ draft: EmailDraft, id: ID, at now: Instant, leasedUntil: Instant) throws
     -> Attempt
   {
-    let query = Query(
-      Self.insertEmail,
-      [
-        "id": .id(id),
-        "recipient": .text(draft.recipient),
-        "subject": .text(draft.subject),
-        "body": .text(draft.body),
-        "now": .instant(now),
-        "leased_until": .instant(leasedUntil),
-      ]
-    )
-    _ = try database.write(query)
+    let arguments: Query.Arguments = [
+      "id": .id(id),
+      "recipient": .text(draft.recipient),
+      "subject": .text(draft.subject),
+      "body": .text(draft.body),
+      "now": .instant(now),
+      "leased_until": .instant(leasedUntil),
+    ]
+    // Functions may go through a pooler.
+    let holder = try database.claim(Self.insertEmail, arguments, needsHolder: false) { $1 }.first
     return Attempt(
       id: id,
       type: .email,
@@ -75,7 +78,8 @@ public struct NotificationStore {
       body: draft.body,
       dueDate: nil,
       createdAt: now,
-      number: 1
+      number: 1,
+      holder: holder ?? nil
     )
   }
 
@@ -159,31 +163,51 @@ public struct NotificationStore {
     WITH due AS MATERIALIZED (
       SELECT id FROM notifications WHERE next_attempt_at <= :now AND type = :type
       ORDER BY next_attempt_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-    UPDATE notifications n SET attempts = attempts + 1, next_attempt_at = :leased_until
+    UPDATE notifications n SET attempts = attempts + 1, \(Claims.assignment)
     FROM due WHERE n.id = due.id
     RETURNING n.id, type, recipient, subject, body, due_date, created_at, attempts, user_id
     """
   )
 
+  private static let releaseOrphans = Claims.release(
+    in: "notifications",
+    "id",
+    same: "t.id = o.id",
+    only: "type = :type"
+  )
+
+  /// Releases notifications of a type whose claims have ended with their holders.
+  ///
+  /// - Returns: the number of notifications released.
+  /// - Throws: `DatabaseError`.
+  @discardableResult
+  public func releaseOrphans(_ type: NotificationType, at now: Instant) throws -> Int {
+    try database.write(
+      Query(Self.releaseOrphans, ["now": .instant(now), "type": .text(type.name)])
+    )
+  }
+
+  /// Makes sure that a notification is still claimed.
+  ///
+  /// - Throws: `DatabaseError`, also when the claim has ended with its holder.
+  public func confirm(_ attempt: Attempt) throws { try database.confirm(attempt.holder) }
+
   /// Claims up to `limit` due notifications of a type, the longest waiting first, with a lease until `leasedUntil`.
   ///
-  /// - Throws: `DatabaseError`.
+  /// - Throws: `DatabaseError`, also when the connection leads through a pooler.
   public func claim(
     _ limit: Int,
     _ type: NotificationType,
     at now: Instant,
     leasedUntil: Instant
   ) throws -> [Attempt] {
-    let query = Query(
-      Self.claim,
-      [
-        "now": .instant(now),
-        "type": .text(type.name),
-        "limit": .integer(limit),
-        "leased_until": .instant(leasedUntil),
-      ]
-    )
-    return try database.write(query) { row in
+    let arguments: Query.Arguments = [
+      "now": .instant(now),
+      "type": .text(type.name),
+      "limit": .integer(limit),
+      "leased_until": .instant(leasedUntil),
+    ]
+    return try database.claim(Self.claim, arguments, needsHolder: true) { row, holder in
       Attempt(
         id: try row.id(0),
         type: NotificationType(name: try row.text(1)) ?? .unspecified,
@@ -193,7 +217,8 @@ public struct NotificationStore {
         body: try row.text(4),
         dueDate: try row.optionalInstant(5),
         createdAt: try row.instant(6),
-        number: Int(try row.integer(7))
+        number: Int(try row.integer(7)),
+        holder: holder
       )
     }
   }

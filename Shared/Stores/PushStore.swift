@@ -54,8 +54,8 @@ public struct PushStore {
     forgotten AS (SELECT FROM contact WHERE forgotten_at IS NOT NULL),
     made AS (
       INSERT INTO notifications
-        (id, type, user_id, recipient, subject, body, created_at, attempts, next_attempt_at)
-      SELECT :id, 'PUSH', :user_id, :user_id, :subject, :body, :now, 1, :leased_until
+        (id, type, user_id, recipient, subject, body, created_at, attempts, next_attempt_at, claimed_until, claimed_by)
+      SELECT :id, 'PUSH', :user_id, :user_id, :subject, :body, :now, 1, :leased_until, :leased_until, :holder
       WHERE NOT EXISTS (SELECT FROM forgotten) AND EXISTS (
         SELECT FROM push_subscriptions WHERE user_id = :user_id AND (expires_at IS NULL OR expires_at > :now))
       RETURNING id)
@@ -69,18 +69,18 @@ public struct PushStore {
   public func insert(_ draft: PushDraft, id: ID, at now: Instant, leasedUntil: Instant) throws
     -> NotificationStore.Attempt
   {
-    let query = Query(
-      Self.insert,
-      [
-        "user_id": .id(draft.userID),
-        "id": .id(id),
-        "subject": .text(draft.subject),
-        "body": .text(draft.body),
-        "now": .instant(now),
-        "leased_until": .instant(leasedUntil),
-      ]
-    )
-    let found = try database.write(query) { (isForgotten: try $0.bool(0), isMade: try $0.bool(1)) }
+    let arguments: Query.Arguments = [
+      "user_id": .id(draft.userID),
+      "id": .id(id),
+      "subject": .text(draft.subject),
+      "body": .text(draft.body),
+      "now": .instant(now),
+      "leased_until": .instant(leasedUntil),
+    ]
+    // Functions may go through a pooler.
+    let found = try database.claim(Self.insert, arguments, needsHolder: false) { row, holder in
+      (isForgotten: try row.bool(0), isMade: try row.bool(1), holder: holder)
+    }
     if found.first?.isForgotten == true { throw Problem.userNotFound }
     if found.first?.isMade != true { throw Problem.noSubscription }
     return NotificationStore.Attempt(
@@ -92,8 +92,16 @@ public struct PushStore {
       body: draft.body,
       dueDate: nil,
       createdAt: now,
-      number: 1
+      number: 1,
+      holder: found.first?.holder
     )
+  }
+
+  /// Makes sure that a message is still claimed.
+  ///
+  /// - Throws: `DatabaseError`, also when the claim has ended with its holder.
+  public func confirm(_ attempt: NotificationStore.Attempt) throws {
+    try database.confirm(attempt.holder)
   }
 
   private static let progress = Statement(

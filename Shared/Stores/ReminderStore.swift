@@ -23,6 +23,10 @@ public struct ReminderStore {
     public let obstacle: String?
     /// Whether the reason is that the task has changed.
     let isTaskChanged: Bool
+    /// The end of the lease.
+    let leasedUntil: Instant
+    /// The connection with which the claim ends; `nil` if it ends with its lease only.
+    public let holder: Holder?
   }
 
   /// The outcome of a claimed reminder.
@@ -55,9 +59,29 @@ public struct ReminderStore {
     ).first ?? Recorded()
   }
 
+  private static let releaseOrphans = Claims.release(
+    in: "reminders",
+    "task_id, due_date, lead_minutes",
+    same: "t.task_id = o.task_id AND t.due_date = o.due_date AND t.lead_minutes = o.lead_minutes"
+  )
+
+  /// Releases reminders whose claims have ended with their holders.
+  ///
+  /// - Returns: the number of reminders released.
+  /// - Throws: `DatabaseError`.
+  @discardableResult
+  public func releaseOrphans(at now: Instant) throws -> Int {
+    try database.write(Query(Self.releaseOrphans, ["now": .instant(now)]))
+  }
+
+  /// Makes sure that a reminder is still claimed.
+  ///
+  /// - Throws: `DatabaseError`, also when the claim has ended with its holder.
+  public func confirm(_ handover: Handover) throws { try database.confirm(handover.holder) }
+
   /// Claims up to `limit` reminders that are to be sent, the longest waiting first, with a lease until `leasedUntil`.
   ///
-  /// - Throws: `DatabaseError`.
+  /// - Throws: `DatabaseError`, also when the connection leads through a pooler.
   public func claim(
     _ limit: Int,
     _ leads: LeadTimes,
@@ -65,9 +89,11 @@ public struct ReminderStore {
     leasedUntil: Instant,
     maximumAgeSeconds: Int
   ) throws -> [Handover] {
-    try database.write(
-      Self.claimQuery(limit, leads, now, leasedUntil, maximumAgeSeconds),
-      map: Handover.init(row:)
+    try database.claim(
+      Self.claim,
+      Self.claimArguments(limit, leads, now, leasedUntil, maximumAgeSeconds),
+      needsHolder: true,
+      map: Handover.init
     )
   }
 
@@ -77,14 +103,15 @@ public struct ReminderStore {
       next_attempt_at = nullif(o.next, '')::timestamptz, was_task_changed = o.was_task_changed,
       settled_at = CASE WHEN o.state <> 'PENDING' THEN :now::timestamptz END
     FROM unnest(:task_ids::varchar[], :due_dates::timestamptz[], :lead_minutes::integer[], :states::text[],
-        :reasons::text[], :next::text[], :were_tasks_changed::boolean[])
-      AS o(task_id, due_date, lead_minutes, state, reason, next, was_task_changed)
+        :reasons::text[], :next::text[], :were_tasks_changed::boolean[], :leased_until::timestamptz[])
+      AS o(task_id, due_date, lead_minutes, state, reason, next, was_task_changed, leased_until)
     WHERE r.task_id = o.task_id AND r.due_date = o.due_date AND r.lead_minutes = o.lead_minutes
-      AND r.state = 'PENDING'
+      AND r.state = 'PENDING' AND (r.next_attempt_at = o.leased_until OR o.state = 'HANDED_OVER')
     """
   )
 
-  /// Records the outcomes of claimed reminders.
+  /// Records the outcomes of claimed reminders. One that was handed over is so even if its claim has ended; other outcomes
+  /// are left to whoever claims it next.
   ///
   /// - Throws: `DatabaseError`.
   public func record(_ outcomes: [(Handover, Outcome)], at now: Instant) throws {
@@ -119,6 +146,7 @@ public struct ReminderStore {
         "reasons": .texts(reasons),
         "next": .texts(next),
         "were_tasks_changed": .bools(outcomes.map { $0.0.isTaskChanged && $0.1.isSkipped }),
+        "leased_until": .instants(outcomes.map(\.0.leasedUntil)),
       ]
     )
     _ = try database.write(query)
@@ -136,9 +164,12 @@ public struct ReminderStore {
     struct Undo: Error { let found: [Handover] }
     do {
       try database.transaction { transaction in
+        try transaction.run(Query(Self.releaseOrphans, ["now": .instant(now)]))
         _ = try transaction.run(Self.recordQuery(leads, now, maximumAgeSeconds, limit)) { _ in }
-        let query = Self.claimQuery(limit, leads, now, now.adding(seconds: 1), maximumAgeSeconds)
-        throw Undo(found: try transaction.run(query, map: Handover.init(row:)))
+        let end = now.adding(seconds: 1)
+        let arguments = Self.claimArguments(limit, leads, now, end, maximumAgeSeconds)
+        let query = Query(Self.claim, arguments.adding("holder", .null))
+        throw Undo(found: try transaction.run(query) { try Handover($0, nil) })
       }
       return []
     } catch let undo as Undo {
@@ -228,7 +259,7 @@ public struct ReminderStore {
     WITH due AS MATERIALIZED (
       SELECT task_id, due_date, lead_minutes FROM reminders WHERE next_attempt_at <= :now
       ORDER BY next_attempt_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-    UPDATE reminders r SET attempts = attempts + 1, next_attempt_at = :leased_until
+    UPDATE reminders r SET attempts = attempts + 1, \(Claims.assignment)
     FROM due JOIN tasks t ON t.id = due.task_id
     WHERE r.task_id = due.task_id AND r.due_date = due.due_date AND r.lead_minutes = due.lead_minutes
     RETURNING r.task_id, t.user_id, t.title, r.due_date, r.lead_minutes, t.priority,
@@ -238,27 +269,25 @@ public struct ReminderStore {
            WHEN r.due_date - r.lead_minutes * interval '1 minute' < :now::timestamptz - :maximum_age * interval '1 second'
              THEN 'too late' END,
       t.status NOT IN ('PENDING', 'IN_PROGRESS') OR t.due_date IS DISTINCT FROM r.due_date
-        OR r.lead_minutes <> ALL (coalesce(t.reminders, :leads::integer[]))
+        OR r.lead_minutes <> ALL (coalesce(t.reminders, :leads::integer[])),
+      r.next_attempt_at
     """
   )
 
-  private static func claimQuery(
+  private static func claimArguments(
     _ limit: Int,
     _ leads: LeadTimes,
     _ now: Instant,
     _ leasedUntil: Instant,
     _ maximumAgeSeconds: Int
-  ) -> Query {
-    Query(
-      claim,
-      [
-        "now": .instant(now),
-        "limit": .integer(limit),
-        "leased_until": .instant(leasedUntil),
-        "leads": .integers(leads.minutes),
-        "maximum_age": .integer(maximumAgeSeconds),
-      ]
-    )
+  ) -> Query.Arguments {
+    [
+      "now": .instant(now),
+      "limit": .integer(limit),
+      "leased_until": .instant(leasedUntil),
+      "leads": .integers(leads.minutes),
+      "maximum_age": .integer(maximumAgeSeconds),
+    ]
   }
 }
 
@@ -273,7 +302,7 @@ extension ReminderStore.Recorded {
 }
 
 extension ReminderStore.Handover {
-  fileprivate init(row: Row) throws {
+  fileprivate init(_ row: Row, _ holder: Holder?) throws {
     var request = SendTaskReminderRequest()
     request.taskID = try row.text(0)
     request.userID = try row.text(1)
@@ -284,7 +313,9 @@ extension ReminderStore.Handover {
     self.init(
       request: request,
       obstacle: try row.optionalText(6),
-      isTaskChanged: try row.bool(7)
+      isTaskChanged: try row.bool(7),
+      leasedUntil: try row.instant(8),
+      holder: holder
     )
   }
 }

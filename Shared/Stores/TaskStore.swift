@@ -20,13 +20,12 @@ public struct TaskStore {
   private static let longest = SQL(number: PageBytes.longestInRow)
 
   private let database: TimedDatabase
-  /// The minutes before its due date when a task is checked for its first reminder; `nil` for never.
-  private let firstLeadMinutes: Int?
+  private let leads: LeadTimes
 
   /// The tasks of a database, and the times before their due dates at which owners are reminded.
   public init(database: TimedDatabase, leads: LeadTimes = .usual) {
     self.database = database
-    firstLeadMinutes = leads.minutes.first
+    self.leads = leads
   }
 
   private static let insertion: SQL = """
@@ -77,7 +76,7 @@ public struct TaskStore {
   /// created.
   private func firstReminder(of draft: TaskDraft, at now: Instant) -> Instant? {
     guard let dueDate = draft.dueDate, dueDate > now, draft.status.isOpen,
-      let minutes = draft.reminders.map(\.first) ?? firstLeadMinutes
+      let minutes = draft.reminders.map(\.first) ?? leads.minutes.first
     else { return nil }
     return dueDate.adding(seconds: -60 * Int64(minutes))
   }
@@ -96,8 +95,23 @@ public struct TaskStore {
     return task
   }
 
-  /// The time of the next reminder is found as for a new task; the reminders table knows those already sent.
-  /// `:first_lead` is given when the time has to be found again.
+  /// The due date that the task will have.
+  private static let newDueDate: SQL = "{:due_date::timestamptz ?? due_date}"
+
+  /// Whether, after its due date, a task may still have a reminder that is owed: one that is not new. Those that are
+  /// taken away are left out by whoever records the rest.
+  private static let keepsReminder: SQL = """
+    true {AND (:reminders::integer[] IS NOT DISTINCT FROM reminders OR EXISTS (
+      SELECT FROM unnest(coalesce(:reminders::integer[], :leads::integer[])) AS lead
+      WHERE lead = ANY (coalesce(reminders, :leads::integer[]))
+        AND due_date - lead * interval '1 minute' >= next_reminder_at))}
+    """
+
+  /// Before the due date, the time of the next reminder is found as for a new task; the reminders table knows those
+  /// already sent. After it, the time stays as it is, for what has come since and is not recorded yet is still owed; and
+  /// a task that was done by then, or that is given a due date that has passed, has no reminder.
+  ///
+  /// `:leads` is given when the time has to be found again.
   private static let changes: SQL = """
     SET version = version + 1, updated_at = :now
       {, title = :title}
@@ -108,12 +122,11 @@ public struct TaskStore {
       {, reminders = :reminders::integer[]}
       {, user_id = :user_id}
       {, next_reminder_at = CASE
-        WHEN {:due_date::timestamptz ?? due_date} > :now
-          AND {:status::task_status ?? status} IN ('PENDING', 'IN_PROGRESS')
-        THEN {:due_date::timestamptz ?? due_date} - interval '1 minute' * CASE
-          WHEN {:reminders::integer[] ?? reminders} IS NULL THEN :first_lead::integer
-          ELSE (SELECT max(minutes) FROM unnest({:reminders::integer[] ?? reminders}) AS minutes) END
-        END}
+        WHEN {:status::task_status ?? status} NOT IN ('PENDING', 'IN_PROGRESS') THEN NULL
+        WHEN \(newDueDate) > :now THEN \(newDueDate) - interval '1 minute' * (
+          SELECT max(lead) FROM unnest(coalesce({:reminders::integer[] ?? reminders}, :leads::integer[])) AS lead)
+        WHEN \(newDueDate) = due_date AND status IN ('PENDING', 'IN_PROGRESS') AND \(keepsReminder)
+        THEN next_reminder_at END}
     """
 
   private static let conditions: SQL = """
@@ -179,7 +192,6 @@ public struct TaskStore {
     _ now: Instant
   ) -> Query {
     let movesReminder = changes.status != nil || changes.dueDate != nil || changes.reminders != nil
-    let firstLead: SQLValue = firstLeadMinutes.map { .integer($0) } ?? .null
     let arguments: Query.Arguments = [
       "now": .instant(now),
       "title": changes.title.map { .text($0) },
@@ -189,7 +201,7 @@ public struct TaskStore {
       "due_date": changes.dueDate.map { .instant($0) },
       "reminders": changes.reminders.map { $0.map { .integers($0) } ?? .null },
       "user_id": changes.userID.map { .id($0) },
-      "first_lead": movesReminder ? firstLead : nil,
+      "leads": movesReminder ? .integers(leads.minutes) : nil,
       "id": .id(id),
       "owner": owner.map { .id($0) },
       "expected_version": changes.expectedVersion.map { .integer($0) },

@@ -129,10 +129,11 @@ struct `A report on settings` {
     }
   }
 
-  @Test func `wants an owner's URL only beside the database's own`() {
+  @Test(arguments: ["DATABASE_URL_TASK_OWNER", "DATABASE_URL_TASK_DIRECT"])
+  func `wants the URL of an owner, or of jobs, only beside the database's own`(name: String) {
     #expect(
-      report(["DATABASE_URL_TASK_OWNER": "postgresql:///t"]).problems == [
-        "DATABASE_URL_TASK_OWNER has no effect unless DATABASE_URL_TASK is set"
+      report([name: "postgresql:///t"]).problems == [
+        "\(name) has no effect unless DATABASE_URL_TASK is set"
       ]
     )
   }

@@ -202,7 +202,7 @@ def test_users_are_deleted_while_reminders_go_out_and_everything_is_killed_again
         running[name] = begin(name)
     for process in running.values():
         jobs.kill(process)
-    # The leases of killed jobs expire: after 60 s for events, 5 s for the rest. The clock is moved instead of waiting.
+    # The claims of killed jobs have ended with them. Others wait to be retried; the clock is moved instead of waiting.
     chain.sql("user_db", "UPDATE events SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
     chain.sql("task_db", "UPDATE reminders SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
     chain.sql("notification_db", "UPDATE notifications SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL AND type = 'EMAIL'")
@@ -228,7 +228,7 @@ def test_who_is_given_a_task_by_an_admin_is_told(chain, sink, boss, ada):
     assert message.recipients == (ada.user["email"],)
     assert message.parsed["subject"] == "New task: Paint"
     text = message.parsed.get_body(("plain",)).get_content()
-    assert "Priority: MEDIUM" in text and "Due: Thursday, 31 January 2030, 17:00 (Europe/Berlin)" in text
+    assert "Priority: MEDIUM" in text and "Due: Thursday, 31 January 2030, 17:00 CET, UTC+1 (Europe/Berlin)" in text
 
 
 def test_a_task_that_is_handed_on_is_news_to_the_new_owner(chain, sink, boss, ada):

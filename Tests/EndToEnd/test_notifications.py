@@ -1,6 +1,8 @@
 """E-mail through a real SMTP server: recording, sending, and failures."""
 
+import os
 import re
+import signal
 import socket
 import threading
 import time
@@ -226,6 +228,23 @@ def test_after_a_long_outage_all_arrives_and_the_probes_were_few(request):
                 f"Reminder: task {number}" for number in range(1, count + 1))
     finally:
         system.stop(remove=request.session.testsfailed == 0)
+
+
+def test_a_mail_that_a_killed_function_was_sending_goes_out_at_the_next_run(post, sink, chief):
+    sink.answer("ada@example.com", smtp_sink.SLOW)
+    made = threading.Thread(target=write, args=(chief,))
+    made.start()
+    time.sleep(0.7)
+    for pid in post.workers("send-email"):
+        os.kill(pid, signal.SIGKILL)
+    made.join(10)
+    [[sent, attempts]] = post.sql("notification_db", "SELECT sent, attempts FROM notifications WHERE next_attempt_at IS NOT NULL")
+    assert (sent, attempts) == ("f", "1")
+    sink.answer("ada@example.com", None)
+    jobs.run(post, "deliver-notifications", "--drain")
+    assert not post.sql("notification_db", "SELECT 1 FROM notifications WHERE next_attempt_at IS NOT NULL")
+    [name] = {message.parsed["message-id"] for message in sink.messages}
+    assert name
 
 
 def test_the_log_has_neither_addresses_nor_passwords(post, sink, chief):

@@ -267,7 +267,7 @@ def test_a_sender_that_is_killed_repeats_a_message_at_one_browser_at_most(pushin
     jobs.wait_until(lambda: second.attempts == 1, 10, "the second browser to be asked")
     jobs.kill(job)
     second.answer(201)
-    deliver(pushing)        # as if the lease had expired
+    jobs.run(pushing, "deliver-notifications", "--drain")       # its claim has ended with it
     assert state(chief, made)["sent"]
     assert [len(browser.messages) for browser in (first, second, third)] == [1, 1, 1]
     assert second.attempts == 2

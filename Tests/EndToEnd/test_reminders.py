@@ -2,8 +2,12 @@
 
 import fcntl
 import json
+import os
 import random
 import re
+import socket
+import tempfile
+import threading
 import time
 import uuid
 from collections import Counter
@@ -16,7 +20,7 @@ import jobs
 from client import expect, sign_up
 from conftest import PORT_OFFSET
 from contract import JOBS
-from grpc_client import Services, notification_pb2, refusal
+from grpc_client import Services, notification_pb2, refusal, task_pb2
 from smtp_sink import SMTPSink
 from system import System
 from test_tokens import mint
@@ -33,8 +37,7 @@ def sink():
 
 @pytest.fixture(scope="module")
 def clockwork(request, sink):
-    system = System.start("clockwork", PORT_OFFSET + 200, CRON="off", SMTP_URL=f"smtp://127.0.0.1:{sink.port}",
-                          HOLD_SECONDS="5")
+    system = System.start("clockwork", PORT_OFFSET + 200, CRON="off", SMTP_URL=f"smtp://127.0.0.1:{sink.port}")
     yield system
     system.stop(remove=request.session.testsfailed == 0)
 
@@ -109,8 +112,10 @@ def test_it_is_the_same_by_both_of_its_doors(clockwork, ada, change, code, bad):
 
 
 @pytest.mark.parametrize("due, local", [
-    ("2027-03-28T00:59:00Z", "Sunday, 28 March 2027, 01:59"), ("2027-03-28T01:00:00Z", "Sunday, 28 March 2027, 03:00"),
-    ("2027-10-31T00:59:00Z", "Sunday, 31 October 2027, 02:59"), ("2027-10-31T01:00:00Z", "Sunday, 31 October 2027, 02:00")])
+    ("2027-03-28T00:59:00Z", "Sunday, 28 March 2027, 01:59 CET, UTC+1"),
+    ("2027-03-28T01:00:00Z", "Sunday, 28 March 2027, 03:00 CEST, UTC+2"),
+    ("2027-10-31T00:30:00Z", "Sunday, 31 October 2027, 02:30 CEST, UTC+2"),
+    ("2027-10-31T01:30:00Z", "Sunday, 31 October 2027, 02:30 CET, UTC+1")])
 def test_the_due_time_is_right_on_both_sides_of_a_change_of_the_clocks(clockwork, sink, ada, due, local):
     """Between creation and due date, Berlin's clocks change; the mail has the time that they will show."""
     with Services(clockwork, mint(clockwork, ada, role="SERVICE")) as services:
@@ -181,6 +186,30 @@ def test_nobody_is_reminded_of_what_is_over(clockwork, sink, ada, change):
     expect(ada.patch(f"/tasks/{task['id']}", change), 200)
     jobs.remind(clockwork)
     assert not sink.messages
+
+
+def test_an_edit_after_the_due_date_loses_no_reminder(clockwork, sink, ada):
+    """Cron has not run since: what was owed goes out, whatever was edited, unless the edit ended it."""
+    due = datetime.now(timezone.utc) + timedelta(seconds=4)
+    fields = {"due_date": due.isoformat(), "reminders": [0]}
+    patches = {
+        "begun": {"status": "IN_PROGRESS"}, "same status": {"status": "PENDING"}, "same reminders": {"reminders": [0]},
+        "more reminders": {"reminders": [0, 5]}, "same date": {"due_date": fields["due_date"]}, "priority": {"priority": "LOW"},
+        "completed": {"status": "COMPLETED"}, "removed": {"reminders": [5]}, "moved": {"due_date": "2040-01-01T00:00:00Z"}}
+    tasks = {title: ada.new_task(title, **fields) for title in [*patches, "replaced", "by gRPC"]}
+    time.sleep(max(0, (due - datetime.now(timezone.utc)).total_seconds()) + 0.5)
+    for title, change in patches.items():
+        expect(ada.patch(f"/tasks/{tasks[title]['id']}", change), 200)
+    expect(ada.put(f"/tasks/{tasks['replaced']['id']}", {"title": "replaced by this", **fields}), 200)
+    with Services(clockwork, ada.token) as services:
+        request = task_pb2.UpdateTaskRequest(id=tasks["by gRPC"]["id"], status="IN_PROGRESS")
+        request.update_mask.paths.extend(["status", "description"])
+        services.tasks.UpdateTask(request)
+    for _ in range(2):
+        jobs.remind(clockwork)
+    assert sorted(message.parsed["subject"] for message in sink.messages) == sorted(
+        f"Reminder: {title}" for title in ["begun", "same status", "same reminders", "more reminders", "same date", "priority",
+                                          "replaced by this", "by gRPC"])
 
 
 def test_nobody_is_reminded_of_a_deleted_task(clockwork, sink, ada):
@@ -279,14 +308,161 @@ def test_whatever_is_killed_every_reminder_arrives_and_none_twice(clockwork, sin
         kind[host] = start(kind, host)
     for process in dispatchers + deliverers:
         jobs.kill(process)
-    time.sleep(6)       # all leases have expired
-    jobs.remind(clockwork)
+    jobs.remind(clockwork)      # every claim has ended with its holder
     arrived = names(sink)
     titles = {message.parsed["subject"] for message in sink.messages}
     assert titles == {f"Reminder: task {number}" for number in range(1, MANY + 1)}
     assert len(arrived) == MANY, "a reminder went out under two names"
     twice = sum(count - 1 for count in arrived.values())
     assert twice <= kills, f"{twice} mails came twice, and {kills} senders were killed"
+
+
+def latest_lease(system, database, table):
+    """Returns when the latest lease ends that has more than a minute to go; an empty text when there is none."""
+    [[end]] = system.sql(database, f"SELECT max(next_attempt_at) FROM {table} WHERE next_attempt_at > now() + interval '1 minute'")
+    return end
+
+
+def kill_at_work(system, job, database, table):
+    """Kills a job with `kill -9` while it has claimed something, as if on a host of its own."""
+    before = latest_lease(system, database, table)
+    process = jobs.start(system, job, BREAKER_DIR="")
+    jobs.wait_until(lambda: latest_lease(system, database, table) not in ("", before), 30, "something to be claimed")
+    jobs.kill(process)
+    assert latest_lease(system, database, table), f"{job} was done before it was killed"
+
+
+def test_after_a_kill_everything_goes_out_at_the_next_run(clockwork, sink, ada):
+    """The leases would last for five minutes, but the claims of a process end with it."""
+    jobs.add_tasks(clockwork, ada.id, MANY)
+    for _ in range(3):
+        kill_at_work(clockwork, "dispatch-reminders", "task_db", "reminders")
+    jobs.run(clockwork, "dispatch-reminders")
+    kill_at_work(clockwork, "deliver-notifications", "notification_db", "notifications")
+    jobs.run(clockwork, "deliver-notifications", "--drain")
+    assert {message.parsed["subject"] for message in sink.messages} == {f"Reminder: task {n}" for n in range(1, MANY + 1)}
+    arrived = names(sink)
+    assert len(arrived) == MANY, "a reminder went out under two names"
+    assert sum(arrived.values()) - MANY <= 4, "each of four workers may have had one mail under way"
+
+
+def test_another_host_takes_over_at_once(clockwork, sink, ada):
+    jobs.add_tasks(clockwork, ada.id, MANY)
+    jobs.run(clockwork, "dispatch-reminders")
+    kill_at_work(clockwork, "deliver-notifications", "notification_db", "notifications")
+    other = jobs.start(clockwork, "deliver-notifications", BREAKER_DIR="")
+    try:
+        jobs.wait_until(lambda: len(names(sink)) == MANY, 30, "all to arrive")
+    finally:
+        jobs.kill(other)
+
+
+def test_connections_that_are_lost_under_way_lose_nothing(clockwork, sink, ada):
+    """Each worker whose connection is ended by an administrator sends nothing more of what it had claimed."""
+    jobs.add_tasks(clockwork, ada.id, MANY)
+    jobs.run(clockwork, "dispatch-reminders")
+    sender = jobs.start(clockwork, "deliver-notifications")
+    ended = 0
+    for count in (20, 150, 300):
+        sink.wait_for(count, 30)
+        ended += len(clockwork.sql("notification_db", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                                   "WHERE application_name = 'deliver-notifications'"))
+    jobs.wait_until(lambda: len(names(sink)) == MANY, 30, "all to arrive")
+    sender.terminate()
+    sender.communicate(timeout=10)
+    assert sender.returncode == 1 and re.search(
+        "database unreachable", clockwork.log_entries("deliver-notifications")[-1]["error"])
+    jobs.run(clockwork, "deliver-notifications", "--drain")
+    arrived = names(sink)
+    assert len(arrived) == MANY and sum(arrived.values()) - MANY <= ended
+
+
+def test_a_restart_of_the_database_under_way_loses_nothing(clockwork, sink, ada):
+    jobs.add_tasks(clockwork, ada.id, MANY)
+    jobs.run(clockwork, "dispatch-reminders")
+    for restart in (clockwork.postgres.restart, clockwork.postgres.kill):
+        sink.clear()
+        clockwork.sql("notification_db", "UPDATE notifications SET sent = false, sent_at = NULL, next_attempt_at = now() "
+                      "WHERE user_id = :'id'", id=ada.id)
+        sender = jobs.start(clockwork, "deliver-notifications")
+        sink.wait_for(50, 30)
+        restart()
+        jobs.wait_until(lambda: len(names(sink)) == MANY, 30, "all to arrive")
+        sender.terminate()
+        sender.communicate(timeout=10)
+        jobs.run(clockwork, "deliver-notifications", "--drain")
+        arrived = names(sink)
+        assert len(arrived) == MANY and sum(arrived.values()) - MANY <= 4
+
+
+class Pooler:
+    """Passes connections on to PostgreSQL as PgBouncer does: clients see another process number than the server's."""
+
+    def __init__(self, folder, target):
+        self.target = target
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(f"{folder}/.s.PGSQL.5432")
+        os.chmod(f"{folder}/.s.PGSQL.5432", 0o777)
+        self.listener.listen()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self.target)
+            threading.Thread(target=self._pass, args=(client, server, lambda data: data), daemon=True).start()
+            threading.Thread(target=self._pass, args=(server, client, self._disguise), daemon=True).start()
+
+    @staticmethod
+    def _disguise(data):
+        # BackendKeyData: its length is 12, then come the process and a secret.
+        return re.sub(rb"(K\x00\x00\x00\x0c)....", lambda found: found[1] + b"\x7f\x00\x00\x01", data, flags=re.DOTALL)
+
+    @staticmethod
+    def _pass(source, sink, change):
+        try:
+            while data := source.recv(65_536):
+                sink.sendall(change(data))
+        except OSError:
+            pass
+        for end in (source, sink):
+            end.close()
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+@pytest.fixture
+def pooler(clockwork):
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        pooler = Pooler(folder, f"{clockwork.postgres.socket_dir}/.s.PGSQL.5432")
+        yield lambda role, database: f"postgresql://{role}@/{database}?host={folder}"
+        pooler.close()
+
+
+def test_a_job_that_claims_refuses_to_go_through_a_pooler(clockwork, sink, ada, pooler):
+    """There, its claims would not end with its connection, and somebody else might have them."""
+    ada.new_task("waits", due_date=in_minutes(20))
+    for job, services in JOBS.items():
+        for service in services:
+            database = "user_db" if service == "auth" else f"{service}_db"
+            process = jobs.start(clockwork, job, service=service, DATABASE_URL=pooler(f"{service}_service", database))
+            _, said = process.communicate(timeout=20)
+            entry = clockwork.log_entries(job, service)[-1]
+            if job == "purge-expired":
+                assert process.returncode == 0, entry
+            else:
+                assert process.returncode == 78 and "DATABASE_URL leads through a connection pooler" in entry["error"]
+                assert b"DATABASE_URL leads through a connection pooler" in said
+    assert not sink.messages
+    jobs.remind(clockwork)
+    assert len(sink.messages) == 1
 
 
 @pytest.mark.parametrize("job, service", [(job, service) for job, services in JOBS.items() for service in services])

@@ -209,6 +209,18 @@ def test_jobs_have_the_settings_that_are_declared_for_them(configured, service):
     assert {name for name in found if name.endswith("_KEEP_DAYS")} == days.get(service, set())
 
 
+@pytest.mark.parametrize("service, database", [("user", "USER"), ("auth", "USER"), ("task", "TASK"), ("notification", "NOTIFICATION")])
+def test_jobs_connect_past_the_pooler_of_the_functions(service, database):
+    def urls(**variables):
+        script = 'source scripts/lib/common.sh; source scripts/lib/render.sh; private_cluster=; database_url "$0"; database_url "$0" with-jobs'
+        return subprocess.run(["bash", "-euc", script, service], env={"PATH": os.environ["PATH"], **variables}, cwd=REPOSITORY,
+                              capture_output=True, check=True).stdout.decode().split()
+    pooler = {f"DATABASE_URL_{database}": "postgresql://pooler/x"}
+    assert urls(**pooler) == ["postgresql://pooler/x"] * 2
+    assert urls(**pooler, **{f"DATABASE_URL_{database}_DIRECT": "postgresql://server/x"}) == [
+        "postgresql://pooler/x", "postgresql://server/x"]
+
+
 def test_the_tests_themselves_start_without_any_setting():
     environment = {**os.environ, **{name: "1" for name in SETTINGS}}
     left = subprocess.run(["bash", "-c", 'set -eu; source "$0"; clear_settings; env -0',

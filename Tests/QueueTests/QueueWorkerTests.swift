@@ -23,6 +23,8 @@ struct `A worker of a queue` {
     var attempts = 0
     var stepsDone = 0
     var isSettled = false
+    /// Whether it is claimed by somebody who is gone.
+    var isOrphan = false
   }
 
   private struct Failure: OperatorError { let message: String }
@@ -60,6 +62,18 @@ struct `A worker of a queue` {
     func change(_ name: String, _ body: (inout Item) -> Void) {
       for index in items.indices where items[index].name == name { body(&items[index]) }
     }
+
+    func releaseOrphans() throws {
+      try fail("releaseOrphans")
+      for item in items where item.isOrphan {
+        change(item.name) {
+          $0.isOrphan = false
+          $0.dueAt = seconds
+        }
+      }
+    }
+
+    func confirm(_ item: Item) throws { try fail("confirm \(item.name)") }
 
     func claim(_ limit: Int, for lease: Lease) throws -> [Item] {
       try fail("claim")
@@ -260,6 +274,29 @@ struct `A worker of a queue` {
     queue.seconds += 1
     #expect(queue.drain() == report(completed: 1))
     #expect(queue.items[0].attempts == 2)
+  }
+
+  @Test func `is another one's at once when its holder is gone`() {
+    let queue = FakeQueue("a", "b")
+    queue.change("a") {
+      $0.dueAt = queue.seconds + 50
+      $0.isOrphan = true
+    }
+    #expect(queue.drain() == report(completed: 2))
+    queue.failures["releaseOrphans"] = ["the database is away"]
+    #expect(queue.drain() == report(failure: "the database is away"))
+  }
+
+  @Test func `processes nothing more of a batch once its claims are lost`() {
+    let queue = FakeQueue("a", "b", "c")
+    queue.failures["confirm b"] = ["the connection was lost"]
+    #expect(queue.drain() == report(completed: 1, failure: "the connection was lost"))
+    #expect(queue.log == ["process a"])
+    // Where it goes on, it claims anew.
+    queue.failures["confirm c"] = ["the connection was lost"]
+    queue.seconds += 60
+    #expect(queue.run(sleeps: 1).completed == 1)
+    #expect(queue.processed == ["a", "b"])
   }
 
   // MARK: When to stop

@@ -11,7 +11,7 @@ struct `The texts of notifications` {
     $0.title = "Paint\r\nthe wall"
     $0.priority = .high
   }
-  private let localTime = "Friday, 1 January 2027, 01:45 (Asia/Kathmandu)"
+  private let localTime = "Friday, 1 January 2027, 01:45 UTC+5:45 (Asia/Kathmandu)"
 
   private func notification(_ change: (inout NotifyUserRequest) -> Void = { _ in }) throws
     -> NotificationDraft
@@ -41,7 +41,7 @@ struct `The texts of notifications` {
     #expect(notification.subject == "Reminder: Paint")
     #expect(
       notification.body(localTime: localTime)
-        == "Task: Paint\nDue: Friday, 1 January 2027, 01:45 (Asia/Kathmandu)\nPriority: URGENT"
+        == "Task: Paint\nDue: Friday, 1 January 2027, 01:45 UTC+5:45 (Asia/Kathmandu)\nPriority: URGENT"
     )
     #expect(notification.countsDown && notification.dueDate == now)
     #expect(
@@ -57,7 +57,7 @@ struct `The texts of notifications` {
     let dated = try notification { $0.dueDate = Timestamp(now) }
     #expect(
       dated.body(localTime: localTime)
-        == "World\nDue: Friday, 1 January 2027, 01:45 (Asia/Kathmandu)"
+        == "World\nDue: Friday, 1 January 2027, 01:45 UTC+5:45 (Asia/Kathmandu)"
     )
     #expect(!dated.countsDown)
   }

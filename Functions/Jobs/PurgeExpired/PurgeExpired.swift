@@ -14,7 +14,7 @@ struct PurgeExpired {
     """
 
   static func main() {
-    Job.run("purge-expired", usage: usage) { job in
+    Job.run("purge-expired", usage: usage, claims: false) { job in
       guard job.arguments.isEmpty else {
         throw Settings.Invalid(message: "unknown argument \(job.arguments[0]); try --help")
       }

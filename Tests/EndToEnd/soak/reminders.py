@@ -22,7 +22,7 @@ KILLING_LIMIT_SECONDS = 400
 def reminders(count):
     with SMTPSink(light=True) as sink:
         system = System.start("reminders", PORT_OFFSET, CRON="off", SMTP_URL=f"smtp://127.0.0.1:{sink.port}",
-                              HOLD_SECONDS="5", RATE_LIMIT="on")
+                              RATE_LIMIT="on")
         try:
             user = sign_up(system.url())
             return [*_speed(system, sink, user, count), *_kills(system, sink, user, count)]
@@ -44,7 +44,6 @@ def _speed(system, sink, user, count):
     arrived = sink.count("messages")
     for process in running:
         jobs.kill(process)
-    time.sleep(6)
     jobs.remind(system)
     sink.clear()
     return [
@@ -70,7 +69,6 @@ def _kills(system, sink, user, count):
         running[job, host] = _start(system, job)
     for process in running.values():
         jobs.kill(process)
-    time.sleep(6)
     jobs.remind(system)
     arrived = _names(sink)
     titles = {match for message in sink.messages for match in re.findall(rb"^Subject: (.*?)\r$", message.content, re.M)}

@@ -61,6 +61,12 @@ struct ReminderDispatcherTests {
     try dispatcher(maximumAgeSeconds: maximumAgeSeconds).run(isOver: { false })
   }
 
+  /// Records what has come due, and hands nothing over.
+  func recordOnly() throws {
+    let reminders = fixture.taskService.reminders(by: .soon)
+    _ = try reminders.record(.usual, at: now, maximumAgeSeconds: 21_600, limit: 100)
+  }
+
   /// The ledger of a task: lead minutes, state and reason.
   func ledger(_ task: TaskMessage) throws -> [String] {
     try fixture.taskService.database.read(
@@ -297,6 +303,118 @@ struct ReminderDispatcherTests {
     #expect(try run().handedOver == 1)
   }
 
+  /// An edit of a task that was due ten minutes after its creation, with a reminder at that time.
+  struct Edit: CustomTestStringConvertible, Sendable {
+    let testDescription: String
+    let change: @Sendable (inout UpdateTaskRequest, TaskMessage) -> Void
+
+    init(
+      _ name: String,
+      _ change: @escaping @Sendable (inout UpdateTaskRequest, TaskMessage) -> Void
+    ) {
+      testDescription = name
+      self.change = change
+    }
+  }
+
+  func edit(_ task: TaskMessage, as caller: Caller? = nil, _ edit: Edit) throws {
+    let request = UpdateTaskRequest.with {
+      $0.id = task.id
+      edit.change(&$0, task)
+    }
+    _ = try fixture.updateTask(request, as: caller ?? ada.caller)
+  }
+
+  static let harmless: [Edit] = [
+    Edit("begun") { request, _ in request.status = .inProgress },
+    Edit("the same status") { request, task in request.status = task.status },
+    Edit("the same due date") { request, task in request.dueDate = task.dueDate },
+    Edit("the same reminders") { request, task in request.reminders = task.reminders },
+    Edit("one reminder more") { request, _ in request.reminders.minutes = [30, 0] },
+    Edit("everything replaced") { request, task in
+      request.updateMask.names = UpdateTaskRequest.replaceableFields
+      (request.title, request.description_p) = ("Repaint", "white")
+      (request.status, request.priority) = (.inProgress, .urgent)
+      (request.dueDate, request.reminders) = (task.dueDate, task.reminders)
+    },
+  ]
+
+  @Test(arguments: harmless)
+  func `an edit after the due date leaves what is owed, and a second one adds nothing`(edit: Edit)
+    throws
+  {
+    let task = try task(dueIn: 600) { $0.reminders.minutes = [0] }
+    fixture.clock.advance(seconds: 603)
+    try self.edit(task, edit)
+    try self.edit(task, edit)
+    fixture.clock.advance(seconds: 60)
+    #expect(try run().handedOver == 1)
+    #expect(receiver.requests.map(\.taskID) == [task.id])
+    try self.edit(task, edit)
+    #expect(try run() == .init())
+  }
+
+  @Test func `a task that is handed over after its due date is its new owner's to be reminded of`()
+    throws
+  {
+    let task = try task(dueIn: 600) { $0.reminders.minutes = [0] }
+    let (bob, admin) = (try fixture.stranger(), try fixture.stranger(.admin))
+    fixture.clock.advance(seconds: 603)
+    try edit(
+      task,
+      as: admin.caller,
+      Edit("handed over") { request, task in
+        (request.userID, request.dueDate) = (bob.id.text, task.dueDate)
+      }
+    )
+    try run()
+    #expect(receiver.requests.map(\.userID) == [bob.id.text])
+  }
+
+  static let final: [[Edit]] = [
+    [Edit("completed") { request, _ in request.status = .completed }],
+    [Edit("cancelled") { request, _ in request.status = .cancelled }],
+    [
+      Edit("completed") { request, _ in request.status = .completed },
+      Edit("and open again") { request, _ in request.status = .inProgress },
+    ],
+    [Edit("no reminders") { request, _ in request.reminders = TaskReminders() }],
+    [Edit("everybody's") { request, _ in request.updateMask.names = ["reminders"] }],
+    [Edit("others, too late as well") { request, _ in request.reminders.minutes = [10, 5] }],
+    [
+      Edit("no reminders") { request, _ in request.reminders = TaskReminders() },
+      Edit("and those of before") { request, task in request.reminders = task.reminders },
+    ],
+    [Edit("no due date") { request, _ in request.updateMask.names = ["due_date"] }],
+    [
+      Edit("due before") { request, task in
+        request.dueDate = Timestamp(task.dueDate.instant.adding(seconds: -1))
+      }
+    ],
+    [
+      Edit("due later") { request, task in
+        request.dueDate = Timestamp(task.dueDate.instant.adding(seconds: 3600))
+      }
+    ],
+  ]
+
+  @Test(arguments: final)
+  func `what ends a reminder that is owed ends it for good`(edits: [Edit]) throws {
+    let task = try task(dueIn: 600) { $0.reminders.minutes = [0] }
+    fixture.clock.advance(seconds: 603)
+    for edit in edits { try self.edit(task, edit) }
+    #expect(try run().handedOver == 0)
+  }
+
+  @Test func `of several that are owed after the due date, those that are not removed stay`() throws
+  {
+    let task = try task(dueIn: 2 * Self.hour) { $0.reminders.minutes = [60, 0] }
+    fixture.clock.advance(seconds: 2 * Self.hour + 3)
+    try edit(task, Edit("one removed") { request, _ in request.reminders.minutes = [60] })
+    #expect(try run().handedOver == 1)
+    #expect(receiver.requests.map(\.leadMinutes) == [60])
+  }
+
   @Test func `nobody is reminded of a task that was due before its creation, or has no due date`()
     throws
   {
@@ -349,6 +467,57 @@ struct ReminderDispatcherTests {
     #expect(found.map(\.request.taskID) == [task.id])
     #expect(try ledger(task) == [])
     #expect(try run().handedOver == 1)
+  }
+
+  @Test func `who loses the connection hands over no more, and the next run does, once each`()
+    throws
+  {
+    let tasks = try (0..<60).map { _ in try task(dueIn: 1200) }
+    let (clock, killer) = (fixture.clock, try Postgres.database(.superuser))
+    let url = try Postgres.url(.task, database: fixture.taskService.database.name())
+    let database = Database(url: url)
+    let first = Receiver()
+    let report = try ReminderDispatcher(
+      reminders: Timed { ReminderStore(database: database.by($0)) },
+      leads: .usual,
+      maximumAgeSeconds: 21_600,
+      holdSeconds: 300,
+      clock: { clock.now }
+    ) { request, _ in
+      first.requests.append(request)
+      if first.requests.count == 10 { try killer.terminate(database.backend()) }
+    }
+    .run(isOver: { false })
+    #expect(report.failure?.contains("the connection was lost") == true)
+    #expect(first.requests.count == 10 && report.handedOver == 10)
+
+    // The ten are not recorded, and go to whoever knows them already.
+    #expect(try run().handedOver == 60)
+    #expect(Set(receiver.requests.map(\.taskID)) == Set(tasks.map(\.id)))
+    #expect(try run() == .init())
+  }
+
+  @Test func `an outcome that comes after the lease changes nothing, unless it is handed over`()
+    throws
+  {
+    try task(dueIn: 1200)
+    let reminders = fixture.taskService.reminders(by: .soon)
+    func claim() throws -> ReminderStore.Handover {
+      let end = now.adding(seconds: 60)
+      return try #require(
+        try reminders.claim(1, .usual, at: now, leasedUntil: end, maximumAgeSeconds: 21_600).first
+      )
+    }
+    try recordOnly()
+    let first = try claim()
+    fixture.clock.advance(seconds: 60)
+    let second = try claim()
+    try reminders.record([(first, .postponed(reason: "late", until: now))], at: now)
+    try reminders.record([(first, .skipped(reason: "late"))], at: now)
+    #expect(try run() == .init())
+    try reminders.record([(first, .handedOver)], at: now)
+    try reminders.record([(second, .postponed(reason: "late", until: now))], at: now)
+    #expect(try run() == .init())
   }
 
   @Test func `four at once hand each reminder over once`() throws {

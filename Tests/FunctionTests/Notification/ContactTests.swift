@@ -1,5 +1,6 @@
 import API
 import Endpoint
+import PostgreSQL
 import Runtime
 import ServiceClient
 import Serving
@@ -36,7 +37,9 @@ struct ContactTests {
   @Test func `newer data replaces older data, never the other way round`() throws {
     try save()
     #expect(try contact()?.email == "ada@example.com")
-    #expect(try contact()?.localTime == "Thursday, 1 January 1970, 01:00 (Europe/Berlin)")
+    #expect(
+      try contact()?.localTime == "Thursday, 1 January 1970, 01:00 CET, UTC+1 (Europe/Berlin)"
+    )
     try save {
       $0.email = "old@example.com"
       $0.version = 2
@@ -66,6 +69,17 @@ struct ContactTests {
   @Test func `a zone that the database does not know is taken for UTC`() throws {
     try save { $0.timeZone = "Mars/Phobos" }
     #expect(try contact()?.localTime == "Thursday, 1 January 1970, 00:00 (UTC)")
+  }
+
+  @Test func `a local time leaves the session's time zone as it was`() throws {
+    let database = fixture.notificationService.database.by(.soon)
+    try save { $0.timeZone = "Asia/Tokyo" }
+    let before = try database.one(Query("SHOW timezone")) { try $0.text(0) }
+    #expect(try contact()?.localTime == "Thursday, 1 January 1970, 09:00 JST, UTC+9 (Asia/Tokyo)")
+    #expect(try database.one(Query("SHOW timezone")) { try $0.text(0) } == before)
+    try save { $0.timeZone = "Mars/Phobos" }
+    _ = try contact()
+    #expect(try database.one(Query("SHOW timezone")) { try $0.text(0) } == before)
   }
 
   @Test func `what waits for a channel that is turned off is discarded, and nothing else`() throws {

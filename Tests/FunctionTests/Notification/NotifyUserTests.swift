@@ -41,7 +41,7 @@ struct NotifyUserTests {
     #expect(sent.map(\.recipient) == ["ada@example.com"])
     #expect(sent.map(\.subject) == ["Hello"])
     #expect(
-      sent.map(\.body) == ["World\nDue: Friday, 1 January 2027, 01:45 (Asia/Kathmandu)"]
+      sent.map(\.body) == ["World\nDue: Friday, 1 January 2027, 01:45 UTC+5:45 (Asia/Kathmandu)"]
     )
   }
 

@@ -113,6 +113,28 @@ struct PushOutboxTests {
     )
   }
 
+  @Test func `who loses the connection serves no more browsers, and another one goes on there`()
+    throws
+  {
+    let hers = try browsers(of: ada, 3)
+    let ids = try [write(to: ada), write(to: ada)]
+    let killer = try Postgres.database(.superuser)
+    var left = 1
+    services.whileAsked = { [fixture] message in
+      guard message.subscription.endpoint == hers[1], left > 0 else { return }
+      left -= 1
+      try? killer.terminate(fixture.notificationService.database.backend())
+    }
+    // The second browser of the first message is the last that is asked.
+    #expect(try deliver().failure?.contains("the connection was lost") == true)
+    #expect(services.endpoints == Array(hers[..<2]))
+    #expect(try deliver() == report(sent: 2))
+    for id in ids { #expect(try read(id).sent) }
+    let count = services.endpoints.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    // What that browser answered was recorded by the new connection.
+    #expect(count == Dictionary(uniqueKeysWithValues: hers.map { ($0, 2) }))
+  }
+
   @Test(arguments: [
     (7200, 7200, "Due in 2 hours."), (600, 3600, "Due in 10 minutes."),
     (-600, 3600, "This was due 10 minutes ago."), (8_640_000, 2_419_200, "Due in 100 days."),

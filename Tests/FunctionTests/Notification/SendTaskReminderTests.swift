@@ -115,13 +115,66 @@ struct SendTaskReminderTests {
   }
 
   @Test(arguments: [
-    ("Europe/Berlin", "2026-07-01T10:00:00Z", "Wednesday, 1 July 2026, 12:00 (Europe/Berlin)"),
-    ("Europe/Berlin", "2026-12-01T10:00:00Z", "Tuesday, 1 December 2026, 11:00 (Europe/Berlin)"),
+    (
+      "Europe/Berlin", "2026-07-01T10:00:00Z",
+      "Wednesday, 1 July 2026, 12:00 CEST, UTC+2 (Europe/Berlin)"
+    ),
+    (
+      "Europe/Berlin", "2026-12-01T10:00:00Z",
+      "Tuesday, 1 December 2026, 11:00 CET, UTC+1 (Europe/Berlin)"
+    ),
     // In the night when the clocks go back, one hour occurs twice.
-    ("Europe/Berlin", "2026-10-25T00:30:00Z", "Sunday, 25 October 2026, 02:30 (Europe/Berlin)"),
-    ("Europe/Berlin", "2026-10-25T01:30:00Z", "Sunday, 25 October 2026, 02:30 (Europe/Berlin)"),
-    ("America/New_York", "2026-03-08T07:00:00Z", "Sunday, 8 March 2026, 03:00 (America/New_York)"),
-    ("Asia/Kathmandu", "2026-12-31T20:00:00Z", "Friday, 1 January 2027, 01:45 (Asia/Kathmandu)"),
+    (
+      "Europe/Berlin", "2027-10-31T00:30:00Z",
+      "Sunday, 31 October 2027, 02:30 CEST, UTC+2 (Europe/Berlin)"
+    ),
+    (
+      "Europe/Berlin", "2027-10-31T01:30:00Z",
+      "Sunday, 31 October 2027, 02:30 CET, UTC+1 (Europe/Berlin)"
+    ),
+    // There, by half an hour.
+    (
+      "Australia/Lord_Howe", "2027-04-03T14:45:00Z",
+      "Sunday, 4 April 2027, 01:45 UTC+11 (Australia/Lord_Howe)"
+    ),
+    (
+      "Australia/Lord_Howe", "2027-04-03T15:15:00Z",
+      "Sunday, 4 April 2027, 01:45 UTC+10:30 (Australia/Lord_Howe)"
+    ),
+    (
+      "Europe/London", "2027-01-01T12:00:00Z",
+      "Friday, 1 January 2027, 12:00 GMT, UTC+0 (Europe/London)"
+    ),
+    (
+      "America/New_York", "2026-03-08T07:00:00Z",
+      "Sunday, 8 March 2026, 03:00 EDT, UTC-4 (America/New_York)"
+    ),
+    (
+      "America/St_Johns", "2026-01-15T12:00:00Z",
+      "Thursday, 15 January 2026, 08:30 NST, UTC-3:30 (America/St_Johns)"
+    ),
+    // Their abbreviations are -03, +0545, -00 and +14.
+    (
+      "America/Sao_Paulo", "2027-10-31T00:30:00Z",
+      "Saturday, 30 October 2027, 21:30 UTC-3 (America/Sao_Paulo)"
+    ),
+    (
+      "Asia/Kathmandu", "2026-12-31T20:00:00Z",
+      "Friday, 1 January 2027, 01:45 UTC+5:45 (Asia/Kathmandu)"
+    ),
+    ("Factory", "2027-01-01T00:00:00Z", "Friday, 1 January 2027, 00:00 UTC+0 (Factory)"),
+    (
+      "Pacific/Kiritimati", "2027-01-01T00:00:00Z",
+      "Friday, 1 January 2027, 14:00 UTC+14 (Pacific/Kiritimati)"
+    ),
+    (
+      "Asia/Kolkata", "2027-10-31T00:30:00Z",
+      "Sunday, 31 October 2027, 06:00 IST, UTC+5:30 (Asia/Kolkata)"
+    ),
+    // The name of this zone is also an abbreviation without summer time.
+    ("CET", "2027-07-01T12:00:00Z", "Thursday, 1 July 2027, 14:00 CEST, UTC+2 (CET)"),
+    ("Etc/GMT+3", "2027-07-01T12:00:00Z", "Thursday, 1 July 2027, 09:00 UTC-3 (Etc/GMT+3)"),
+    ("Etc/UTC", "2028-02-29T00:00:00Z", "Tuesday, 29 February 2028, 00:00 UTC (Etc/UTC)"),
     ("UTC", "2028-02-29T00:00:00Z", "Tuesday, 29 February 2028, 00:00 (UTC)"),
   ])
   func `the due time is that of the user's zone, summer time included`(

@@ -19,19 +19,9 @@ struct ConnectionTests {
     try other.runScript("CREATE TABLE log (number bigint, note text); CREATE SEQUENCE tries")
   }
 
-  func backend() throws -> Int64 {
-    try database.read(Query("SELECT pg_backend_pid()")) { try $0.integer(0) }[0]
-  }
-
-  /// Ends a backend, and returns once its process is gone and its socket therefore closed.
-  func terminate(_ backend: Int64) throws {
-    _ = try other.write(Query("SELECT pg_terminate_backend($1::integer)", .integer(backend)))
-    while kill(pid_t(backend), 0) == 0 || errno == EPERM { usleep(500) }
-  }
-
   /// Ends our backend as soon as it sleeps in a statement.
   func terminateWhileSleeping() throws -> Background<Void> {
-    let backend = try backend()
+    let backend = try database.backend()
     return Background { [scratch] in
       let other = try Postgres.database(.superuser, in: scratch)
       let sleeps = Query(
@@ -57,15 +47,15 @@ struct ConnectionTests {
 
   @Test func `a connection that was lost while idle does not harm a read`() throws {
     for _ in 0..<5 {
-      let before = try backend()
-      try terminate(before)
-      #expect(try backend() != before)
+      let before = try database.backend()
+      try other.terminate(before)
+      #expect(try database.backend() != before)
     }
   }
 
   @Test func `a connection that was lost while idle does not harm a write`() throws {
     for _ in 0..<5 {
-      try terminate(backend())
+      try other.terminate(database.backend())
       #expect(try database.write(Query("INSERT INTO log VALUES (1)")) == 1)
     }
     #expect(try count("log") == 5)
@@ -73,7 +63,7 @@ struct ConnectionTests {
 
   @Test func `a connection that was lost while idle does not harm a transaction`() throws {
     for _ in 0..<5 {
-      try terminate(backend())
+      try other.terminate(database.backend())
       _ = try database.transaction { try $0.run(Query("INSERT INTO log VALUES (1)")) }
     }
     #expect(try count("log") == 5)
@@ -148,7 +138,7 @@ struct ConnectionTests {
   // MARK: Slow databases
 
   @Test func `the deadline ends a statement, and the next one has a new connection`() throws {
-    let before = try backend()
+    let before = try database.backend()
     let hurried = database.by(Deadline(millisecondsFromNow: 100))
     let (error, seconds) = timed {
       #expect(throws: DatabaseError.self) {
@@ -158,7 +148,7 @@ struct ConnectionTests {
 
     #expect(isDeadlineExceeded(error))
     #expect((0.1...0.6).contains(seconds))
-    #expect(try backend() != before)
+    #expect(try database.backend() != before)
   }
 
   @Test func `the deadline ends a transaction, and nothing of it stays`() throws {

@@ -331,6 +331,20 @@ struct SagaTests {
     #expect(try events(fixture.userService, of: ada.id.text) == ["USER_SAVED relayed 2"])
   }
 
+  @Test func `events that a lost connection had claimed are relayed by another one at once`() throws
+  {
+    let ada = try fixture.user()
+    let resources = fixture.userService
+    let claimed = try resources.events(by: .soon)
+      .claim(100, at: fixture.clock.now, leasedUntil: fixture.clock.now.adding(seconds: 60))
+    #expect(claimed.contains { $0.subject == ada.id })
+    run()
+    #expect(try contact(ada.id) == nil)
+    try Postgres.database(.superuser).terminate(resources.database.backend())
+    run()
+    #expect(try contact(ada.id) != nil)
+  }
+
   @Test func `steps that are done are not done again`() throws {
     let ada = try fixture.user()
     run()

@@ -71,6 +71,17 @@ extension Database {
   }
 
   func runScript(_ sql: SQL) throws { try by(.soon).runScript(sql) }
+
+  /// The process that serves the connection.
+  func backend() throws -> Int64 {
+    try by(.soon).one(Query("SELECT pg_backend_pid()")) { try $0.integer(0) }
+  }
+
+  /// Ends a backend, and returns once its process is gone and its socket therefore closed.
+  func terminate(_ backend: Int64) throws {
+    _ = try write(Query("SELECT pg_terminate_backend($1::integer)", .integer(backend)))
+    while kill(pid_t(backend), 0) == 0 || errno == EPERM { usleep(500) }
+  }
 }
 
 extension Query {

@@ -1,0 +1,5 @@
+-- migrate: outside a transaction
+
+-- The few that are claimed.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS reminders_claimed ON reminders (claimed_by) WHERE claimed_until = next_attempt_at;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS events_claimed ON events (claimed_by) WHERE claimed_until = next_attempt_at;

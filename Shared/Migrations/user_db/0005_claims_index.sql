@@ -1,0 +1,4 @@
+-- migrate: outside a transaction
+
+-- The few that are claimed.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS events_claimed ON events (claimed_by) WHERE claimed_until = next_attempt_at;
