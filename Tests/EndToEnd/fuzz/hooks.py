@@ -1,6 +1,7 @@
 """Hooks for what schemathesis cannot know: values that no schema can describe, and users to leave alone."""
 
 import os
+import unicodedata
 
 import schemathesis
 from hypothesis import strategies
@@ -13,9 +14,14 @@ P256DH = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8
 AUTH = "BTBZMqHH6r4Tts7J_aSIgg"
 ENDPOINTS = [f"https://push.example.net/{number}" for number in range(30)]
 ZONES = ["UTC", "Europe/Berlin", "America/New_York"]
+# Blanks of writing systems that count as letters or symbols.
+FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
+SOME = strategies.text(strategies.characters(exclude_categories=("Cc", "Cs")), max_size=40)
+SHOWN = strategies.characters(categories=("L", "N", "P", "S"), exclude_characters=FILLERS)
 
 # 8-72 bytes, which JSON Schema cannot count.
 schemathesis.openapi.format("password", strategies.text(PRINTABLE, min_size=8, max_size=72))
+schemathesis.openapi.format("visible-text", strategies.tuples(SOME, SHOWN, SOME).map("".join))
 schemathesis.openapi.format("time-zone", strategies.sampled_from(ZONES))
 # A token that this list has not issued for these filters is refused, whatever it looks like.
 schemathesis.openapi.format("page-token", strategies.just(""))
@@ -37,6 +43,10 @@ def before_call(_context, case, _kwargs):
         make_valid(case)
 
 
+def shows(text):
+    return any(unicodedata.category(sign)[0] in "LNPS" and sign not in FILLERS for sign in text)
+
+
 def make_valid(case):
     """Gives a request that should be accepted values of these formats, even where they were mutated."""
     # Some of its headers have letters and digits only, whatever the pattern asks for.
@@ -48,6 +58,9 @@ def make_valid(case):
     body = case.body if isinstance(case.body, dict) else {}
     if body.get("time_zone") not in (None, *ZONES):
         body["time_zone"] = ZONES[0]
+    for name in ("title", "subject", "body", "username", "email"):
+        if isinstance(body.get(name), str) and not shows(body[name]):
+            body[name] = "visible"
     if "/users" in case.path and isinstance(body.get("password"), str):
         if not 8 <= len(body["password"].encode()) <= 72:
             body["password"] = "correct horse battery"
