@@ -156,33 +156,35 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     at now: Instant
   ) throws -> (Caller, refusal: Problem.Code?) {
     guard let tokens else { return (.unknown, nil) }
-    guard access == .anyoneKnownOrNot else {
-      guard let caller = try caller(of: request, authorizations, tokens, at: now) else {
-        throw Problem(.unauthenticated)
+    if case .anyoneKnownOrNot = access {
+      do {
+        if let refusal = request.sessionRefusal { throw Problem(refusal) }
+        return (try caller(of: request, authorizations, tokens, at: now), nil)
+      } catch let problem as Problem where problem.code.httpStatus == 401 {
+        // Without a token, none was refused.
+        return (.unknown, problem.code == .unauthenticated ? nil : problem.code)
       }
-      try access.check(caller)
-      return (caller, nil)
     }
-    do {
-      if let refusal = request.sessionRefusal { throw Problem(refusal) }
-      return (try caller(of: request, authorizations, tokens, at: now) ?? .unknown, nil)
-    } catch let problem as Problem where problem.code.httpStatus == 401 {
-      // Without a token, none was refused.
-      return (.unknown, problem.code == .unauthenticated ? nil : problem.code)
-    }
+    let caller = try self.caller(of: request, authorizations, tokens, at: now)
+    try access.check(caller)
+    return (caller, nil)
   }
 
-  /// The caller whom the request's token names; `nil` without one.
+  /// The caller whom the request's token names.
+  ///
+  /// - Throws: `Problem` `UNAUTHENTICATED`, `TOKEN_INVALID`, `TOKEN_EXPIRED`.
+  @inline(__always)
   private func caller(
     of request: HTTPRequest,
     _ authorizations: Int,
     _ tokens: SessionTokens,
     at now: Instant
-  ) throws -> Caller? {
+  ) throws -> Caller {
     guard authorizations <= 1 else {
       throw Problem(.tokenInvalid, "there must be only one Authorization header")
     }
-    return try request.bearerToken().map { try tokens.caller(of: $0, at: now) }
+    guard let token = try request.bearerToken() else { throw Problem(.unauthenticated) }
+    return try tokens.caller(of: token, at: now)
   }
 
   /// Calls the function with a message. If fields of the message are already known to be wrong, the function only
