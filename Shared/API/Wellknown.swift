@@ -48,6 +48,9 @@ extension Google_Protobuf_Timestamp {
 
   /// Whether it is in the years 1 to 9999. Source: google/protobuf/timestamp.proto.
   public var isValid: Bool {
-    (-62_135_596_800...253_402_300_799).contains(seconds) && (0...999_999_999).contains(nanos)
+    (-62_135_596_800...253_402_300_799).contains(seconds) && hasValidNanos
   }
+
+  /// Whether `nanos` is a part of a second.
+  public var hasValidNanos: Bool { (0...999_999_999).contains(nanos) }
 }

@@ -258,7 +258,8 @@ extension RegistryReader {
     ]
     if function.rpc != nil || !function.methods.isEmpty { codes.append("INVALID_ARGUMENT") }
     if function.readsBody { codes += ["MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE"] }
-    if function.rpc != nil { codes += ["MALFORMED_MESSAGE", "UNSUPPORTED_ENCODING"] }
+    if function.rpc != nil { codes.append("MALFORMED_MESSAGE") }
+    if function.readsBody || function.rpc != nil { codes.append("UNSUPPORTED_ENCODING") }
     let tokens = ["TOKEN_INVALID", "TOKEN_EXPIRED", "SESSION_REVOKED"]
     switch function.callers {
     case ["ANYONE"]: break

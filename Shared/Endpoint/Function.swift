@@ -48,7 +48,7 @@ extension Function where Input == Request {
 public enum Access: Equatable, Sendable {
   /// Anyone; a token in the request is ignored.
   case anyone
-  /// Anyone; but a token in the request must be valid.
+  /// Anyone; a valid token in the request says who it is. The reason why another was refused is in the context.
   case anyoneKnownOrNot
   /// Callers with a valid token.
   case signedIn
@@ -62,6 +62,8 @@ public struct Context: Sendable {
   public let now: Instant
   /// The caller.
   public let caller: Caller
+  /// The reason why the request's token was refused, where the caller may be anyone; otherwise `nil`.
+  public let refusal: Problem.Code?
   /// The request's id, and the trace that it belongs to.
   public let trace: Trace
   /// The end of the caller's patience.
@@ -73,12 +75,14 @@ public struct Context: Sendable {
   public init(
     now: Instant,
     caller: Caller,
+    refusal: Problem.Code? = nil,
     trace: Trace = Trace(),
     deadline: Deadline,
     service: String? = nil
   ) {
     self.now = now
     self.caller = caller
+    self.refusal = refusal
     self.trace = trace
     self.deadline = deadline
     self.service = service

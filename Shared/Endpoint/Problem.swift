@@ -81,8 +81,7 @@ public struct Problem: Error, Equatable {
 
   /// A signed-in user does not know the password that they want to change.
   public static let wrongCurrentPassword = Problem(
-    .invalidCredentials,
-    "the current password is wrong",
+    .wrongPassword,
     details: ["current_password": "is wrong"]
   )
 

@@ -101,12 +101,12 @@ public struct GatewayTables {
     }
   }
 
-  /// The function and the client's `Authorization` → no session is needed.
+  /// The function and the client's `Authorization` → no session is needed, or the function decides whether it is.
   private func open() -> [String] {
     let anyone = names { $0.callers == ["ANYONE"] && !$0.isInternal }
     let knownOrNot = functions.filter { $0.callers == ["ANYONE_OR_SIGNED_IN"] }
     return (anyone.isEmpty ? [] : ["\"~^(\(anyone)):\" skip;"])
-      + knownOrNot.map { "\"\($0.function):\" skip;" }
+      + knownOrNot.flatMap { ["\"\($0.function):\" skip;", "\"~^\($0.function):\" note;"] }
   }
 
   /// The regular expression of a function's path. It does not match a path that another function has more precisely:

@@ -1,5 +1,5 @@
-import Mail
 import Runtime
+import Values
 
 /// The sender of a mail: an address, and a name if there is one. Source: RFC 5322 §3.4, `mailbox`.
 struct Mailbox {
@@ -20,8 +20,8 @@ struct Mailbox {
     }
     do {
       self.address = try MailAddress(String(address))
-    } catch let failure as MailFailure {
-      throw Settings.Invalid(message: "MAIL_FROM: the address \(failure.reason)")
+    } catch let malformed as MailAddress.Malformed {
+      throw Settings.Invalid(message: "MAIL_FROM: the address \(malformed)")
     }
     self.name = name?.isEmpty == true ? nil : name
     domain = String(self.address.text.split(separator: "@").last ?? "")

@@ -1,5 +1,6 @@
 import Mail
 public import Runtime
+import Values
 import WebPush
 
 // Settings whose form only the mail and push libraries know.

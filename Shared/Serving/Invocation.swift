@@ -51,7 +51,7 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       deadline: { _ in usualDeadline },
       messages: { [try RESTDecoder.decode(request, route: route, as: F.Request.self)] },
       success: { HTTPReply($0[0], to: request, route: route) },
-      failure: { HTTPReply($0, allowing: route.methods) },
+      failure: { HTTPReply($0, allowing: route.methods, readsToken: access != .anyone) },
       record: { reply, line in
         line.member("method", request.method)
         line.member("status", reply.status)
@@ -107,16 +107,15 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
       if isTooLarge || !request.isRPC && request.body.count > HTTPRequest.maximumMessageBytes {
         throw Problem(.payloadTooLarge)
       }
-      if authorizations > 1 {
-        throw Problem(.tokenInvalid, "there must be only one Authorization header")
-      }
       let usual = usualDeadline
       let deadline = try deadline(now)
       isHurried = deadline < usual
-      caller = try identify(token: { try request.bearerToken() }, at: now)
+      let refusal: Problem.Code?
+      (caller, refusal) = try identify(request, authorizations, at: now)
       let context = Context(
         now: now,
         caller: caller,
+        refusal: refusal,
         trace: trace,
         deadline: deadline,
         service: request.service
@@ -150,18 +149,45 @@ public struct Invocation<F: Function> where F.Request: RequestMessage, F.Respons
     return Deadline(millisecondsFromNow: Int(milliseconds))
   }
 
-  /// Identifies the caller, and refuses one who may not call.
+  /// Identifies the caller, and refuses one who may not call. Where the caller may be anyone, a token that is not valid
+  /// is as good as none, and the reason is returned.
   ///
   /// - Throws: `Problem` `UNAUTHENTICATED`, `TOKEN_INVALID`, `TOKEN_EXPIRED`, `PERMISSION_DENIED`.
-  private func identify(token: () throws -> String?, at now: Instant) throws -> Caller {
-    guard let tokens else { return .unknown }
-    guard let token = try token() else {
-      if access == .anyoneKnownOrNot { return .unknown }
-      throw Problem(.unauthenticated)
+  private func identify(
+    _ request: HTTPRequest,
+    _ authorizations: Int,
+    at now: Instant
+  ) throws -> (Caller, refusal: Problem.Code?) {
+    guard let tokens else { return (.unknown, nil) }
+    if case .anyoneKnownOrNot = access {
+      do {
+        if let refusal = request.sessionRefusal { throw Problem(refusal) }
+        return (try caller(of: request, authorizations, tokens, at: now), nil)
+      } catch let problem as Problem where problem.code.httpStatus == 401 {
+        // Without a token, none was refused.
+        return (.unknown, problem.code == .unauthenticated ? nil : problem.code)
+      }
     }
-    let caller = try tokens.caller(of: token, at: now)
+    let caller = try self.caller(of: request, authorizations, tokens, at: now)
     try access.check(caller)
-    return caller
+    return (caller, nil)
+  }
+
+  /// The caller whom the request's token names.
+  ///
+  /// - Throws: `Problem` `UNAUTHENTICATED`, `TOKEN_INVALID`, `TOKEN_EXPIRED`.
+  @inline(__always)
+  private func caller(
+    of request: HTTPRequest,
+    _ authorizations: Int,
+    _ tokens: SessionTokens,
+    at now: Instant
+  ) throws -> Caller {
+    guard authorizations <= 1 else {
+      throw Problem(.tokenInvalid, "there must be only one Authorization header")
+    }
+    guard let token = try request.bearerToken() else { throw Problem(.unauthenticated) }
+    return try tokens.caller(of: token, at: now)
   }
 
   /// Calls the function with a message. If fields of the message are already known to be wrong, the function only

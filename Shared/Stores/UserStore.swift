@@ -170,7 +170,7 @@ public struct UserStore {
   ///
   /// `verifiedHash` is the hash with which the current password was verified; when it is no longer the user's, nothing
   /// is changed.
-  /// - Throws: `Problem` `USER_NOT_FOUND`, `VERSION_MISMATCH`, `INVALID_CREDENTIALS`; `DatabaseError`.
+  /// - Throws: `Problem` `USER_NOT_FOUND`, `VERSION_MISMATCH`, `WRONG_PASSWORD`; `DatabaseError`.
   public func update(
     _ id: ID,
     with changes: UserChanges,
@@ -204,7 +204,11 @@ public struct UserStore {
         throw Problem.changed("user", since: version)
       }
       if let verifiedHash, try self.passwordHash(of: id) != verifiedHash {
-        throw Problem(.invalidCredentials, "the password has just been changed: try again")
+        throw Problem(
+          .wrongPassword,
+          "the password has just been changed: try again",
+          details: ["current_password": "is wrong"]
+        )
       }
       // Somebody changed it between the two statements, so it may match now.
     }

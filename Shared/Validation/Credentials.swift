@@ -26,10 +26,12 @@ public struct Credentials: Sendable {
         request.hasUsername ? "must not be given together with email" : "or email is required"
       )
     }
-    if request.hasUsername {
-      _ = violations.text(request.username, "username", Bounds.LoginRequest.username)
-    }
-    if request.hasEmail { _ = violations.text(request.email, "email", Bounds.LoginRequest.email) }
+    name =
+      request.hasUsername
+      ? .username(violations.text(request.username, "username", Bounds.LoginRequest.username))
+      : .email(
+        request.hasEmail ? violations.knownEmail(request.email) : ""
+      )
     if request.password.isEmpty { violations.add("password", "must not be empty") }
     if request.password.utf8.count > Bounds.LoginRequest.password.upperBound {
       violations.add(
@@ -38,7 +40,15 @@ public struct Credentials: Sendable {
       )
     }
     try violations.check()
-    name = request.hasUsername ? .username(request.username) : .email(request.email)
     password = request.password
+  }
+}
+
+extension Violations {
+  /// An address in the form in which accounts have it. One that is not valid belongs to no account, unless an older rule
+  /// let it pass.
+  fileprivate mutating func knownEmail(_ value: String) -> String {
+    let text = text(value, "email", Bounds.LoginRequest.email)
+    return (try? MailAddress(text))?.text ?? text
   }
 }

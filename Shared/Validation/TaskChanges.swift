@@ -21,6 +21,9 @@ public struct TaskChanges: Sendable {
   /// The version that the caller has seen.
   public let expectedVersion: Int64?
 
+  /// The list itself, which is empty when it is not set: no reminders, rather than the usual ones.
+  private static let minutesOfReminders = "reminders.minutes"
+
   /// Checks a request.
   ///
   /// - Throws: `Problem` `INVALID_ARGUMENT` naming every wrong field; `PERMISSION_DENIED` when somebody
@@ -31,7 +34,9 @@ public struct TaskChanges: Sendable {
     let changing = violations.changing(
       given,
       mask: request.hasUpdateMask ? request.updateMask : nil,
-      known: UpdateTaskRequest.replaceableFields + UpdateTaskRequest.otherFields
+      replaceable: UpdateTaskRequest.replaceableFields,
+      others: UpdateTaskRequest.otherFields,
+      inner: [Self.minutesOfReminders]
     )
 
     if changing.contains("title"), !given.contains("title") {
@@ -57,9 +62,13 @@ public struct TaskChanges: Sendable {
       : .some(
         request.hasDueDate ? Instant(request.dueDate, of: "due_date", violations: &violations) : nil
       )
-    reminders =
-      !changing.contains("reminders")
-      ? nil : .some(request.hasReminders ? violations.reminders(request.reminders) : nil)
+    if changing.contains("reminders") {
+      reminders = .some(request.hasReminders ? violations.reminders(request.reminders) : nil)
+    } else {
+      reminders =
+        changing.contains(Self.minutesOfReminders)
+        ? .some(violations.reminders(request.reminders)) : nil
+    }
     userID =
       changing.contains("user_id")
       ? violations.userID(request.hasUserID ? request.userID : "") : nil
@@ -83,21 +92,5 @@ extension UpdateTaskRequest {
     if hasReminders { fields.insert("reminders") }
     if hasUserID { fields.insert("user_id") }
     return fields
-  }
-}
-
-extension Violations {
-  /// The fields to change: those of the mask, or without one those that are given. A field that is given
-  /// but not in the mask would be lost silently, so it is refused.
-  mutating func changing(_ given: Set<String>, mask: FieldMask?, known: [String]) -> Set<String> {
-    guard let mask else { return given }
-    let named = Set(mask.names)
-    let unknown = named.subtracting(known).sorted()
-    if !unknown.isEmpty {
-      let names = unknown.prefix(20).map { $0.excerpt() }.joined(separator: ", ")
-      add("update_mask", "names \(names), which cannot be changed")
-    }
-    for field in given.subtracting(named) { add(field, "is given but not in update_mask") }
-    return named
   }
 }

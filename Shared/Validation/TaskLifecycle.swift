@@ -14,8 +14,8 @@ extension TaskStatus {
     switch self {
     case .pending: [.pending, .inProgress, .completed, .cancelled]
     case .inProgress: [.pending, .inProgress, .completed, .cancelled]
-    case .completed: [.inProgress, .completed]
-    case .cancelled: [.pending, .cancelled]
+    case .completed: [.pending, .inProgress, .completed]
+    case .cancelled: [.pending, .inProgress, .cancelled]
     case .unspecified, .UNRECOGNIZED: []
     }
   }

@@ -38,7 +38,8 @@ public struct UserChanges: Sendable {
     let changing = violations.changing(
       given,
       mask: request.hasUpdateMask ? request.updateMask : nil,
-      known: UpdateUserRequest.replaceableFields + UpdateUserRequest.otherFields
+      replaceable: UpdateUserRequest.replaceableFields,
+      others: UpdateUserRequest.otherFields
     )
 
     for field in ["username", "email"] where changing.contains(field) && !given.contains(field) {

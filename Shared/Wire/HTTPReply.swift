@@ -50,12 +50,18 @@ public struct HTTPReply {
   }
 
   /// The answer for a problem, in the form that all errors have.
-  public init(_ problem: Problem, allowing methods: [Route.Method] = []) {
+  ///
+  /// `readsToken` tells whether the function reads the access token of a request, and may have refused it.
+  public init(_ problem: Problem, allowing methods: [Route.Method] = [], readsToken: Bool = true) {
     let status = problem.code.httpStatus
     var headers: [(name: String, value: String)] = []
     switch status {
-    case 401: headers.append(("WWW-Authenticate", Self.challenge(problem.code)))
+    case 401:
+      headers.append(
+        ("WWW-Authenticate", Self.challenge(readsToken ? problem.code : .unauthenticated))
+      )
     case 405: headers.append(("Allow", methods.map(\.rawValue).joined(separator: ", ")))
+    case 415: headers += Self.understood(instead: problem.code, methods)
     case 429, 502, 503, 504: headers.append(("Retry-After", "1"))
     default: break
     }
@@ -76,11 +82,25 @@ public struct HTTPReply {
     }
   }
 
+  /// The challenge, with an error only where an access token was refused: a client may sign its user out for that.
   /// Source: RFC 6750 §3.
   private static func challenge(_ code: Problem.Code) -> String {
-    code == .unauthenticated
-      ? "Bearer realm=\"task-management\""
-      : "Bearer realm=\"task-management\", error=\"invalid_token\""
+    switch code {
+    case .tokenInvalid, .tokenExpired, .sessionRevoked:
+      "Bearer realm=\"task-management\", error=\"invalid_token\""
+    default: "Bearer realm=\"task-management\""
+    }
+  }
+
+  /// The bodies that would be understood. Source: RFC 9110 §12.5.1 and §12.5.3, RFC 5789 §2.2.
+  private static func understood(
+    instead code: Problem.Code,
+    _ methods: [Route.Method]
+  ) -> [(name: String, value: String)] {
+    if code == .unsupportedEncoding { return [("Accept-Encoding", "identity")] }
+    return [("Accept", "application/json")]
+      + (methods.contains(.patch)
+        ? [("Accept-Patch", "application/merge-patch+json, application/json")] : [])
   }
 
   /// Tells whether a list of entity tags contains this one. Source: RFC 9110 §13.1.2 (weak comparison).

@@ -1,4 +1,4 @@
-import Endpoint
+public import Endpoint
 public import Values
 
 /// A request as it comes from a gateway (or by plain CGI).
@@ -49,6 +49,12 @@ public struct HTTPRequest {
   /// The gateway's own question; `nil` for a client's request, which cannot set this variable.
   var check: Check? { nonEmpty("SESSION_CHECK").flatMap(Check.init) }
 
+  /// The reason why the gateway's session check refused the token of a request that it let pass, since the function is
+  /// open to anyone. A client cannot set this variable.
+  public var sessionRefusal: Problem.Code? {
+    nonEmpty("SESSION_REFUSAL").map { Problem.Code(rawValue: $0) ?? .tokenInvalid }
+  }
+
   /// Whether this is a gRPC call. Only the gateway can say so, not a client.
   public var isRPC: Bool { nonEmpty("RPC") != nil }
 
@@ -73,6 +79,7 @@ public struct HTTPRequest {
   }
 
   var contentType: String? { nonEmpty("CONTENT_TYPE") }
+  var contentEncoding: String? { nonEmpty("HTTP_CONTENT_ENCODING") }
   var ifMatch: String? { variables("HTTP_IF_MATCH") }
   var ifNoneMatch: String? { nonEmpty("HTTP_IF_NONE_MATCH") }
 
@@ -85,7 +92,7 @@ public struct HTTPRequest {
 extension HTTPRequest {
   /// The token of `Authorization: Bearer …`; `nil` without the header. Source: RFC 6750 §2.1.
   ///
-  /// - Throws: `Problem` `TOKEN_INVALID` for another scheme.
+  /// - Throws: `Problem` `UNAUTHENTICATED` for another scheme, or none of a token: none was refused.
   public func bearerToken() throws -> String? {
     guard let authorization else { return nil }
     let space = UInt8(ascii: " ")
@@ -93,7 +100,7 @@ extension HTTPRequest {
     let scheme = bytes.prefix { $0 != space }
     let token = bytes[scheme.endIndex...].drop { $0 == space }
     guard scheme.count == 6, Substring(scheme).lowercased() == "bearer", !token.isEmpty else {
-      throw Problem(.tokenInvalid, "the Authorization header must be \"Bearer\" and a token")
+      throw Problem(.unauthenticated, "the Authorization header must be \"Bearer\" and a token")
     }
     return String(Substring(token))
   }

@@ -9,8 +9,8 @@ public enum RESTDecoder {
 
   /// Reads a request that a route leads to.
   ///
-  /// - Throws: `Problem` `NOT_FOUND`, `METHOD_NOT_ALLOWED`, `UNSUPPORTED_MEDIA_TYPE`, `MALFORMED_JSON`,
-  ///   or `INVALID_ARGUMENT` for a body where there must be none.
+  /// - Throws: `Problem` `NOT_FOUND`, `METHOD_NOT_ALLOWED`, `UNSUPPORTED_MEDIA_TYPE`, `UNSUPPORTED_ENCODING`,
+  ///   `MALFORMED_JSON`, or `INVALID_ARGUMENT` for a body where there must be none.
   public static func decode<Request: RequestMessage>(
     _ request: HTTPRequest,
     route: Route,
@@ -55,22 +55,29 @@ public enum RESTDecoder {
       }
       return nil
     default:
-      guard let type = request.contentType, isJSON(type) else {
-        throw Problem(.unsupportedMediaType)
+      guard let type = request.contentType.map(ContentType.init), type.isJSON(of: request.method)
+      else { throw Problem(.unsupportedMediaType) }
+      guard type.isUTF8 else {
+        throw Problem(
+          .unsupportedMediaType,
+          "the body must be in UTF-8: Content-Type: \(type.name); charset=utf-8"
+        )
+      }
+      if let coding = request.contentEncoding, !isIdentity(coding) {
+        throw Problem(
+          .unsupportedEncoding,
+          "bodies compressed with \(coding.excerpt()) are not understood: send them uncompressed"
+        )
       }
       return try object(request.body)
     }
   }
 
-  /// `application/json`, in UTF-8 if it says so. Source: RFC 9110 §8.3.1.
-  private static func isJSON(_ contentType: String) -> Bool {
-    // Nearly all clients write it like this.
-    if contentType == "application/json" { return true }
-    let parts = contentType.lowercased().split(separator: ";").map {
-      $0.filter { $0 != " " && $0 != "\t" && $0 != "\"" }
+  /// Whether a list of codings has none that changes the body. Source: RFC 9110 §8.4.
+  private static func isIdentity(_ codings: String) -> Bool {
+    codings.split { $0 == "," || $0 == " " || $0 == "\t" }.allSatisfy {
+      $0.lowercased() == "identity"
     }
-    return parts.first == "application/json"
-      && parts.dropFirst().allSatisfy { !$0.hasPrefix("charset=") || $0 == "charset=utf-8" }
   }
 
   private static func object(_ bytes: [UInt8]) throws -> JSONObject {

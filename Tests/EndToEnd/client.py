@@ -8,9 +8,10 @@ import time
 
 import requests
 
-from contract import ERROR_CODES
+from contract import ABOUT_A_TOKEN, ERROR_CODES
 
 PASSWORD = "correct horse battery"
+CHALLENGE = 'Bearer realm="task-management"'
 
 
 def wrong_with_error(status, headers, body):
@@ -45,6 +46,9 @@ def wrong_with_error(status, headers, body):
         return f"{status} says nothing: {error}"
     if error["code"] not in ERROR_CODES[status]:
         return f"{error['code']} is no documented code of {status}"
+    challenge = headers.get("www-authenticate", "")
+    if 'error="invalid_token"' in challenge and error["code"] not in ABOUT_A_TOKEN:
+        return f"{error['code']} says that the token is bad: {challenge}"
     details = error.get("details", {})
     if not isinstance(details, dict):
         return f"details are no object: {error}"

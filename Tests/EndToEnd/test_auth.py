@@ -1,9 +1,14 @@
 """Sign-in, token validation, refresh and sign-out."""
 
+import secrets
+import time
+
 import pytest
 
-from client import Client, expect
+from client import CHALLENGE, PASSWORD, Client, expect, sign_up
 from contract import USER_FIELDS
+from grpc_client import auth_pb2, refusal, user_pb2
+from test_tokens import mint
 
 TOKEN_FIELDS = {"access_token", "refresh_token", "token_type", "expires_in", "user"}
 
@@ -29,7 +34,119 @@ def test_unknown_user_and_wrong_password_are_one_answer(anyone, user):
     wrong = anyone.post("/auth/login", {"username": user.username, "password": "whatever it is"})
     expect(unknown, 401, "INVALID_CREDENTIALS")
     assert unknown.json() == wrong.json()
-    assert unknown.headers["WWW-Authenticate"] == wrong.headers["WWW-Authenticate"]
+    assert unknown.headers["WWW-Authenticate"] == wrong.headers["WWW-Authenticate"] == CHALLENGE
+
+
+@pytest.mark.parametrize("around", [" {} ", "{}\u00a0", "\t{}", "\u3000{}\u200b"])
+@pytest.mark.parametrize("by", ["username", "email"])
+def test_blanks_around_the_name_do_not_keep_anyone_out(anyone, services, user, by, around):
+    body = {by: around.format(user.user[by]), "password": user.password}
+    assert expect(anyone.post("/auth/login", body), 200)["user"]["id"] == user.id
+    assert services().auth.Login(auth_pb2.LoginRequest(**body)).user.id == user.id
+    expect(anyone.post("/auth/login", {**body, "password": f" {user.password}"}), 401, "INVALID_CREDENTIALS")
+
+
+# Challenges: error="invalid_token" makes clients sign their user out (RFC 6750)
+
+PLAIN_401 = {
+    "a wrong password": (lambda u: u.post("/auth/login", {"username": u.username, "password": "not it"}),
+                         "INVALID_CREDENTIALS"),
+    "a bad refresh token": (lambda u: u.post("/auth/refresh", {"refresh_token": "A" * 43}), "REFRESH_TOKEN_INVALID"),
+    "a refresh of a session that ended": (lambda u: u.post("/auth/refresh", {"refresh_token": ended(u)}),
+                                          "SESSION_REVOKED"),
+    "a bad token for the logout": (lambda u: u.post("/auth/logout", {"refresh_token": "A" * 43}),
+                                   "REFRESH_TOKEN_INVALID"),
+    "no token": (lambda u: Client(u.base_url).get("/tasks"), "UNAUTHENTICATED"),
+    "another scheme": (lambda u: Client(u.base_url).get("/tasks", headers={"Authorization": "Basic YTpi"}),
+                       "UNAUTHENTICATED"),
+}
+
+
+def ended(account):
+    expect(account.post("/auth/logout", {"refresh_token": account.refresh_token}), 204)
+    return account.refresh_token
+
+
+@pytest.mark.parametrize("case", PLAIN_401)
+def test_a_401_that_is_not_about_the_access_token_does_not_blame_it(user, case):
+    call, code = PLAIN_401[case]
+    reply = call(user)
+    expect(reply, 401, code)
+    assert reply.headers["WWW-Authenticate"] == CHALLENGE
+
+
+def test_a_401_about_the_access_token_says_so_also_from_the_cache(system, user):
+    bad = Client(system.url(), "x.y.z")
+    over = Client(system.url(), user.token)
+    ended(user)
+    time.sleep(1)
+    for client, code in ((bad, "TOKEN_INVALID"), (over, "SESSION_REVOKED")):
+        for _ in range(5):
+            reply = client.get("/tasks")
+            expect(reply, 401, code)
+            assert reply.headers["WWW-Authenticate"] == CHALLENGE + ', error="invalid_token"'
+
+
+# Tokens that happen to be sent along
+
+def bad_tokens(system, account):
+    old = account.token
+    ended(account)
+    time.sleep(1)
+    return {
+        "of a session that ended": old,
+        "expired": mint(system, account, exp=int(time.time()) - 3600),
+        "forged": old[:-8] + "AAAAAAAA",
+        "no token": "x.y.z",
+    }
+
+
+def test_whoever_may_be_anyone_may_have_any_token(system, services, admin, new_user):
+    """In a browser, the old token often comes along."""
+    made = new_user()
+    for kind, token in bad_tokens(system, admin.another_session()).items():
+        one, call = Client(system.url(), token), services(Client(system.url(), token))
+        for _ in range(2):
+            assert sign_up(system.url(), token=token, signed_in=False).user["role"] == "USER", kind
+        name = f"grpc-{secrets.token_hex(6)}"
+        answer = call.users.CreateUser(user_pb2.CreateUserRequest(
+            username=name, email=f"{name}@example.com", password=PASSWORD))
+        assert answer.username == name
+        body = {"username": made.username, "password": made.password}
+        session = expect(one.post("/auth/login", body), 200)
+        assert call.auth.Login(auth_pb2.LoginRequest(**body)).access_token
+        expect(one.post("/auth/validate", {"token": session["access_token"]}), 200)
+        fresh = expect(one.post("/auth/refresh", {"refresh_token": session["refresh_token"]}), 200)
+        expect(one.post("/auth/logout", {"refresh_token": fresh["refresh_token"]}), 204)
+        expect(one.get("/health/ready"), 200)
+        assert one.session.get(system.url() + "/openapi.json", headers={"Authorization": f"Bearer {token}"}).ok
+        expect(one.get("/tasks"), 401)
+
+
+@pytest.mark.parametrize("authorization", ["Basic YTpi", "Bearer", "Bearer ", "nonsense", "Bearer a b"])
+def test_at_the_sign_up_any_authorization_will_do(anyone, authorization):
+    name = f"user-{secrets.token_hex(6)}"
+    body = {"username": name, "email": f"{name}@example.com", "password": PASSWORD}
+    expect(anyone.post("/users", body, headers={"Authorization": authorization}), 201)
+
+
+def test_a_closed_sign_up_says_what_is_wrong_with_a_bad_token(strict_system, strict_admin, services):
+    name = f"user-{secrets.token_hex(6)}"
+    body = {"username": name, "email": f"{name}@example.com", "password": PASSWORD}
+    codes = {"of a session that ended": "SESSION_REVOKED", "expired": "TOKEN_EXPIRED"}
+    for kind, token in bad_tokens(strict_system, strict_admin.another_session()).items():
+        code = codes.get(kind, "TOKEN_INVALID")
+        reply = Client(strict_system.url(), token).post("/users", body)
+        expect(reply, 401, code)
+        assert reply.headers["WWW-Authenticate"] == CHALLENGE + ', error="invalid_token"'
+        call = services(Client(strict_system.url(), token), of=strict_system).users.CreateUser
+        refusal(call, user_pb2.CreateUserRequest(**body), code)
+    # Nobody sneaks in by a header that looks like the gateway's own word.
+    forged = {"Session-Refusal": "x", "SESSION_REFUSAL": "", "X-Refusal": ""}
+    expect(Client(strict_system.url()).post("/users", body, headers=forged), 403, "PERMISSION_DENIED")
+    expect(Client(strict_system.url()).post("/users", body, headers={"Authorization": "Basic YTpi"}),
+           403, "PERMISSION_DENIED")
+    expect(strict_admin.post("/users", body), 201)
 
 
 @pytest.mark.parametrize("body", [

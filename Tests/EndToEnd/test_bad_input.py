@@ -1,10 +1,13 @@
 """The answer to bad input: a clear error in the one error shape, and no change."""
 
+import gzip
 import re
+import secrets
 
 import pytest
 
 from client import PASSWORD, expect, send_raw, sign_up
+from grpc_client import notification_pb2, refusal, task_pb2, user_pb2
 
 NUL = "a\x00b"
 GOOD_USER = {"username": "perfectly-fine", "email": "fine@example.org", "password": PASSWORD}
@@ -231,9 +234,118 @@ def test_another_content_type_is_refused(patient, path, content_type):
 
 
 @pytest.mark.parametrize("content_type", [
-    "application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"])
+    "application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8",
+    "application/json; charset=utf8", 'application/json;charset="UTF8"', "application/json; Charset=Utf-8"])
 def test_json_by_any_of_its_names_is_accepted(user, content_type):
     expect(user.post("/tasks", raw=b'{"title": "a"}', headers={"Content-Type": content_type}), 201)
+    task = user.new_task()
+    expect(user.put(f"/tasks/{task['id']}", raw=b'{"title": "b"}', headers={"Content-Type": content_type}), 200)
+
+
+@pytest.mark.parametrize("charset", ["latin1", "utf-16", "iso-8859-1", '"windows-1252"', "utf-7", '""'])
+def test_another_character_set_is_refused(patient, charset):
+    reply = patient.post("/tasks", raw=b'{"title": "a"}', headers={"Content-Type": f"application/json; charset={charset}"})
+    assert "UTF-8" in expect(reply, 415, "UNSUPPORTED_MEDIA_TYPE")["error"]
+    assert reply.headers["Accept"] == "application/json"
+
+
+def test_a_merge_patch_is_what_patch_takes(user):
+    merge = {"Content-Type": "application/merge-patch+json"}
+    task = user.new_task(description="long", priority="HIGH")
+    path = f"/tasks/{task['id']}"
+    changed = expect(user.patch(path, raw=b'{"description": null, "title": "b"}', headers=merge), 200)
+    assert (changed["title"], changed["description"], changed["priority"]) == ("b", None, "HIGH")
+    expect(user.patch(f"/users/{user.id}", raw=b'{"full_name": "Ada"}', headers=merge), 200)
+    expect(user.put(path, raw=b'{"title": "b"}', headers=merge), 415, "UNSUPPORTED_MEDIA_TYPE")
+    expect(user.post("/tasks", raw=b'{"title": "b"}', headers=merge), 415, "UNSUPPORTED_MEDIA_TYPE")
+    other = user.patch(path, raw=b'[]', headers={"Content-Type": "application/json-patch+json"})
+    expect(other, 415, "UNSUPPORTED_MEDIA_TYPE")
+    assert "application/merge-patch+json" in other.headers["Accept-Patch"]
+
+
+@pytest.mark.parametrize("method, path", [
+    ("POST", "/users"), ("PATCH", "/users/{user}"), ("POST", "/auth/login"), ("POST", "/auth/refresh"),
+    ("POST", "/auth/logout"), ("POST", "/auth/validate"), ("POST", "/tasks"), ("PUT", "{task}"), ("PATCH", "{task}"),
+    ("POST", "/push-subscriptions")])
+@pytest.mark.parametrize("coding", ["gzip", "GZip", "br", "deflate", "identity, gzip"])
+def test_a_compressed_body_is_refused_and_told_what_is_understood(patient, method, path, coding):
+    path = path.format(user=patient.id, task=patient.path)
+    for raw in (gzip.compress(b'{"title": "a"}'), b'{"title": "a"}', b""):
+        reply = patient.call(method, path, raw=raw, headers={"Content-Encoding": coding})
+        expect(reply, 415, "UNSUPPORTED_ENCODING")
+        assert reply.headers["Accept-Encoding"] == "identity"
+
+
+def test_a_body_that_is_not_compressed_may_say_so(user):
+    expect(user.post("/tasks", {"title": "a"}, headers={"Content-Encoding": "Identity"}), 201)
+
+
+# Text that shows nothing
+
+#: A blank, and what looks like one or like nothing: format characters, fillers, marks and tags.
+INVISIBLE = ["   ", "\t\n", "\u00a0", "\u200b", "\u200e\u200f", "\u202e\u202c", "\ufeff", "\u2060", "\u00ad", "\u2800",
+             "\u3164", "\u115f\u1160", "\uffa0", "\ufe0f", "\U000e0041\U000e007f", "\u0301", "\u2028", "\x01\x7f"]
+
+
+@pytest.mark.parametrize("text", INVISIBLE, ids=ascii)
+def test_a_title_that_shows_nothing_is_empty(services, patient, text):
+    details = {"title": "must not be empty"}
+    tasks = services(patient).tasks
+    for reply in (patient.post("/tasks", {"title": text}), patient.patch(patient.path, {"title": text}),
+                  patient.put(patient.path, {"title": text})):
+        assert expect(reply, 400, "INVALID_ARGUMENT")["details"] == details
+    for call, request in ((tasks.CreateTask, task_pb2.CreateTaskRequest(title=text)),
+                          (tasks.UpdateTask, task_pb2.UpdateTaskRequest(id=patient.task["id"], title=text))):
+        assert refusal(call, request, "INVALID_ARGUMENT").fields == details
+
+
+@pytest.mark.parametrize("text", INVISIBLE, ids=ascii)
+def test_a_message_that_shows_nothing_is_empty(services, admin, patient, text):
+    for path, body, fields in (
+            ("/notifications/email", {"recipient": "a@example.com", "subject": text, "body": text}, {"subject", "body"}),
+            ("/notifications/push", {"user_id": patient.id, "subject": text, "body": text}, {"subject"})):
+        assert set(expect(admin.post(path, body), 400, "INVALID_ARGUMENT")["details"]) == fields
+    refused = refusal(services(admin).notifications.SendEmail, notification_pb2.SendEmailRequest(
+        recipient="a@example.com", subject=text, body=text), "INVALID_ARGUMENT")
+    assert set(refused.fields) == {"subject", "body"}
+
+
+@pytest.mark.parametrize("text", INVISIBLE, ids=ascii)
+def test_text_that_need_not_be_there_is_empty_when_it_shows_nothing(services, user, text):
+    task = user.new_task(description=text)
+    assert task["description"] == ""
+    changed = services(user).tasks.UpdateTask(task_pb2.UpdateTaskRequest(id=task["id"], description=text))
+    assert changed.HasField("description") and changed.description == ""
+    assert expect(user.patch(f"/users/{user.id}", {"full_name": text}), 200)["full_name"] == ""
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u3000", "\u200b", "\ufeff", "\n"], ids=ascii)
+def test_blanks_around_a_text_are_gone_before_its_length_counts(services, user, blank):
+    around = blank * 300 + "x" * 255 + blank * 300
+    task = user.new_task(title=around, description=f"{blank}a{blank}b{blank}")
+    assert task["title"] == "x" * 255 and task["description"] == f"a{blank}b"
+    assert services(user).tasks.CreateTask(task_pb2.CreateTaskRequest(title=around)).title == "x" * 255
+    assert expect(user.patch(f"/users/{user.id}", {"full_name": f"{blank}Ada{blank}"}), 200)["full_name"] == "Ada"
+    expect(user.post("/tasks", {"title": "x" * 256 + blank}), 400, "INVALID_ARGUMENT")
+
+
+def test_a_sign_up_trims_the_name(anyone, services):
+    name = f"user-{secrets.token_hex(6)}"
+    made = expect(anyone.post("/users", {
+        "username": f" {name} ", "email": f" {name}@example.com ", "password": PASSWORD}), 201)
+    assert (made["username"], made["email"]) == (name, f"{name}@example.com")
+    answer = expect(anyone.post("/users", {"username": " ab ", "email": " ", "password": PASSWORD}),
+                    400, "INVALID_ARGUMENT")
+    assert set(answer["details"]) == {"username", "email"}
+    refused = refusal(services().users.CreateUser, user_pb2.CreateUserRequest(
+        username="\u3164", email="\u200b", password=PASSWORD), "INVALID_ARGUMENT")
+    assert refused.fields == {"username": "must not be empty", "email": "must not be empty"}
+
+
+@pytest.mark.parametrize("title", ["é", "牛奶", "❤\ufe0f", "👩\u200d👧", "می\u200cروم", "a\u200bb", "\u0600",
+                                   "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"], ids=ascii)
+def test_a_title_that_shows_something_stays_as_it_is(user, title):
+    assert user.new_task(title=title)["title"] == title
 
 
 # The wire

@@ -27,6 +27,10 @@ def mask(*paths):
     return field_mask_pb2.FieldMask(paths=paths)
 
 
+def as_fields(message):
+    return {field.name: value for field, value in message.ListFields()}
+
+
 def at(text):
     moment = timestamp_pb2.Timestamp()
     moment.FromJsonString(text)
@@ -104,6 +108,72 @@ def test_a_task_is_made_changed_listed_and_removed(services, user, own_ports):
     assert tasks.DeleteTask(task_pb2.DeleteTaskRequest(id=made.id)) == empty_pb2.Empty()
     refusal(tasks.GetTask, task_pb2.GetTaskRequest(id=made.id), "TASK_NOT_FOUND")
     assert list(tasks.ListTasks(task_pb2.ListTasksRequest()).tasks) == [second]
+
+
+def test_what_a_mask_does_not_name_is_ignored(services, user, other, own_ports):
+    """A client may read, change one field and send everything back (AIP-134)."""
+    tasks = services(user, own_ports=own_ports).tasks
+    made = tasks.CreateTask(task_pb2.CreateTaskRequest(
+        title="Write", description="all of it", priority=task_pb2.HIGH, due_date=at("2030-01-31T16:00:00Z")))
+
+    def update(*names, **fields):
+        return tasks.UpdateTask(task_pb2.UpdateTaskRequest(id=made.id, update_mask=mask(*names), **fields))
+
+    everything = {"description": "changed", "priority": task_pb2.LOW, "status": 77, "user_id": other.id,
+                  "due_date": timestamp_pb2.Timestamp(nanos=-1), "reminders": task_pb2.Reminders(minutes=[-1])}
+    changed = update("title", title="Rewrite", **everything)
+    assert changed == task_pb2.Task(**{**as_fields(made), "title": "Rewrite", "version": 2,
+                                       "updated_at": changed.updated_at})
+    assert update(title="Lost", **everything).title == "Rewrite"
+    assert list(update("reminders.minutes").reminders.minutes) == []
+    assert list(update("reminders.minutes", reminders=task_pb2.Reminders(minutes=[5, 60])).reminders.minutes) == [60, 5]
+    assert not update("reminders").HasField("reminders")
+
+    users = services(user, own_ports=own_ports).users
+    mine = users.GetUser(user_pb2.GetUserRequest(id=user.id))
+    renamed = users.UpdateUser(user_pb2.UpdateUserRequest(
+        id=user.id, full_name="Ada", username="x", email="x", role=user_pb2.ADMIN, password="x",
+        update_mask=mask("full_name")))
+    assert (renamed.full_name, renamed.username, renamed.role) == ("Ada", mine.username, user_pb2.USER)
+
+
+def test_an_asterisk_names_all_fields_as_a_put_does(services, user, own_ports):
+    tasks = services(user, own_ports=own_ports).tasks
+    made = user.new_task(description="all of it", priority="HIGH", due_date="2030-01-31T16:00:00Z")
+    replaced = tasks.UpdateTask(task_pb2.UpdateTaskRequest(id=made["id"], title="New", update_mask=mask("*")))
+    assert (replaced.title, replaced.priority, replaced.user_id) == ("New", task_pb2.MEDIUM, user.id)
+    assert not replaced.HasField("description") and not replaced.HasField("due_date")
+    refused = refusal(tasks.UpdateTask, task_pb2.UpdateTaskRequest(id=made["id"], update_mask=mask("*")),
+                      "INVALID_ARGUMENT")
+    assert refused.fields == {"title": "is required"}
+    refused = refusal(tasks.UpdateTask, task_pb2.UpdateTaskRequest(
+        id=made["id"], title="x", update_mask=mask("*", "title")), "INVALID_ARGUMENT")
+    assert set(refused.fields) == {"update_mask"} and "*" in refused.message
+    users = services(user, own_ports=own_ports).users
+    mine = users.UpdateUser(user_pb2.UpdateUserRequest(
+        id=user.id, username=user.username, email=user.user["email"], full_name="Ada", update_mask=mask("*")))
+    assert (mine.full_name, mine.time_zone) == ("Ada", "UTC")
+
+
+@pytest.mark.parametrize("path", ["id", "version", "titel", "due_date.seconds", "reminders.hours", "dueDate", "title.x"])
+def test_a_path_that_is_no_field_is_refused_by_name(services, user, path):
+    refused = refusal(services(user).tasks.UpdateTask, task_pb2.UpdateTaskRequest(
+        id=user.new_task()["id"], title="x", update_mask=mask("title", path)), "INVALID_ARGUMENT")
+    assert set(refused.fields) == {"update_mask"} and path in refused.message
+
+
+@pytest.mark.parametrize("timestamp, says", [
+    ({"nanos": -1}, "nanos"), ({"nanos": 1_000_000_000}, "nanos"), ({"seconds": 1, "nanos": 2**31 - 1}, "nanos"),
+    ({"seconds": -62_135_596_801}, "years"), ({"seconds": 253_402_300_800}, "years")])
+def test_a_timestamp_that_is_none_is_named_for_what_is_wrong(services, user, timestamp, says):
+    tasks, moment = services(user).tasks, timestamp_pb2.Timestamp(**timestamp)
+    for call, request, field in (
+            (tasks.CreateTask, task_pb2.CreateTaskRequest(title="x", due_date=moment), "due_date"),
+            (tasks.UpdateTask, task_pb2.UpdateTaskRequest(id=user.new_task()["id"], due_date=moment), "due_date"),
+            (tasks.ListTasks, task_pb2.ListTasksRequest(due_before=moment), "due_before"),
+            (tasks.ListTasks, task_pb2.ListTasksRequest(due_after=moment), "due_after"),
+            (tasks.ListUserTasks, task_pb2.ListUserTasksRequest(user_id=user.id, due_after=moment), "due_after")):
+        assert says in refusal(call, request, "INVALID_ARGUMENT").fields[field]
 
 
 def test_an_admin_lists_and_changes_everybody(services, admin, user, own_ports):

@@ -196,7 +196,7 @@ CASES = {
         "what must stay cannot be cleared": invalid(FRESH, lambda s: {
             "id": s.fresh.id, "username": None, "email": None}, "username", "email"),
         "a role": refused("PERMISSION_DENIED", FRESH, lambda s: {"id": s.fresh.id, "role": "ADMIN"}),
-        "a wrong password": refused("INVALID_CREDENTIALS", FRESH, lambda s: {
+        "a wrong password": refused("WRONG_PASSWORD", FRESH, lambda s: {
             "id": s.fresh.id, "password": "a brand new one", "current_password": "not it"}, "current_password"),
         "a name that is taken": refused("USERNAME_TAKEN", FRESH, lambda s: {
             "id": s.fresh.id, "username": s.user.username}, "username"),

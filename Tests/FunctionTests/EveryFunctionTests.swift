@@ -116,7 +116,7 @@ struct EveryFunctionTests {
 
   @Test func `with a token that is not valid it is TOKEN_INVALID, whatever else is wrong`() throws {
     let good = try fixture.stranger(.admin).token
-    let tokens = ["", "x", good + ".", "Bearer " + good, String(repeating: "a", count: 100_000)]
+    let tokens = ["x", good + ".", "Bearer " + good, String(repeating: "a", count: 100_000)]
     for function in guarded {
       for token in tokens {
         let answer = try function.send(Request(json: "{", token: token))
@@ -127,9 +127,36 @@ struct EveryFunctionTests {
         )
       }
       let basic = try function.send(Request(headers: ["HTTP_AUTHORIZATION": "Basic YTpi"]))
-      #expect(basic.code == .tokenInvalid, "\(function.name)")
+      #expect(basic.code == .unauthenticated, "\(function.name)")
+      #expect(
+        basic.headers["WWW-Authenticate"] == "Bearer realm=\"task-management\"",
+        "\(function.name)"
+      )
       let twice = try function.send(Request(token: good, authorizations: 2))
       #expect(twice.code == .tokenInvalid, "\(function.name)")
+    }
+  }
+
+  @Test func `that anyone may call answers as if there were no token, whatever token there is`()
+    throws
+  {
+    let open = functions.filter { $0.access == .anyone || $0.access == .anyoneKnownOrNot }
+    #expect(open.count >= 9)
+    let expired = try fixture.stranger(.admin).token
+    fixture.clock.advance(seconds: 3600)
+    for function in open where !function.route.methods.isEmpty {
+      // `verify-token` and `check-session` are there to look at it.
+      guard !function.route.path.hasPrefix("/internal/") else { continue }
+      let json = function.hasBody ? "{}" : nil
+      let without = try function.send(Request(json: json))
+      for authorization in ["Bearer \(expired)", "Bearer a.b.c", "Bearer", "Basic YTpi", "x"] {
+        let answer = try function.send(
+          Request(json: json, headers: ["HTTP_AUTHORIZATION": authorization])
+        )
+        #expect(answer.body == without.body, "\(function.name) \(authorization)")
+      }
+      let twice = try function.send(Request(json: json, token: "a.b.c", authorizations: 2))
+      #expect(twice.body == without.body, "\(function.name)")
     }
   }
 
@@ -190,6 +217,11 @@ struct EveryFunctionTests {
         )
         #expect(answer.status == 415, "\(function.name) \(type)")
       }
+      let packed = try function.send(
+        Request(json: "\u{1F}", token: token, headers: ["HTTP_CONTENT_ENCODING": "gzip"])
+      )
+      #expect(packed.code == .unsupportedEncoding, "\(function.name)")
+      #expect(packed.headers["Accept-Encoding"] == "identity", "\(function.name)")
     }
   }
 

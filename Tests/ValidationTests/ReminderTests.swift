@@ -90,7 +90,7 @@ struct `An e-mail` {
     }
     #expect(
       try violations { _ = try EmailDraft(bad) } == [
-        "recipient": "is not an e-mail address",
+        "recipient": "must be one line, without control characters",
         "subject": "must be one line, without control characters",
         "body": "must have at most 10000 characters",
       ]

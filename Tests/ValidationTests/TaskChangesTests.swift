@@ -70,19 +70,72 @@ struct `Changes to a task` {
     #expect(try violations { _ = try changes { $0.userID = "bob" } }.keys.sorted() == ["user_id"])
   }
 
-  @Test func `are not lost without a word when the mask leaves them out`() throws {
-    let details = try violations {
-      _ = try changes(["title"]) {
-        $0.title = "New"
-        $0.description_p = "text"
-        $0.status = .completed
-      }
+  /// So that a client may send back all that it has read.
+  @Test
+  func `are those that the mask names, and whatever else is set is ignored, even if it is wrong`()
+    throws
+  {
+    let changes = try changes(["title"]) {
+      $0.title = "New"
+      $0.description_p = text(10_001)
+      $0.status = .UNRECOGNIZED(7)
+      $0.dueDate.nanos = -1
+      $0.reminders.minutes = [-1]
+      $0.userID = bob.userID.text
     }
-    #expect(details.keys.sorted() == ["description", "status"])
+    #expect(changes.title == "New")
+    #expect(changes.description == .none)
+    #expect(changes.status == nil)
+    #expect(changes.dueDate == .none)
+    #expect(changes.reminders == .none)
+    #expect(changes.userID == nil)
+    #expect(try self.changes([]) { $0.title = "New" }.title == nil)
+  }
+
+  @Test func `are those of a PUT when the mask is an asterisk`() throws {
+    let all = try changes(["*"]) {
+      $0.title = "New"
+      $0.priority = .high
+    }
+    #expect(all.title == "New")
+    #expect(all.description == .some(nil))
+    #expect(all.status == .pending)
+    #expect(all.priority == .high)
+    #expect(all.dueDate == .some(nil))
+    #expect(all.reminders == .some(nil))
+    #expect(all.userID == nil)
+    #expect(
+      try changes(["*"], by: admin) {
+        $0.title = "New"
+        $0.userID = bob.userID.text
+      }.userID == bob.userID
+    )
+    #expect(try violations { _ = try changes(["*"]) } == ["title": "is required"])
+  }
+
+  @Test(arguments: [["*", "title"], ["title", "*"], ["*", "*"]])
+  func `may not name an asterisk among others`(mask: [String]) throws {
+    let details = try violations { _ = try changes(mask) { $0.title = "New" } }
+    #expect(details == ["update_mask": "must name * alone, which stands for all fields"])
+  }
+
+  @Test func `reach into reminders, where nothing means none`() throws {
+    let inner = "reminders.minutes"
+    #expect(try changes([inner]) { $0.reminders.minutes = [5, 60] }.reminders == [60, 5])
+    #expect(try changes([inner]).reminders == .some([]))
+    #expect(try changes(["reminders"]).reminders == .some(nil))
+    #expect(try changes(["reminders", inner]).reminders == .some(nil))
+    #expect(
+      try violations { _ = try changes([inner]) { $0.reminders.minutes = [-1] } }.keys.sorted()
+        == ["reminders"]
+    )
   }
 
   @Test(arguments: [
-    "id", "version", "created_at", "updated_at", "expected_version", "Title", "", "title.x", "*",
+    "id", "version", "created_at", "updated_at", "expected_version", "Title", "", "title.x", "**",
+    "due_date.seconds", "reminders.hours", "reminders.", "reminders.minutes.x", "dueDate",
+    "title,status",
+    "*.title",
   ])
   func `are only of what can be changed`(name: String) throws {
     #expect(try violations { _ = try changes([name]) }.keys.sorted() == ["update_mask"])
@@ -119,7 +172,8 @@ struct `A task's status` {
   @Test(arguments: [
     (TaskStatus.pending, [TaskStatus.pending, .inProgress, .completed, .cancelled]),
     (.inProgress, [.pending, .inProgress, .completed, .cancelled]),
-    (.completed, [.inProgress, .completed]), (.cancelled, [.pending, .cancelled]),
+    (.completed, [.pending, .inProgress, .completed]),
+    (.cancelled, [.pending, .inProgress, .cancelled]),
     (.unspecified, []), (.UNRECOGNIZED(9), []),
   ])
   func `changes as the contract says`(from: TaskStatus, to: [TaskStatus]) {
@@ -131,8 +185,37 @@ struct `A task's status` {
     for status in TaskStatus.allCases {
       #expect(status.reachableFrom == TaskStatus.allCases.filter { $0.next.contains(status) })
     }
-    #expect(Set(TaskStatus.inProgress.reachableFrom) == [.pending, .inProgress, .completed])
+    #expect(
+      Set(TaskStatus.inProgress.reachableFrom) == [.pending, .inProgress, .completed, .cancelled]
+    )
+    #expect(
+      Set(TaskStatus.pending.reachableFrom) == [.pending, .inProgress, .completed, .cancelled]
+    )
     #expect(Set(TaskStatus.cancelled.reachableFrom) == [.pending, .inProgress, .cancelled])
     #expect(TaskStatus.unspecified.reachableFrom == [])
+  }
+}
+
+struct `A timestamp` {
+  private func reason(_ fill: (inout Timestamp) -> Void) throws -> String? {
+    var dueDate = Timestamp(now)
+    fill(&dueDate)
+    let request = CreateTaskRequest {
+      $0.title = "Water the plants"
+      $0.dueDate = dueDate
+    }
+    return try violations { _ = try TaskDraft(request, caller: ann) }["due_date"]
+  }
+
+  @Test(arguments: [-1, 1_000_000_000, .min, .max] as [Int32])
+  func `whose nanos are no part of a second has that said of it`(nanos: Int32) throws {
+    #expect(
+      try reason { $0.nanos = nanos } == "has nanos of \(nanos), which must be from 0 to 999999999"
+    )
+  }
+
+  @Test(arguments: [-62_135_596_801, 253_402_300_800, .min, .max] as [Int64])
+  func `whose seconds are out of range is outside the years that there are`(seconds: Int64) throws {
+    #expect(try reason { $0.seconds = seconds } == "is outside the years 1 to 9999")
   }
 }

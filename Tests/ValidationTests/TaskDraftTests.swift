@@ -47,7 +47,7 @@ struct `A new task` {
   }
 
   @Test(arguments: [
-    text(1), text(255), text(255, of: "é"), text(255, of: "😀"), " ", "a\nb\t\"\\", "\u{1}",
+    text(1), text(255), text(255, of: "é"), text(255, of: "😀"), "a\nb\t\"\\", "a\u{1}b",
   ])
   func `has a title of 1 to 255 characters, however many bytes they take`(title: String) throws {
     #expect(try TaskDraft(request { $0.title = title }, caller: ann).title == title)
@@ -82,8 +82,8 @@ struct `A new task` {
 
   @Test(
     arguments: [
-      (-62_135_596_801, 0), (253_402_300_800, 0), (Int64.max, 0), (Int64.min, 0), (0, -1),
-      (0, 1_000_000_000),
+      (-62_135_596_801, 0), (253_402_300_800, 0), (Int64.max, 0), (Int64.min, 0),
+      (253_402_300_800, 999_999_999),
     ] as [(Int64, Int32)]
   )
   func `is due in the years 1 to 9999`(seconds: Int64, nanoseconds: Int32) throws {

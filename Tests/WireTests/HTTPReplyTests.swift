@@ -237,7 +237,7 @@ struct `A problem` {
         "REFRESH_TOKEN_INVALID", "REFRESH_TOKEN_EXPIRED", "REFRESH_TOKEN_REUSED",
       ]
     ),
-    (403, ["PERMISSION_DENIED"]),
+    (403, ["PERMISSION_DENIED", "WRONG_PASSWORD"]),
     (
       404,
       [
@@ -306,6 +306,7 @@ struct `A problem` {
       switch reply.status {
       case 401: ["WWW-Authenticate"]
       case 405: ["Allow"]
+      case 415: code == .unsupportedEncoding ? ["Accept-Encoding"] : ["Accept", "Accept-Patch"]
       case 429, 503, 504: ["Retry-After"]
       default: []
       }
@@ -324,16 +325,37 @@ struct `A problem` {
     )
   }
 
-  /// RFC 6750 §3: no error code for a client that has not tried to authenticate.
+  /// RFC 6750 §3: no error code where no access token was refused, for a client may sign its user out for it.
   @Test func `with a token says what is wrong with it`() {
-    #expect(
-      HTTPReply(Problem(.unauthenticated, "m")).header("WWW-Authenticate")
-        == "Bearer realm=\"task-management\""
-    )
-    for code: Problem.Code in [.tokenInvalid, .tokenExpired, .sessionRevoked] {
-      let challenge = HTTPReply(Problem(code, "m")).header("WWW-Authenticate")
-      #expect(challenge == "Bearer realm=\"task-management\", error=\"invalid_token\"")
+    let plain = "Bearer realm=\"task-management\""
+    for code in Problem.Code.allCases where code.httpStatus == 401 {
+      let isOfToken = [.tokenInvalid, .tokenExpired, .sessionRevoked].contains(code)
+      #expect(
+        HTTPReply(Problem(code)).header("WWW-Authenticate")
+          == (isOfToken ? plain + ", error=\"invalid_token\"" : plain)
+      )
+      #expect(HTTPReply(Problem(code), readsToken: false).header("WWW-Authenticate") == plain)
     }
+  }
+
+  /// RFC 9110 §12.5.1 and §12.5.3, RFC 5789 §2.2.
+  @Test func `of a body says which would be understood`() {
+    #expect(
+      HTTPReply(Problem(.unsupportedEncoding), allowing: [.patch]).headers.map {
+        [$0.name, $0.value]
+      }
+        == [["Accept-Encoding", "identity"]]
+    )
+    #expect(
+      HTTPReply(Problem(.unsupportedMediaType), allowing: [.post]).headers.map {
+        [$0.name, $0.value]
+      }
+        == [["Accept", "application/json"]]
+    )
+    #expect(
+      HTTPReply(Problem(.unsupportedMediaType), allowing: [.put, .patch]).header("Accept-Patch")
+        == "application/merge-patch+json, application/json"
+    )
   }
 
   @Test func `of load or outage says when to come back`() throws {

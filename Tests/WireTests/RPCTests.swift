@@ -181,7 +181,7 @@ struct `A gRPC answer` {
         "REFRESH_TOKEN_REUSED",
       ]
     ),
-    (.permissionDenied, ["PERMISSION_DENIED"]),
+    (.permissionDenied, ["PERMISSION_DENIED", "WRONG_PASSWORD"]),
     (
       .notFound,
       [

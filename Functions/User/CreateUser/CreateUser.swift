@@ -9,8 +9,8 @@ import Values
 
 /// `POST /api/v1/users`, gRPC `user.v1.UserService/CreateUser`: signs a new user up.
 ///
-/// Open to anyone while sign-up is open (`SIGN_UP`), otherwise to admins only. User names and e-mail addresses are
-/// compared without regard to case: `USERNAME_TAKEN`, `EMAIL_TAKEN`.
+/// Open to anyone while sign-up is open (`SIGN_UP`), whatever token the request may have; otherwise to admins only. User
+/// names and e-mail addresses are compared without regard to case: `USERNAME_TAKEN`, `EMAIL_TAKEN`.
 @main
 struct CreateUser: Function {
   static let contract = FunctionContract.createUser
@@ -22,8 +22,8 @@ struct CreateUser: Function {
   func input(from request: CreateUserRequest, in context: Context) throws -> UserDraft {
     let draft = Result { try UserDraft(request) }
     guard signUpIsOpen || context.caller.role == .admin else {
-      throw Problem.permissionDenied("sign-up is closed: ask an admin for an account")
-        .outranking(draft)
+      let closed = Problem.permissionDenied("sign-up is closed: ask an admin for an account")
+      throw (context.refusal.map { Problem($0) } ?? closed).outranking(draft)
     }
     return try draft.get()
   }

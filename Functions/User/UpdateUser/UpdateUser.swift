@@ -10,7 +10,7 @@ import Values
 /// `PUT` and `PATCH /api/v1/users/{id}`, gRPC `user.v1.UserService/UpdateUser`: changes a user.
 ///
 /// Open to the user and to admins; anybody else gets `USER_NOT_FOUND`. Setting a new password takes the current
-/// one (`INVALID_CREDENTIALS`), except for admins, and ends the user's other sessions. Only admins set roles.
+/// one (`WRONG_PASSWORD`), except for admins, and ends the user's other sessions. Only admins set roles.
 /// `VERSION_MISMATCH` when the user has changed since the version that the caller names.
 @main
 struct UpdateUser: Function {

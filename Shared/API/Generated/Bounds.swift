@@ -8,7 +8,7 @@ public enum Bounds {
     /// Characters.
     public static let username = 3...100
     /// Characters.
-    public static let email = 1...255
+    public static let email = 1...254
     /// Characters.
     public static let fullName = 0...255
     /// Characters.
@@ -130,8 +130,6 @@ public enum Bounds {
   /// `notification.v1.SendEmailRequest`.
   public enum SendEmailRequest {
     /// Characters.
-    public static let recipient = 1...254
-    /// Characters.
     public static let body = 1...10000
   }
 
@@ -179,5 +177,11 @@ public enum Bounds {
   public enum ListPushSubscriptionsResponse {
     /// The most elements.
     public static let subscriptionsCount = 20
+  }
+
+  /// `notification.v1.SaveContactRequest`.
+  public enum SaveContactRequest {
+    /// Characters.
+    public static let email = 1...255
   }
 }

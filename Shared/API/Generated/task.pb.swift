@@ -20,8 +20,9 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-/// Allowed transitions: between PENDING and IN_PROGRESS; from either to COMPLETED or CANCELLED; from
-/// COMPLETED to IN_PROGRESS; from CANCELLED to PENDING; from each status to itself.
+/// Allowed transitions: PENDING → IN_PROGRESS, COMPLETED, CANCELLED; IN_PROGRESS → PENDING, COMPLETED, CANCELLED;
+/// COMPLETED → PENDING, IN_PROGRESS; CANCELLED → PENDING, IN_PROGRESS; and each status to itself. Any other is refused
+/// with INVALID_TRANSITION.
 public nonisolated enum Task_V1_Status: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
   case unspecified // = 0
@@ -122,6 +123,7 @@ public nonisolated struct Task_V1_Task: Sendable {
   /// UUIDv7
   public var id: String = String()
 
+  /// without the blanks around it
   public var title: String = String()
 
   public var description_p: String {
@@ -170,7 +172,8 @@ public nonisolated struct Task_V1_Task: Sendable {
   /// 1 at creation, incremented by every change
   public var version: Int64 = 0
 
-  /// the system's default lead times unless set
+  /// The minutes before the due date at which the owner is reminded: [1440, 60] is one day and one hour before. An empty
+  /// list means no reminders; unset, the system's default lead times apply.
   public var reminders: Task_V1_Reminders {
     get {_reminders ?? Task_V1_Reminders()}
     set {_reminders = newValue}
@@ -191,8 +194,8 @@ public nonisolated struct Task_V1_Task: Sendable {
   fileprivate var _reminders: Task_V1_Reminders? = nil
 }
 
-/// The lead times at which the owner of a task is reminded. In REST, this is the list of minutes itself:
-/// [1440, 60].
+/// The lead times at which the owner of a task is reminded, in minutes before its due date. In REST, this is the list
+/// itself: [1440, 60] reminds one day and one hour before.
 public nonisolated struct Task_V1_Reminders: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -245,7 +248,8 @@ public nonisolated struct Task_V1_CreateTaskRequest: Sendable {
   /// Clears the value of `dueDate`. Subsequent reads from it will return its default value.
   public mutating func clearDueDate() {self._dueDate = nil}
 
-  /// the system's default lead times unless set
+  /// Minutes before the due date: [1440, 60] is one day and one hour before. An empty list means no reminders; unset, the
+  /// system's default lead times apply.
   public var reminders: Task_V1_Reminders {
     get {_reminders ?? Task_V1_Reminders()}
     set {_reminders = newValue}
@@ -302,6 +306,7 @@ public nonisolated struct Task_V1_UpdateTaskRequest: Sendable {
   /// Clears the value of `description_p`. Subsequent reads from it will return its default value.
   public mutating func clearDescription_p() {self._description_p = nil}
 
+  /// the transition must be allowed: see the list of statuses
   public var status: Task_V1_Status = .unspecified
 
   public var priority: Task_V1_Priority = .unspecified
@@ -325,6 +330,8 @@ public nonisolated struct Task_V1_UpdateTaskRequest: Sendable {
   /// Clears the value of `dueDate`. Subsequent reads from it will return its default value.
   public mutating func clearDueDate() {self._dueDate = nil}
 
+  /// Minutes before the due date: [1440, 60] is one day and one hour before. An empty list means no reminders; unset, the
+  /// system's default lead times apply.
   public var reminders: Task_V1_Reminders {
     get {_reminders ?? Task_V1_Reminders()}
     set {_reminders = newValue}
@@ -334,8 +341,9 @@ public nonisolated struct Task_V1_UpdateTaskRequest: Sendable {
   /// Clears the value of `reminders`. Subsequent reads from it will return its default value.
   public mutating func clearReminders() {self._reminders = nil}
 
-  /// The names of the fields to change; a field that is named here but not set is cleared.
-  /// Without a mask, the fields that are set are changed.
+  /// The names of the fields to change; a field that is named here but not set is cleared, and one that is set but not
+  /// named is ignored. "*" stands for all fields, as in a PUT. An empty mask changes nothing; without a mask, the fields
+  /// that are set are changed. "reminders.minutes" names the list itself: not set, it means no reminders.
   public var updateMask: SwiftProtobuf.Google_Protobuf_FieldMask {
     get {_updateMask ?? SwiftProtobuf.Google_Protobuf_FieldMask()}
     set {_updateMask = newValue}

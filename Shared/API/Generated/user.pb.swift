@@ -81,7 +81,7 @@ public nonisolated struct User_V1_User: Sendable {
   /// letters, digits and . _ - only; unique regardless of case
   public var username: String = String()
 
-  /// unique regardless of case
+  /// Unique regardless of case. An internationalised domain is shown in its ASCII form (xn--…), which is the same address.
   public var email: String = String()
 
   public var fullName: String {
@@ -303,8 +303,9 @@ public nonisolated struct User_V1_UpdateUserRequest: Sendable {
   /// Clears the value of `pushNotifications`. Subsequent reads from it will return its default value.
   public mutating func clearPushNotifications() {self._pushNotifications = nil}
 
-  /// The names of the fields to change; a field that is named here but not set is cleared.
-  /// Without a mask, the fields that are set are changed.
+  /// The names of the fields to change; a field that is named here but not set is cleared, and one that is set but not
+  /// named is ignored. "*" stands for all fields, as in a PUT. An empty mask changes nothing; without a mask, the fields
+  /// that are set are changed.
   public var updateMask: SwiftProtobuf.Google_Protobuf_FieldMask {
     get {_updateMask ?? SwiftProtobuf.Google_Protobuf_FieldMask()}
     set {_updateMask = newValue}

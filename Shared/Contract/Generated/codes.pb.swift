@@ -36,6 +36,7 @@ package nonisolated enum Contract_V1_Code: SwiftProtobuf.Enum, Swift.CaseIterabl
   case refreshTokenExpired // = 11
   case refreshTokenReused // = 12
   case permissionDenied // = 13
+  case wrongPassword // = 36
   case notFound // = 14
   case userNotFound // = 15
   case taskNotFound // = 16
@@ -102,6 +103,7 @@ package nonisolated enum Contract_V1_Code: SwiftProtobuf.Enum, Swift.CaseIterabl
     case 33: self = .internal
     case 34: self = .unavailable
     case 35: self = .deadlineExceeded
+    case 36: self = .wrongPassword
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -144,6 +146,7 @@ package nonisolated enum Contract_V1_Code: SwiftProtobuf.Enum, Swift.CaseIterabl
     case .internal: return 33
     case .unavailable: return 34
     case .deadlineExceeded: return 35
+    case .wrongPassword: return 36
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -164,6 +167,7 @@ package nonisolated enum Contract_V1_Code: SwiftProtobuf.Enum, Swift.CaseIterabl
     .refreshTokenExpired,
     .refreshTokenReused,
     .permissionDenied,
+    .wrongPassword,
     .notFound,
     .userNotFound,
     .taskNotFound,
@@ -267,7 +271,7 @@ package nonisolated let Contract_V1_Extensions_answer = SwiftProtobuf.MessageExt
 fileprivate nonisolated let _protobuf_package = "contract.v1"
 
 nonisolated extension Contract_V1_Code: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CODE_UNSPECIFIED\0\u{1}INVALID_ARGUMENT\0\u{1}MALFORMED_JSON\0\u{1}INVALID_PAGE_TOKEN\0\u{1}MALFORMED_MESSAGE\0\u{1}UNAUTHENTICATED\0\u{1}TOKEN_INVALID\0\u{1}TOKEN_EXPIRED\0\u{1}SESSION_REVOKED\0\u{1}INVALID_CREDENTIALS\0\u{1}REFRESH_TOKEN_INVALID\0\u{1}REFRESH_TOKEN_EXPIRED\0\u{1}REFRESH_TOKEN_REUSED\0\u{1}PERMISSION_DENIED\0\u{1}NOT_FOUND\0\u{1}USER_NOT_FOUND\0\u{1}TASK_NOT_FOUND\0\u{1}NOTIFICATION_NOT_FOUND\0\u{1}SUBSCRIPTION_NOT_FOUND\0\u{1}LINK_NOT_FOUND\0\u{1}METHOD_NOT_ALLOWED\0\u{1}USERNAME_TAKEN\0\u{1}EMAIL_TAKEN\0\u{1}INVALID_TRANSITION\0\u{1}CONTACT_UNKNOWN\0\u{1}NO_SUBSCRIPTION\0\u{1}VERSION_MISMATCH\0\u{1}PAYLOAD_TOO_LARGE\0\u{1}URI_TOO_LONG\0\u{1}UNSUPPORTED_MEDIA_TYPE\0\u{1}UNSUPPORTED_ENCODING\0\u{1}HEADERS_TOO_LARGE\0\u{1}RATE_LIMITED\0\u{1}INTERNAL\0\u{1}UNAVAILABLE\0\u{1}DEADLINE_EXCEEDED\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CODE_UNSPECIFIED\0\u{1}INVALID_ARGUMENT\0\u{1}MALFORMED_JSON\0\u{1}INVALID_PAGE_TOKEN\0\u{1}MALFORMED_MESSAGE\0\u{1}UNAUTHENTICATED\0\u{1}TOKEN_INVALID\0\u{1}TOKEN_EXPIRED\0\u{1}SESSION_REVOKED\0\u{1}INVALID_CREDENTIALS\0\u{1}REFRESH_TOKEN_INVALID\0\u{1}REFRESH_TOKEN_EXPIRED\0\u{1}REFRESH_TOKEN_REUSED\0\u{1}PERMISSION_DENIED\0\u{1}NOT_FOUND\0\u{1}USER_NOT_FOUND\0\u{1}TASK_NOT_FOUND\0\u{1}NOTIFICATION_NOT_FOUND\0\u{1}SUBSCRIPTION_NOT_FOUND\0\u{1}LINK_NOT_FOUND\0\u{1}METHOD_NOT_ALLOWED\0\u{1}USERNAME_TAKEN\0\u{1}EMAIL_TAKEN\0\u{1}INVALID_TRANSITION\0\u{1}CONTACT_UNKNOWN\0\u{1}NO_SUBSCRIPTION\0\u{1}VERSION_MISMATCH\0\u{1}PAYLOAD_TOO_LARGE\0\u{1}URI_TOO_LONG\0\u{1}UNSUPPORTED_MEDIA_TYPE\0\u{1}UNSUPPORTED_ENCODING\0\u{1}HEADERS_TOO_LARGE\0\u{1}RATE_LIMITED\0\u{1}INTERNAL\0\u{1}UNAVAILABLE\0\u{1}DEADLINE_EXCEEDED\0\u{1}WRONG_PASSWORD\0")
 }
 
 nonisolated extension Contract_V1_Answer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -27,7 +27,7 @@ package nonisolated enum Contract_V1_Caller: SwiftProtobuf.Enum, Swift.CaseItera
   /// Anyone; a token that comes with the request is not looked at.
   case anyone // = 1
 
-  /// Anyone; a token that comes with the request must be valid.
+  /// Anyone; a valid token that comes with the request says who it is. The function decides whether another matters.
   case anyoneOrSignedIn // = 2
 
   /// Whoever has a valid token.
@@ -340,7 +340,7 @@ package nonisolated struct Contract_V1_Field: @unchecked Sendable {
     set {_uniqueStorage()._like = newValue}
   }
 
-  /// Length in Unicode code points.
+  /// Length in Unicode code points, without the blanks around the text. Text that shows nothing is empty.
   package var characters: Contract_V1_Range {
     get {_storage._characters ?? Contract_V1_Range()}
     set {_uniqueStorage()._characters = newValue}
@@ -382,7 +382,8 @@ package nonisolated struct Contract_V1_Field: @unchecked Sendable {
     set {_uniqueStorage()._pattern = newValue}
   }
 
-  /// A kind of text: one that JSON Schema knows, or password, time-zone, page-token, push-endpoint, push-p256dh, push-auth.
+  /// A kind of text: one that JSON Schema knows, or visible-text (at least one character of it shows), password, time-zone,
+  /// page-token, push-endpoint, push-p256dh, push-auth.
   package var format: String {
     get {_storage._format}
     set {_uniqueStorage()._format = newValue}

@@ -19,6 +19,7 @@ extension Problem {
     case refreshTokenExpired = "REFRESH_TOKEN_EXPIRED"
     case refreshTokenReused = "REFRESH_TOKEN_REUSED"
     case permissionDenied = "PERMISSION_DENIED"
+    case wrongPassword = "WRONG_PASSWORD"
     case notFound = "NOT_FOUND"
     case userNotFound = "USER_NOT_FOUND"
     case taskNotFound = "TASK_NOT_FOUND"
@@ -61,6 +62,7 @@ extension Problem.Code {
     case .refreshTokenExpired: 401
     case .refreshTokenReused: 401
     case .permissionDenied: 403
+    case .wrongPassword: 403
     case .notFound: 404
     case .userNotFound: 404
     case .taskNotFound: 404
@@ -102,6 +104,7 @@ extension Problem.Code {
     case .refreshTokenExpired: .unauthenticated
     case .refreshTokenReused: .unauthenticated
     case .permissionDenied: .permissionDenied
+    case .wrongPassword: .permissionDenied
     case .notFound: .notFound
     case .userNotFound: .notFound
     case .taskNotFound: .notFound
@@ -143,6 +146,7 @@ extension Problem.Code {
     case .refreshTokenExpired: "the refresh token has expired: sign in again"
     case .refreshTokenReused: "the refresh token was used before: its session has been ended"
     case .permissionDenied: "your role does not allow this"
+    case .wrongPassword: "the current password is wrong"
     case .notFound: "there is nothing at this path"
     case .userNotFound: "there is no such user"
     case .taskNotFound: "there is no such task"
@@ -159,7 +163,7 @@ extension Problem.Code {
     case .payloadTooLarge: "the body is larger than 1 MiB"
     case .uriTooLong: "the path and query are too long"
     case .unsupportedMediaType: "the body must be JSON: Content-Type: application/json"
-    case .unsupportedEncoding: "the message is compressed in a way that is not understood"
+    case .unsupportedEncoding: "compressed bodies and messages are not understood: send them uncompressed"
     case .headersTooLarge: "the headers are too large"
     case .rateLimited: "too many requests: try again in a second"
     case .`internal`: "something went wrong on our side"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import unicodedata
 
 import schemathesis
 from hypothesis import strategies
@@ -14,7 +15,12 @@ AUTH = "BTBZMqHH6r4Tts7J_aSIgg"
 ENDPOINTS = [f"https://push.example.net/{number}" for number in range(30)]
 RESPONSES = json.loads(os.environ["FUZZ_RESPONSES"])
 ZONES = ["UTC", "Europe/Berlin", "America/New_York"]
+# Blanks of writing systems that count as letters or symbols.
+FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
+SOME = strategies.text(strategies.characters(exclude_categories=("Cc", "Cs")), max_size=40)
+SHOWN = strategies.characters(categories=("L", "N", "P", "S"), exclude_characters=FILLERS)
 
+schemathesis.openapi.format("visible-text", strategies.tuples(SOME, SHOWN, SOME).map("".join))
 schemathesis.openapi.format("time-zone", strategies.sampled_from(ZONES))
 # A token that this list has not issued for these filters is refused, whatever it looks like.
 schemathesis.openapi.format("page-token", strategies.just(""))
@@ -36,6 +42,10 @@ def before_call(_context, case, _kwargs):
         make_valid(case)
 
 
+def shows(text):
+    return any(unicodedata.category(sign)[0] in "LNPS" and sign not in FILLERS for sign in text)
+
+
 def make_valid(case):
     """Gives a request that should be accepted values of these formats, even where they were mutated."""
     # Some of its headers have letters and digits only, whatever the pattern asks for.
@@ -47,6 +57,9 @@ def make_valid(case):
     body = case.body if isinstance(case.body, dict) else {}
     if body.get("time_zone") not in (None, *ZONES):
         body["time_zone"] = ZONES[0]
+    for name in ("title", "subject", "body", "username", "email"):
+        if isinstance(body.get(name), str) and not shows(body[name]):
+            body[name] = "visible"
     if "/users" in case.path and isinstance(body.get("password"), str):
         # JSON Schema cannot count bytes.
         if not 8 <= len(body["password"].encode()) <= 72:

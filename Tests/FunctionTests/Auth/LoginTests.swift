@@ -96,7 +96,7 @@ struct LoginTests {
 
     #expect(wrong.status == 401)
     #expect(wrong.code == .invalidCredentials)
-    #expect(wrong.headers["WWW-Authenticate"]?.hasPrefix("Bearer") == true)
+    #expect(wrong.headers["WWW-Authenticate"] == "Bearer realm=\"task-management\"")
     #expect(unknown.body == wrong.body)
     #expect(try fixture.sessionRows(of: ada).isEmpty)
   }

@@ -133,10 +133,10 @@ struct CreateTaskTests {
 
   @Test func `text comes back as it went in`() throws {
     let texts = [
-      "'; DROP TABLE tasks; --", "$1 %s \\n \\", "\"quoted\" and `ticked`", "tab\tline\nreturn\r",
-      "\u{1}\u{1F}\u{7F}", " leading and trailing ", "\u{202E}right to left\u{202C} שלום",
+      "'; DROP TABLE tasks; --", "$1 %s \\n \\", "\"quoted\" and `ticked`", "tab\tline\nreturn\r.",
+      "a\u{1}\u{1F}\u{7F}", "\u{202E}right to left\u{202C} שלום",
       "e\u{301} and é",
-      "👩‍👩‍👧‍👦 🏳️‍🌈", "\u{FEFF}bom", "\u{2028}\u{2029}", "\u{FFFE}\u{10FFFF}", "NULL", "{}",
+      "👩‍👩‍👧‍👦 🏳️‍🌈", "b\u{FEFF}om", "a\u{2028}\u{2029}b", "\u{FFFE}\u{10FFFF}", "NULL", "{}",
     ]
     for text in texts {
       let task = try fixture.createTask(
@@ -148,6 +148,19 @@ struct CreateTaskTests {
         let read = answer.text(field) ?? "nothing"
         #expect(read.unicodeScalars.elementsEqual(text.unicodeScalars), "\(text.debugDescription)")
       }
+    }
+  }
+
+  @Test func `text loses the blanks around it, and shows something`() throws {
+    let task = try fixture.createTask(
+      .with { ($0.title, $0.description_p) = ("\u{FEFF} leading and trailing\n", "\u{200B}\t") },
+      as: ada.caller
+    )
+    #expect(task.title == "leading and trailing")
+    #expect(task.hasDescription_p && task.description_p == "")
+    for title in ["\u{2028}\u{2029}", "\u{1}\u{1F}\u{7F}", "\u{3164}"] {
+      let problem = fixture.createTask.refusal(.with { $0.title = title }, as: ada.caller)
+      #expect(problem?.details == ["title": "must not be empty"])
     }
   }
 

@@ -174,11 +174,53 @@ struct CreateUserTests {
     #expect(tokens.user.username == name)
   }
 
-  @Test func `a token that is sent along must be valid`() throws {
-    let answer = try fixture.createUser.rest("POST", "/api/v1/users", json: body(), token: "a.b.c")
+  @Test(arguments: ["Bearer a.b.c", "Bearer", "Basic YTpi", "x"])
+  func `while sign-up is open a bad token is as good as none`(authorization: String) throws {
+    let answer = try fixture.createUser.rest(
+      "POST",
+      "/api/v1/users",
+      json: body(),
+      headers: ["HTTP_AUTHORIZATION": authorization, "SESSION_REFUSAL": "SESSION_REVOKED"]
+    )
 
-    #expect(answer.status == 401)
-    #expect(answer.code == .tokenInvalid)
+    #expect(answer.status == 201)
+    #expect(answer.text("role") == "USER")
+  }
+
+  @Test func `while sign-up is open an admin's old token is as good as none`() throws {
+    let token = try fixture.stranger(.admin).token
+    fixture.clock.advance(seconds: 86_400)
+    let answer = try fixture.createUser.rpc([request()], token: token)
+
+    #expect(answer.status == .ok)
+    #expect(answer.messages.first?.role == .user)
+  }
+
+  @Test func `when sign-up is closed a bad token is refused as such`() throws {
+    let closed = try Fixture(settings: ["SIGN_UP": "closed"])
+    let admin = try closed.stranger(.admin).token
+    func answer(_ token: String, _ refusal: String = "") throws -> Answer {
+      try closed.createUser.rest(
+        "POST",
+        "/api/v1/users",
+        json: body(),
+        token: token,
+        headers: ["SESSION_REFUSAL": refusal]
+      )
+    }
+    #expect(try answer("a.b.c").code == .tokenInvalid)
+    // The gateway knows more than the token itself: its session has ended.
+    let revoked = try answer(admin, "SESSION_REVOKED")
+    #expect(revoked.code == .sessionRevoked)
+    #expect(revoked.headers["WWW-Authenticate"]?.contains("invalid_token") == true)
+    #expect(try closed.createUser.rpc([request()], token: "a.b.c").code == .tokenInvalid)
+    closed.clock.advance(seconds: 86_400)
+    #expect(try answer(admin).code == .tokenExpired)
+    #expect(try answer(admin, "none of the contract's").code == .tokenInvalid)
+
+    let basic = ["HTTP_AUTHORIZATION": "Basic YTpi", "SESSION_REFUSAL": "UNAUTHENTICATED"]
+    let other = try closed.createUser.rest("POST", "/api/v1/users", json: body(), headers: basic)
+    #expect(other.code == .permissionDenied)
     #expect(try !isTaken)
   }
 

@@ -217,9 +217,10 @@ struct UpdateUserTests {
     let before = try fixture.row(ofUser: ada.id)
 
     let answer = try patch(#"{"password": "a new password", "current_password": "\#(current)"}"#)
-    #expect(answer.status == 401)
-    #expect(answer.code == .invalidCredentials)
-    #expect(answer.details.keys.sorted() == ["current_password"])
+    #expect(answer.status == 403)
+    #expect(answer.code == .wrongPassword)
+    #expect(answer.headers["WWW-Authenticate"] == nil)
+    #expect(answer.details == ["current_password": "is wrong"])
     #expect(try fixture.row(ofUser: ada.id) == before)
     #expect(try lives(session))
   }
@@ -240,7 +241,12 @@ struct UpdateUserTests {
     let session = try fixture.signIn(ada)
     let before = try fixture.row(ofUser: ada.id)
 
-    #expect(throws: Problem(.invalidCredentials, "the password has just been changed: try again")) {
+    let wrong = Problem(
+      .wrongPassword,
+      "the password has just been changed: try again",
+      details: ["current_password": "is wrong"]
+    )
+    #expect(throws: wrong) {
       try fixture.userService.users(by: .soon).update(
         ada.id,
         with: changes,
