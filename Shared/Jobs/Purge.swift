@@ -65,11 +65,15 @@ public struct Purge {
     }
   }
 
-  /// Removes everything that has expired, until `isOver` says so.
+  /// Removes everything that has expired, until `isOver` says so. `report` is told the kind and the number of rows
+  /// removed so far, after each five hundred.
   ///
   /// - Returns: how many rows of each kind were removed.
   /// - Throws: `DatabaseError`.
-  public func run(isOver: () -> Bool) throws -> Job.Counts {
+  public func run(
+    isOver: () -> Bool,
+    report: (_ kind: StaticString, _ count: Int) -> Void = { _, _ in }
+  ) throws -> Job.Counts {
     let now = clock()
     let counts = try kinds.map { kind -> (name: StaticString, count: Int) in
       var count = 0
@@ -78,6 +82,7 @@ public struct Purge {
         let removed = try kind.removeSome(before, Self.removedAtOnce)
         count += removed
         if removed < Self.removedAtOnce { break }
+        report(kind.name, count)
       }
       return (kind.name, count)
     }

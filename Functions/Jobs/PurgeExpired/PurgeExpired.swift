@@ -1,3 +1,4 @@
+import Glibc
 import Jobs
 import Runtime
 
@@ -19,7 +20,12 @@ struct PurgeExpired {
         throw Settings.Invalid(message: "unknown argument \(job.arguments[0]); try --help")
       }
       let purge = try Purge(job.resources)
-      return (try purge.run(isOver: { Job.isOver(job.deadline) }), nil)
+      // For a person who waits; cron would mail it.
+      let isWatched = isatty(STDERR_FILENO) == 1
+      let counts = try purge.run(isOver: { Job.isOver(job.deadline) }) { kind, count in
+        if isWatched { StandardStreams.complain("\(count) \(kind) removed so far") }
+      }
+      return (counts, nil)
     }
   }
 }

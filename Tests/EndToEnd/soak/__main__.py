@@ -63,8 +63,9 @@ def main():
     failed, rows = 0, []
     try:
         stage = scenarios.Stage(system)
-        for name in options.names or names:
-            say(f"{name}...")
+        chosen = options.names or names
+        for number, name in enumerate(chosen, 1):
+            say(f"{name} ({number} of {len(chosen)})...")
             started = time.monotonic()
             try:
                 findings = scenario_of[name](stage)

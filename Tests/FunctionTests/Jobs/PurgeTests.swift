@@ -76,7 +76,9 @@ struct PurgeTests {
     #expect(try count(service, "SELECT count(*) FROM notifications") == 1200)
     #expect(try count(service, "SELECT count(*) FROM contacts") == 2)
     fixture.clock.advance(seconds: 62 * Self.day)
-    try purge(service)
+    var reported: [Int] = []
+    _ = try Purge(service).run(isOver: { false }) { _, count in reported.append(count) }
+    #expect(reported == [500, 1000])
     #expect(try count(service, "SELECT count(*) FROM notifications") == 1)
     #expect(try count(service, "SELECT count(*) FROM contacts") == 1)
   }
