@@ -77,7 +77,7 @@ struct PurgeTests {
     #expect(try count(service, "SELECT count(*) FROM contacts") == 2)
     fixture.clock.advance(seconds: 62 * Self.day)
     var reported: [Int] = []
-    _ = try Purge(service).run(isOver: { false }) { _, count in reported.append(count) }
+    _ = try Purge(service).run(isOver: { false }, report: { reported.append($1) })
     #expect(reported == [500, 1000])
     #expect(try count(service, "SELECT count(*) FROM notifications") == 1)
     #expect(try count(service, "SELECT count(*) FROM contacts") == 1)
