@@ -24,7 +24,7 @@ public struct ReminderDraft: Sendable {
     var violations = Violations()
     taskID = violations.userID(request.taskID, "task_id")
     userID = violations.userID(request.userID)
-    title = violations.stored(request.title, "title", Bounds.Task.title)
+    title = violations.verbatim(request.title, "title", Bounds.Task.title)
     if !request.hasDueDate { violations.add("due_date", "is required") }
     dueDate =
       request.hasDueDate

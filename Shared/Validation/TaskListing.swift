@@ -80,7 +80,7 @@ public struct TaskListing: Sendable {
       request.hasDueAfter
       ? Instant(request.dueAfter, of: "due_after", violations: &violations) : nil
     searchTerms =
-      request.q.isEmpty ? nil : violations.text(request.q, "q", Bounds.ListTasksRequest.q)
+      request.q.isEmpty ? nil : violations.verbatim(request.q, "q", Bounds.ListTasksRequest.q)
     (key, isDescending) = violations.order(request.orderBy)
     let size = violations.pageSize(request.hasPageSize ? request.pageSize : nil)
     try violations.check()

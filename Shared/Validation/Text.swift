@@ -11,8 +11,8 @@ extension Violations {
     return bounded(value.shown, field, range)
   }
 
-  /// Text as it was saved, perhaps when other rules applied.
-  mutating func stored(_ value: String, _ field: String, _ range: ClosedRange<Int>) -> String {
+  /// Text with all its blanks: saved when other rules applied, perhaps, or search terms, the last of which a blank ends.
+  mutating func verbatim(_ value: String, _ field: String, _ range: ClosedRange<Int>) -> String {
     checkForNUL(value, field)
     return bounded(value, field, range)
   }

@@ -24,7 +24,7 @@ extension SaveContactRequest {
   public func check() throws {
     var violations = Violations()
     _ = violations.userID(userID)
-    let email = violations.stored(email, "email", Bounds.SaveContactRequest.email)
+    let email = violations.verbatim(email, "email", Bounds.SaveContactRequest.email)
     // An account may have a longer address, by an older rule.
     if email.utf8.count <= Bounds.User.email.upperBound {
       _ = violations.email(email)
