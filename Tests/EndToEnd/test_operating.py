@@ -153,6 +153,39 @@ def test_two_first_starts_at_once_are_one_start():
             output.unlink(missing_ok=True)
 
 
+def test_the_cluster_has_connections_for_every_worker(own):
+    [[allowed]] = own.sql("postgres", "SHOW max_connections")
+    slots = [slot for slot in own.supervisor().getAllProcessInfo() if slot["group"] not in ("nginx", "postgres", "cron")]
+    assert int(allowed) > len(slots) + 40
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount something")
+def test_a_checkout_that_cannot_be_written_is_enough_for_a_start():
+    system = System(root() / "read-only", PORT_OFFSET + 700)
+    environment = {**os.environ, "STATE_DIR": str(system.state_dir), "PORT_OFFSET": str(system.port_offset), "CRON": "off"}
+    system.state_dir.parent.mkdir(exist_ok=True)
+    # A file system of its own over the state folder's parent, in case that lies in the checkout.
+    mounts = f"mount --bind {REPOSITORY} {REPOSITORY} && mount -o remount,ro,bind {REPOSITORY}"
+
+    def typed(command):
+        return subprocess.run(["unshare", "-m", "bash", "-c", f"{mounts} || exit 77; {command}"], cwd=REPOSITORY,
+                              capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, env=environment)
+
+    done = typed("touch README.md")
+    if done.returncode == 77 or "Read-only" not in done.stderr:
+        pytest.skip("this machine does not let a test mount anything")
+    done = typed("scripts/build")
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "cannot write to" in done.stderr, done
+    if system.state_dir.is_relative_to(REPOSITORY):
+        environment["STATE_DIR"] = f"/tmp/read-only-{os.getpid()}"
+    try:
+        done = typed("scripts/run --detach --no-build && scripts/stop --purge")
+        assert done.returncode == 0 and "Ready: " in done.stdout, done
+        assert not [line for line in done.stderr.splitlines() if "line " in line], done.stderr
+    finally:
+        shutil.rmtree(environment["STATE_DIR"], ignore_errors=True)
+
+
 def test_a_reader_that_goes_away_leaves_nothing_half_started():
     system = System(root() / "piped", PORT_OFFSET + 700)
     done = subprocess.run(
@@ -169,9 +202,10 @@ def test_a_reader_that_goes_away_leaves_nothing_half_started():
     assert not system.state_dir.exists()
 
 
-def test_purge_asks_on_a_terminal(tmp_path):
+def test_purge_asks_on_a_terminal():
     system = System(root() / "asked", PORT_OFFSET + 700)
-    system.script("run", "--database-only", "--detach", "--no-build")
+    system.script("run", "--database-only", "--detach", "--no-build", MAX_CONNECTIONS="123")
+    assert system.sql("postgres", "SHOW max_connections") == [["123"]]
     environment = {**os.environ, "STATE_DIR": str(system.state_dir)}
 
     def purge(answer, *arguments):
