@@ -71,7 +71,7 @@ public struct Job {
       let resources = try resources(name)
       var lock: FileLock?
       if arguments.isEmpty || arguments.count == 1 && parts.contains(arguments[0]) {
-        let folder = try resources.settings[.breakerFolder]
+        let folder = try resources.settings[.lockFolder]
         // Some jobs are run for more than one service.
         let words =
           [try resources.settings[.service]?.rawValue, name].compactMap { $0 } + arguments

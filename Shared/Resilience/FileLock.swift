@@ -38,9 +38,18 @@ public final class FileLock {
 
   private func openFile() -> Bool {
     if descriptor >= 0 { return true }
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o660)
-    // The umask of the workers is narrower. Only the owner of the file may widen its mode.
-    if descriptor >= 0 { fchmod(descriptor, 0o660) }
+    // Others may write to the folder: a link there is not followed, and a file that somebody else has made is opened
+    // without O_CREAT, which the kernel refuses in such a folder (fs.protected_regular).
+    let flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW
+    descriptor = open(path, flags)
+    if descriptor < 0, errno == ENOENT {
+      descriptor = open(path, flags | O_CREAT | O_EXCL, 0o660)
+      if descriptor >= 0 {
+        fchmod(descriptor, 0o660)  // the umask of the workers is narrower
+      } else if errno == EEXIST {
+        descriptor = open(path, flags)
+      }
+    }
     return descriptor >= 0
   }
 }

@@ -340,6 +340,17 @@ extension Setting {
     )
   }
 
+  public static var lockFolder: Setting<String?> {
+    .init(
+      "LOCK_DIR",
+      .path,
+      otherwise: "runs of a job may overlap",
+      for: .jobs,
+      from: .run,
+      "The folder in which the runs of a service's jobs keep out of each other's way."
+    )
+  }
+
   public static var breakerFolder: Setting<String?> {
     .init(
       "BREAKER_DIR",
@@ -347,7 +358,7 @@ extension Setting {
       otherwise: "each process is on its own",
       for: [.services, .jobs],
       from: .run,
-      "The folder in which the processes of a host share circuit breakers and the locks of jobs."
+      "The folder in which the processes of a host share circuit breakers."
     )
   }
 
@@ -729,6 +740,7 @@ extension DeclaredSetting {
         [
           .init(.deadlineMilliseconds), .init(.maximumRequests), .init(.userServiceURL),
           .init(.taskServiceURL), .init(.notificationServiceURL), .init(.breakerFolder),
+          .init(.lockFolder),
           .init(.service),
         ]
       ),

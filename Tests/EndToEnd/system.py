@@ -155,6 +155,11 @@ class System:
             for name in names:
                 supervisor.startProcess(name, True)
 
+    def close_circuits(self):
+        """Closes all circuit breakers by emptying their files, which belong to whoever opened them first."""
+        for path in (self.state_dir / "breakers").iterdir():
+            os.truncate(path, 0)
+
     # Running a function by hand
 
     def environment_of(self, function):

@@ -123,7 +123,8 @@ def test_a_damaged_breaker_costs_nobody_a_request(system, admin):
     somebody = sign_up(system.url())
     path = system.state_dir / "breakers" / "user"
     for failures, until in ((5, -2**63), (2**63 - 1, 2**63 - 1), (-1, 0)):
-        path.write_bytes(struct.pack("<qq", failures, until))
+        with open(path, "r+b") as file:
+            file.write(struct.pack("<qq", failures, until))
         for _ in range(3):
             reply = admin.post("/tasks", {"title": "for somebody", "user_id": somebody.id})
             assert reply.status_code == 201

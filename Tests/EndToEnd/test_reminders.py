@@ -251,8 +251,7 @@ def test_while_the_user_service_is_away_reminders_go_to_the_address_it_last_gave
     finally:
         for worker in workers:
             supervisor.startProcess(worker)
-    for name in ("user", "notification"):
-        (clockwork.state_dir / "breakers" / name).write_bytes(b"")
+    clockwork.close_circuits()
     clockwork.sql("task_db", "UPDATE reminders SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
     jobs.remind(clockwork)
     assert sink.messages[-1].parsed["subject"] == "Reminder: unknown" and len(sink.messages) == 3
@@ -261,7 +260,7 @@ def test_while_the_user_service_is_away_reminders_go_to_the_address_it_last_gave
 def test_a_run_beside_one_that_is_still_at_work_does_nothing(clockwork, sink, ada):
     ada.new_task("waits", due_date=in_minutes(20))
     jobs.run(clockwork, "dispatch-reminders")
-    with open(clockwork.state_dir / "breakers/task-dispatch-reminders.lock") as lock:
+    with open(clockwork.state_dir / "locks/task/task-dispatch-reminders.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         jobs.run(clockwork, "dispatch-reminders")
         assert clockwork.log_entries("dispatch-reminders")[-1]["message"] == "the last run is still at work"

@@ -15,12 +15,10 @@ PAUSE_SECONDS = 2
 @pytest.fixture
 def closed_circuit(system):
     """A closed circuit, before and after."""
-    for path in (system.state_dir / "breakers").glob("*"):
-        path.write_bytes(b"")
+    system.close_circuits()
     yield
     time.sleep(PAUSE_SECONDS)
-    for path in (system.state_dir / "breakers").glob("*"):
-        path.write_bytes(b"")
+    system.close_circuits()
 
 
 def for_somebody(admin, user_id, **more):

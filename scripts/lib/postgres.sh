@@ -46,7 +46,7 @@ prepare_postgres() {
     mv "$data.new" "$data"
   fi
 
-  cat >"$data/postgresql.conf" <<EOF
+  write_as_postgres "$data/postgresql.conf" <<EOF
 # Written by scripts/run at every start.
 listen_addresses = ''
 unix_socket_directories = '$socket'
@@ -61,7 +61,7 @@ log_error_verbosity = terse     # without the DETAIL, which quotes the data
 log_line_prefix = '%m [%p] %u@%d '
 jit = off                       # costs more than these short queries take
 EOF
-  cat >"$data/pg_hba.conf" <<EOF
+  write_as_postgres "$data/pg_hba.conf" <<EOF
 local all all peer map=task-management
 EOF
   # The cluster's owner and the caller may connect as any role; the users of the services only as their own.
@@ -79,10 +79,13 @@ EOF
         printf 'task-management "%s" %s\n' "$user" "$role"
       done
     done
-  } | sort -u >"$data/pg_ident.conf"
-  chown "$postgres_user" "$data"/{postgresql,pg_hba,pg_ident}.conf
-  chmod 600 "$data"/{postgresql,pg_hba,pg_ident}.conf
+  } | sort -u | write_as_postgres "$data/pg_ident.conf"
 }
+
+# write_as_postgres FILE: writes standard input to a file in a folder that belongs to PostgreSQL's user, as that user: root
+# would follow a link that somebody has put there.
+# shellcheck disable=SC2016 # expanded by the other bash
+write_as_postgres() { run_as "$postgres_user" bash -c 'umask 077 && rm -f "$1.new" && cat >"$1.new" && mv "$1.new" "$1"' write "$1"; }
 
 # private_url ROLE DATABASE: prints the URL of a database in the private cluster.
 private_url() { printf 'postgresql://%s@/%s?host=%s\n' "$1" "$2" "$(url_encode "$(postgres_socket)")"; }

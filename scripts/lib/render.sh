@@ -96,6 +96,7 @@ service_environment() {
         ;;
       BREAKER_DIR) value=$state/breakers ;;
       PROBE_SOCKET) value=$state/probe/probe.sock ;;
+      LOCK_DIR) value=$state/locks/$service ;;
       SMTP_URL) value=$smtp_url ;;
       # The default too, because this is where people look for the sender of their mail.
       MAIL_FROM) value=$(setting MAIL_FROM) ;;
@@ -158,7 +159,13 @@ prepare_state() {
   install -d -m 750 -g "$functions_group" "$state/secrets"
   install -d -m 2750 -g "$functions_group" "$state/probe"
   # The state of the circuit breakers, shared by the processes of all services.
-  install -d -m 2770 -g "$functions_group" "$state/breakers"
+  # Sticky, so that no service removes or replaces what another has made.
+  install -d -m 3770 -g "$functions_group" "$state/breakers"
+  # The locks of jobs, which each service has for itself.
+  install -d -m 711 "$state/locks"
+  for service in "${services[@]}"; do
+    install -d -m 700 -o "$(user_of "$service")" -g "$(id -gn "$(user_of "$service")")" "$state/locks/$service"
+  done
   # Root writes here, so nobody else may. The functions of each service have a folder of their own in it.
   install -d -m 711 "$state/logs"
   for service in "${services[@]}"; do
@@ -167,13 +174,6 @@ prepare_state() {
   done
   for name in nginx-{error,access}.log {nginx,postgres,initdb,cron,mail-sink}.out supervisord.log $(worker_outputs); do
     [[ -e $state/logs/$name ]] || install -m 600 /dev/null "$state/logs/$name"
-  done
-  # nginx itself does not limit the size of its logs.
-  for file in "$state"/logs/nginx-{access,error}.log; do
-    if (($(stat -c %s "$file") > 50000000)); then
-      mv "$file" "$file.1"
-      install -m 600 /dev/null "$file"
-    fi
   done
 
   if [[ ! $database_only ]]; then
@@ -187,10 +187,11 @@ prepare_state() {
   fi
   copy_if_changed "$library/pool_keeper.py" "$state/supervisor/pool_keeper.py" 644
   copy_if_changed "$library/cron.py" "$state/supervisor/cron.py" 644
+  copy_if_changed "$library/start-nginx" "$state/supervisor/start-nginx" 755
   copy_if_changed "$library/run-job" "$state/run-job" 755
   if [[ $mail_sink ]]; then
     user=$(user_of notification)
-    install -d -m 700 -o "$user" -g "$(id -gn "$user")" "$state/mail" "$state/mail"/{tmp,new,cur}
+    make_folders "$user" "$state/mail" tmp new cur
   fi
   copy_migrations
 
@@ -202,6 +203,21 @@ prepare_state() {
   fi
   if [[ ! -e $state/secrets/vapid-key.pem ]]; then make_vapid_key "$state/secrets/vapid-key.pem"; fi
   socket_group=$nginx_group
+}
+
+# make_folders USER PARENT NAME...: makes folders that belong to USER in a parent that does not. So nobody but root can
+# put a link into their place, which root would follow at the next start.
+make_folders() {
+  local user=$1 parent=$2 name
+  shift 2
+  # An earlier release let the parent belong to the user.
+  [[ ! -L $parent ]] || rm "$parent"
+  install -d -m 755 "$parent"
+  ! is_root || chown -h root:root "$parent"
+  for name in "$@"; do
+    [[ ! -L $parent/$name ]] || rm "$parent/$name"
+    install -d -m 700 -o "$user" -g "$(id -gn "$user")" "$parent/$name"
+  done
 }
 
 copy_migrations() {
@@ -331,6 +347,8 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 ; Keeps the pools' sockets open and supervisord awake (see pool_keeper.py)
 [rpcinterface:pool_keeper]
 supervisor.rpcinterface_factory=pool_keeper:make_pool_keeper
+logs=$state/logs/nginx-access.log $state/logs/nginx-error.log
+log_maximum_bytes=$(setting LOG_MAX_BYTES)
 
 [supervisorctl]
 serverurl=unix://$state/supervisor.sock
@@ -340,8 +358,7 @@ serverurl=unix://$state/supervisor.sock
 ; then the servers that they call.
 
 [program:nginx]
-; A killed nginx leaves its Unix socket behind, on which another one cannot listen.
-command=/bin/sh -c "rm -f $state/probe/probe.sock; exec /usr/sbin/nginx -c $state/nginx/nginx.conf -e $state/logs/nginx-error.log -g 'daemon off;'"
+command=$state/supervisor/start-nginx $state
 priority=900
 autostart=false
 autorestart=true
