@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -201,16 +202,56 @@ def test_probes_reach_no_function_and_strangers_cannot_send_them(own):
         assert stranger.returncode != 0
 
 
-def test_a_killed_nginx_comes_back_with_its_socket_for_probes(own):
+def nginx_processes(own):
+    """The master and its workers: supervisord makes a process group of them."""
+    [group] = own.workers("nginx")
+    return {int(pid) for pid in subprocess.run(["pgrep", "-g", str(group)], capture_output=True, text=True).stdout.split()}
+
+
+@pytest.mark.parametrize("with_workers", [True, False])
+def test_a_killed_nginx_comes_back(own, with_workers):
+    """Workers that it leaves behind go on listening, and so does its socket for probes."""
     [master] = own.workers("nginx")
-    children = [int(pid) for pid in subprocess.run(["pgrep", "-P", str(master)], capture_output=True, text=True).stdout.split()]
-    subprocess.run(["kill", "-9", *map(str, [master, *children])], check=True)
+    before = nginx_processes(own)
+    assert len(before) > 1
+    os.kill(master, signal.SIGKILL)
+    for pid in before - {master} if with_workers else ():
+        os.kill(pid, signal.SIGKILL)
     end = time.monotonic() + 20
     while True:
         try:
-            if ready(own)[0] == 200:
+            if not alive(before) and ready(own)[0] == 200:
                 break
         except requests.ConnectionError:
             pass
         assert time.monotonic() < end, "nginx does not come back"
         time.sleep(0.05)
+    await_ready(own, 200, "UP")
+    after = nginx_processes(own)
+    assert len(after) > 1 and not after & before
+    assert not alive(before)
+
+
+def alive(pids):
+    """Those that run; a zombie only waits for its parent."""
+    def runs(pid):
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                return ") Z" not in file.read()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+    return {pid for pid in pids if runs(pid)}
+
+
+def test_a_stop_ends_the_workers_of_a_killed_nginx():
+    system = System.start("killed-nginx", PORT_OFFSET + 700)
+    before = nginx_processes(system)
+    # supervisord, too, so that it cannot start another one.
+    supervisor = int((system.state_dir / "supervisord.pid").read_text())
+    os.kill(supervisor, signal.SIGKILL)
+    [master] = [pid for pid in before if b"master" in open(f"/proc/{pid}/cmdline", "rb").read()]
+    os.kill(master, signal.SIGKILL)
+    system.stop()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", system.port())) != 0
+    assert not alive(before)

@@ -31,7 +31,7 @@ end_leftovers() {
 
 # Prints a line `PID SIGNAL` for each, in the order in which they should end.
 leftovers() {
-  local pid file pythons=()
+  local pid file line group group_of_nginx pythons=()
   for file in /proc/[0-9]*/exe; do
     if [[ $(readlink "$file" 2>/dev/null) == /usr/bin/python3* ]]; then
       pid=${file#/proc/}
@@ -43,6 +43,16 @@ leftovers() {
   done
   pid=$(cat "$state/nginx/nginx.pid" 2>/dev/null) &&
     grep -qaF "$state/nginx/nginx.conf" "/proc/$pid/cmdline" 2>/dev/null && say "$pid QUIT"
+  # Workers of an nginx that was killed.
+  group_of_nginx=$(cat "$state/nginx/group" 2>/dev/null || true)
+  for file in /proc/[0-9]*/stat; do
+    { read -r line <"$file"; } 2>/dev/null || continue
+    read -r _ _ group _ <<<"${line##*) }"
+    if [[ $group == "$group_of_nginx" && $line == *"(nginx)"* ]]; then
+      pid=${file#/proc/}
+      say "${pid%/stat} QUIT"
+    fi
+  done
   for file in /proc/[0-9]*/exe; do
     if [[ $(readlink "$file" 2>/dev/null) == "$state/functions/"* ]]; then
       pid=${file#/proc/}
