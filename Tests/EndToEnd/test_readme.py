@@ -126,6 +126,7 @@ def shape(text):
 def same_every_time(text):
     text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "…", text)
     text = re.sub(r"Key \d{8}-[0-9a-f]{8} signs", "Key … signs", text)
+    text = re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:…", text)
     text = re.sub(r"Due in (19|20) minutes", "Due in some minutes", text)
     return re.sub(r"(?m)^Due: .*, \d\d:\d\d \(UTC\)$", "Due: then", text).strip().splitlines()
 

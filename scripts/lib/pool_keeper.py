@@ -9,7 +9,9 @@ extended (`rpcinterface_factory` in supervisord.conf), although nothing here is 
    SHORTEST_LIFE_SECONDS: a worker that cannot run must not use up a processor.
 3. While it shuts down, supervisord goes on from one group of programs to the next only when poll() returns: up to a
    second for each group that has nothing to stop. Here, it goes on every ten milliseconds.
-4. A signal that reaches a new process between fork() and exec() is handled by Python's handlers and lost: a worker that
+4. nginx does not limit the size of its logs. Here, a log that has grown past its limit is renamed to `<file>.1`, and
+   nginx begins a new one.
+5. A signal that reaches a new process between fork() and exec() is handled by Python's handlers and lost: a worker that
    is told to stop right after its start goes on, and is killed 15 seconds later in the middle of a request. Here, such
    a signal waits until the new process can end by it.
 """
@@ -64,6 +66,22 @@ class Waker:
         pass
 
 
+class LogKeeper:
+    def __init__(self, supervisord, paths, maximum_bytes):
+        self._supervisord, self._paths, self._maximum_bytes = supervisord, paths, maximum_bytes
+        events.subscribe(events.Tick5Event, self._check)
+
+    def _check(self, _event):
+        nginx = self._supervisord.process_groups["nginx"].processes["nginx"].pid
+        for path in self._paths:
+            try:
+                if nginx and os.stat(path).st_size > self._maximum_bytes:
+                    os.rename(path, f"{path}.1")
+                    os.kill(nginx, signal.SIGUSR1)  # opens its logs again
+            except OSError:
+                continue  # tried again five seconds later
+
+
 class PoolKeeper:
     def __init__(self, supervisord):
         self._waker = Waker(supervisord)
@@ -111,7 +129,8 @@ def _guard_forks(_event):
     )
 
 
-def make_pool_keeper(supervisord, **_settings):
+def make_pool_keeper(supervisord, logs="", log_maximum_bytes="0"):
     # Only after supervisord has become a daemon: that is a fork too, after which it must keep its handlers.
     events.subscribe(events.SupervisorRunningEvent, _guard_forks)
+    LogKeeper(supervisord, logs.split(), int(log_maximum_bytes))
     return PoolKeeper(supervisord)
