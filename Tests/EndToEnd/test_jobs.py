@@ -398,8 +398,9 @@ def test_settings_go_to_the_service_that_they_concern(served_system):
 def test_the_mail_servers_password_is_in_no_file_that_others_read_and_in_no_log(served_system):
     files = [path for path in served_system.state_dir.resolve().rglob("*") if path.is_file() and "postgres" not in path.parts]
     holding = {str(path.relative_to(served_system.state_dir.resolve())) for path in files if PASSWORD.encode() in path.read_bytes()}
-    assert holding == {"supervisord.conf", "env/notification.env"}
-    assert (served_system.state_dir / "supervisord.conf").stat().st_mode & 0o077 == 0
+    assert holding == {"settings", "supervisord.conf", "env/notification.env"}
+    for name in ("settings", "supervisord.conf"):
+        assert (served_system.state_dir / name).stat().st_mode & 0o077 == 0
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             assert PASSWORD.encode() not in command.read_bytes()
