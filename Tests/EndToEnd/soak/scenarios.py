@@ -71,7 +71,8 @@ class Stage:
 
 
 def _words(length):
-    return "".join(secrets.choice("abcdefghij klmno") for _ in range(length))
+    # No blank at either end: those are trimmed.
+    return "a" + "".join(secrets.choice("abcdefghij klmno") for _ in range(length - 2)) + "o"
 
 
 def _plain(account, path):
