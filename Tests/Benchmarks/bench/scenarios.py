@@ -230,7 +230,7 @@ def _make_large(system):
     indexes = sql(LARGE_DATABASE, """
         SELECT indexname, indexdef FROM pg_indexes
          WHERE tablename = 'tasks' AND indexname NOT IN ('tasks_pkey', 'tasks_by_word', 'tasks_by_term')""")
-    sql(LARGE_DATABASE, "DROP TABLE reminders; TRUNCATE tasks; DROP INDEX tasks_by_word, tasks_by_term; ALTER TABLE tasks DROP CONSTRAINT tasks_pkey;" + "".join(
+    sql(LARGE_DATABASE, "DROP TABLE reminders; TRUNCATE tasks; DROP INDEX IF EXISTS tasks_by_word, tasks_by_term; ALTER TABLE tasks DROP CONSTRAINT tasks_pkey;" + "".join(
         f"DROP INDEX {name};" for name, _ in indexes))
     data.add_tasks(system, LARGE_DATABASE, data.USERS, LARGE_TASKS_EACH)
     memory = "SET maintenance_work_mem = '1GB';"
