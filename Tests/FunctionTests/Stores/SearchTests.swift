@@ -30,6 +30,13 @@ struct SearchTests {
     try fixture.listTasks(.with { $0.q = terms }, as: ada.caller).tasks.map(\.title)
   }
 
+  @Test func `a new installation keeps one index of words`() throws {
+    let names = try fixture.taskService.database.read(
+      Query(Statement("SELECT indexname FROM pg_indexes WHERE indexdef LIKE '% USING gin %'"))
+    ) { try $0.text(0) }
+    #expect(names == ["tasks_by_term"])
+  }
+
   @Test(arguments: [
     "milk", "bread", "MILK/bread", "see", "report", "pdf", "report.pdf", "abc", "123", "ABC-123",
     "-123",
