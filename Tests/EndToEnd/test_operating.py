@@ -133,6 +133,15 @@ def test_a_port_that_is_taken_is_named_with_its_holder(own):
     assert f"port {own.port()} of 127.0.0.1: Address already in use: nginx (process" in done.stderr
 
 
+def test_no_outgoing_connection_can_take_a_port_of_ours(own):
+    reserved = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
+    if not os.access(reserved, os.W_OK):
+        pytest.skip("the kernel's settings cannot be written here")
+    ranges = [[int(end) for end in part.split("-")] for part in reserved.read_text().strip().split(",")]
+    for port in range(own.grpc_port(), own.grpc_port() + 5):
+        assert any(ends[0] <= port <= ends[-1] for ends in ranges), (port, ranges)
+
+
 def test_two_first_starts_at_once_are_one_start():
     system = System(root() / "twice", PORT_OFFSET + 700)
     environment = {**os.environ, "STATE_DIR": str(system.state_dir), "PORT_OFFSET": str(system.port_offset),
