@@ -48,7 +48,7 @@ class System:
         return system
 
     def stop(self, remove=True):
-        self.script("stop")
+        self.script("stop", *(["--purge"] if remove else []))
         if remove:
             self.remove()
 

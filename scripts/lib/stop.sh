@@ -66,3 +66,13 @@ leftovers() {
     is_argument_of "$pid" "$state/postgres" && say "$pid INT"
   true
 }
+
+# Gives the ports back that scripts/run has reserved.
+release_ports() {
+  local file=/proc/sys/net/ipv4/ip_local_reserved_ports offset ours all
+  [[ -w $file && -r $state/settings ]] || return 0
+  offset=$(sed -n 's/^PORT_OFFSET=//p' "$state/settings")
+  ours=$((50050 + 10#${offset:-0}))-$((50054 + 10#${offset:-0}))
+  IFS=, read -ra all <"$file"
+  printf '%s\n' "${all[@]}" | { grep -vxF -- "$ours" || true; } | paste -sd, - 2>/dev/null >"$file" || true
+}
