@@ -48,11 +48,12 @@ public struct Readiness {
     var isDegraded = false
     if let answers = answers?(now) {
       let asked = pools.filter { service == nil || $0.service == service }
-      for (_, pools) in Dictionary(grouping: asked, by: \.service) {
+      for (service, pools) in Dictionary(grouping: asked, by: \.service) {
         let silent = pools.map(\.name).filter { answers[$0] == nil }
         for name in silent { parts[name] = false }
         isDegraded = isDegraded || !silent.isEmpty
-        isDown = isDown || silent.count == pools.count
+        // The system serves without health checks and reflection.
+        isDown = isDown || service != "health" && silent.count == pools.count
       }
       let keys = asked.compactMap { answers[$0.name]?.keys }
       if keys.contains(where: { $0 != .up }) { parts["keys"] = false }

@@ -72,7 +72,7 @@ public final class Resources {
   public var keyState: KeyRingFile.State? {
     get throws {
       guard try settings[.keysFile] != nil else { return nil }
-      return keyRing.state
+      return keyRing.state(at: clock())
     }
   }
 
@@ -140,6 +140,8 @@ public final class Resources {
   private var mac: MAC {
     let keyRing = keyRing
     let clock = clock
+    // As for tokens: should the file break before the first request, these keys are in place.
+    _ = try? keyRing.current(at: clock())
     return MAC(
       make: { try keyRing.current(at: clock()).pageMAC($0) },
       check: { message, code in

@@ -177,14 +177,17 @@ public final class KeyRingFile {
     case unusable(reason: String)
   }
 
-  /// The state of the keys, found by reading the file and by signing and verifying something.
-  public var state: State {
+  /// The state of the keys, found by reading the file and by signing and verifying something. Keys that are usable are in
+  /// use from then on.
+  public func state(at now: Instant) -> State {
+    let stamp = FileStamp(path)
     do {
       let found = try KeyRing(parsing: try contents())
       let message = Array("probe".utf8)
       guard found.isPageMAC(found.pageMAC(message), of: message) else {
         return .unusable(reason: "the keys do not verify what they have signed")
       }
+      (ring, self.stamp, checkedAt) = (found, stamp, now)
       return .usable(keyID: found.signingKeyID)
     } catch {
       let reason = (error as? KeyRing.Malformed)?.message ?? "\(error)"
@@ -228,6 +231,9 @@ private struct FileStamp: Equatable {
   let nanoseconds: Int
   let size: Int
   let inode: UInt
+  /// Changes with the owner and the mode, too: whoever could not read the file may be able to now.
+  let changedSeconds: Int
+  let changedNanoseconds: Int
 
   init?(_ path: String) {
     var status = stat()
@@ -236,5 +242,7 @@ private struct FileStamp: Equatable {
     nanoseconds = status.st_mtim.tv_nsec
     size = Int(status.st_size)
     inode = UInt(status.st_ino)
+    changedSeconds = status.st_ctim.tv_sec
+    changedNanoseconds = status.st_ctim.tv_nsec
   }
 }

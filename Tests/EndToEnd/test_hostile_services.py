@@ -64,6 +64,7 @@ def test_root_follows_no_link_of_a_service(targets):
     done = system.script("run", "--detach", "--no-build", check=False)
     try:
         assert state_of(targets) == before, done
+        assert done.returncode == 0, done
     finally:
         system.stop()
 

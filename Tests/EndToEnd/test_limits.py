@@ -44,7 +44,8 @@ def flood(system, method, path, source, count=FLOOD, port=None):
     (2, "GET", "/nope", 404), (3, "PUT", "/api/v1/tasks", 405), (4, "POST", "/docs/", 405), (5, "GET", "/docs/nothing", 404),
     (6, "GET", "/docs/docs.css.gz", 404), (7, "GET", "/api/v1/tasks/x/y/z", 404), (8, "POST", "/nope", 404),
     (9, "GET", "/protos/nothing.proto", 404), (10, "PROBE", "/api/v1/tasks", 405), (11, "GET", "/_session", 404),
-    (12, "GET", "/%5fsession/note", 404), (13, "GET", "/x/..//_none/path", 404), (14, "POST", "/_error/internal", 404)])
+    (12, "GET", "/%5fsession/note", 404), (13, "GET", "/x/..//_none/path", 404), (14, "POST", "/_error/internal", 404),
+    (15, "GET", "/x%2f%5Fsession", 404), (16, "GET", "/%2F_session", 404)])
 def test_what_leads_nowhere_is_limited(own, number, method, path, status):
     replies = flood(own, method, path, f"127.0.0.{number}")
     statuses = [reply[0] for reply in replies]

@@ -195,10 +195,11 @@ def test_a_checkout_that_cannot_be_written_is_enough_for_a_start():
         shutil.rmtree(environment["STATE_DIR"], ignore_errors=True)
 
 
-def test_a_reader_that_goes_away_leaves_nothing_half_started():
+@pytest.mark.parametrize("pipe", ["|", "2>&1 |"])
+def test_a_reader_that_goes_away_leaves_nothing_half_started(pipe):
     system = System(root() / "piped", PORT_OFFSET + 700)
     done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {REPOSITORY}/scripts/run --no-build | head -n 1"], capture_output=True, text=True,
+        ["bash", "-c", f"set -o pipefail; {REPOSITORY}/scripts/run --no-build {pipe} head -n 1"], capture_output=True, text=True,
         timeout=120, env={**os.environ, "STATE_DIR": str(system.state_dir), "PORT_OFFSET": str(system.port_offset)})
     assert done.returncode != 0 and len(done.stdout.splitlines()) == 1
     for _ in range(100):

@@ -120,8 +120,7 @@ def test_a_key_file_that_cannot_be_used_is_part_of_readiness(own):
         keys.write_bytes(b"{}")
         time.sleep(1.2)
         status, answer = ready(own)
-        assert (status, answer.get("status")) in ((200, "DEGRADED"), (503, None))
-        assert (answer.get("checks") or answer["details"])["keys"] == "DOWN"
+        assert (status, answer.get("status"), answer["checks"]["keys"]) == (200, "DEGRADED", "DOWN")
         # A new worker would have no keys at all, so the old ones stay.
         done = own.script("restart-pool", "login", check=False)
         assert done.returncode == 1 and "no usable keys" in done.stderr, done
@@ -173,7 +172,9 @@ def test_a_bad_build_leaves_the_old_workers(own, tmp_path, kind, reason):
     exchange(own, "get-task", source)
     try:
         done = own.script("restart-pool", "get-task", check=False)
-        assert done.returncode == 1 and reason in done.stderr, done
+        assert done.returncode == 1 and done.stderr.startswith("get-task: the old workers stay, because a new one"), done
+        # On a busy machine, one that dies after its first answer may die before it.
+        assert reason in done.stderr or kind.startswith("dies after"), done
         assert own.workers("get-task") == before
         assert account.get(f"/tasks/{task['id']}").status_code == 200
     finally:

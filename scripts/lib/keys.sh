@@ -1,6 +1,10 @@
 # shellcheck shell=bash disable=SC2154 # names are shared with the scripts that source this
 # Makes and rotates the keys for tokens: a JWK set (RFC 7517) in which exactly one key signs.
 
+# What the functions accept (Shared/Tokens/KeyRing.swift).
+# shellcheck disable=SC2034 # used by rotate-keys
+maximum_keys=16
+
 # Prints a new key that signs. It goes through a pipe, because everybody can read command lines.
 make_key() {
   openssl rand -base64 48 | tr -d '\n=' | tr '+/' '-_' |
@@ -25,7 +29,9 @@ signing_key() { jq -r '[.keys[] | select(.key_ops | index("sign")) | .kid] | if 
 pools_without() {
   local function answer
   while read -r function _; do
-    answer=$(curl -s --max-time 2 --unix-socket "$state/probe/probe.sock" "http://probe/$function") || true
-    jq -e --arg id "$1" '.keys == null or .key_id == $id' <<<"${answer:-{\}}" >/dev/null 2>&1 || printf '%s ' "$function"
+    # An answer without a body is that of a pool that has no keys.
+    answer=$(curl -sf --max-time 2 --unix-socket "$state/probe/probe.sock" "http://probe/$function") &&
+      jq -e --arg id "$1" '.keys == null or .key_id == $id' <<<"${answer:-{\}}" >/dev/null 2>&1 ||
+      printf '%s ' "$function"
   done < <(pools)
 }

@@ -5,6 +5,7 @@ Usage: pools.py SOCKET COMMAND [ARGUMENT...]
   start NAME...            starts programs that are not running yet
   start-pools              starts the pools in the table on standard input, without their spare slots
   add-pools                reads supervisord's file again, and starts the pools that are new in it; the table as above
+  remove-pool FUNCTION     ends a pool, which supervisord then forgets
   signal NAME SIGNAL       sends a program a signal
   list                     prints group, state and process id of every process, separated by tabs
   restart-pool FUNCTION    tries a new worker out, then replaces the pool's workers one by one, starting each new one first
@@ -62,6 +63,14 @@ def start(supervisor, name):
             raise SystemExit(f"{name} does not start: {fault.faultString}")
 
 
+def stop(supervisor, name):
+    try:
+        supervisor.stopProcess(name)
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode not in (Faults.NOT_RUNNING, Faults.BAD_NAME):
+            raise
+
+
 def start_pools(supervisor):
     for line in sys.stdin:
         function, _service, workers, _nice, _queue = line.split()
@@ -84,6 +93,16 @@ def add_pools(supervisor):
                   file=sys.stderr)
 
 
+def remove_pool(supervisor, function):
+    for group in (function, f"trial-{function}"):
+        try:
+            supervisor.stopProcessGroup(group)
+            supervisor.removeProcessGroup(group)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.BAD_NAME:
+                raise
+
+
 def list_processes(supervisor):
     for p in supervisor.getAllProcessInfo():
         print(p["group"], p["statename"], p["pid"], sep="\t")
@@ -97,6 +116,7 @@ def try_out(supervisor, function):
     def is_alive(info):
         return info["pid"] == pid and info["statename"] in RUNNING
 
+    stop(supervisor, name)  # a trial that was cut off has left it
     start(supervisor, name)
     begin = time.monotonic()
     info = supervisor.getProcessInfo(name)
@@ -116,11 +136,7 @@ def try_out(supervisor, function):
         if not is_alive(supervisor.getProcessInfo(name)):
             raise SystemExit(f"{refusal} ends within {TRIAL_LIFE_SECONDS} second. See {log}")
     finally:
-        try:
-            supervisor.stopProcess(name)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode != Faults.NOT_RUNNING:
-                raise
+        stop(supervisor, name)
 
 
 def restart_pool(supervisor, function):
@@ -173,6 +189,8 @@ def main():
             start_pools(supervisor)
         elif command == "add-pools":
             add_pools(supervisor)
+        elif command == "remove-pool":
+            remove_pool(supervisor, *arguments)
         elif command == "signal":
             supervisor.signalProcess(*arguments)
         elif command == "list":

@@ -61,20 +61,22 @@ restore_settings() {
   local line state_before=${STATE_DIR-} functions_before=${FUNCTIONS_DIR-}
   clear_settings
   while IFS= read -r line; do
-    printf -v "${line%%=*}" '%s' "${line#*=}"
+    export "${line%%=*}=${line#*=}"
   done <"$state/settings"
-  [[ ! $state_before ]] || STATE_DIR=$state_before
-  [[ ! $functions_before ]] || FUNCTIONS_DIR=$functions_before
+  [[ ! $state_before ]] || export STATE_DIR=$state_before
+  [[ ! $functions_before ]] || export FUNCTIONS_DIR=$functions_before
 }
 
 # Prints the names of the caller's settings that differ from those that the running system was started with.
 settings_that_differ() {
-  local line name
+  local line name kind default value
   declare -A stored
   [[ -r $state/settings ]] || return 0
   while IFS= read -r line; do stored[${line%%=*}]=${line#*=}; done <"$state/settings"
-  while IFS=$'\t' read -r name _ default _; do
-    [[ $name != STATE_DIR && $name != FUNCTIONS_DIR && ${!name:-} ]] || continue
-    [[ ${!name} == "${stored[$name]-$default}" ]] || say "$name"
+  while IFS=$'\t' read -r name kind default _; do
+    value=${!name:-}
+    [[ $name != STATE_DIR && $name != FUNCTIONS_DIR && $value ]] || continue
+    [[ $kind != file && $kind != path ]] || value=$(realpath -ms "$value")
+    [[ $value == "${stored[$name]-$default}" ]] || say "$name"
   done < <(settings)
 }

@@ -48,10 +48,11 @@ leftovers() {
   for file in /proc/[0-9]*/stat; do
     { read -r line <"$file"; } 2>/dev/null || continue
     read -r _ _ group _ <<<"${line##*) }"
-    if [[ $group == "$group_of_nginx" && $line == *"(nginx)"* ]]; then
-      pid=${file#/proc/}
-      say "${pid%/stat} QUIT"
-    fi
+    [[ $group == "$group_of_nginx" && $line == *"(nginx)"* ]] || continue
+    # By now, the number may be that of another nginx: this one writes our log.
+    pid=${file#/proc/}
+    pid=${pid%/stat}
+    [[ " $(readlink /proc/"$pid"/fd/* 2>/dev/null | tr '\n' ' ') " != *" $state/logs/nginx-error.log "* ]] || say "$pid QUIT"
   done
   for file in /proc/[0-9]*/exe; do
     if [[ $(readlink "$file" 2>/dev/null) == "$state/functions/"* ]]; then
