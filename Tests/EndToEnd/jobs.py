@@ -10,11 +10,12 @@ from contract import JOBS
 
 #: The jobs that a reminder needs.
 SENDING = ["dispatch-reminders", "deliver-notifications"]
+#: Settings with which a job runs as if on a host of its own: it shares its lock and its circuits with nobody.
+ELSEWHERE = {"BREAKER_DIR": "", "LOCK_DIR": ""}
 
 
 def start(system, job, *arguments, service=None, **settings):
-    """Starts a job as cron does, perhaps with other settings. Without a BREAKER_DIR, it runs as if on a host of its own:
-    it shares its lock and its circuits with nobody."""
+    """Starts a job as cron does, perhaps with other settings."""
     service = service or JOBS[job][0]
     name = f"task-functions-{service}"
     who = {}

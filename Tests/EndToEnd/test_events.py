@@ -186,7 +186,7 @@ def test_users_are_deleted_while_reminders_go_out_and_everything_is_killed_again
 
     def begin(name):
         job, service = kinds[name]
-        return jobs.start(chain, job, service=service, BREAKER_DIR="", DELIVERY_WORKERS=2)
+        return jobs.start(chain, job, service=service, **jobs.ELSEWHERE, DELIVERY_WORKERS=2)
 
     admin = chain.create_admin()
     running = {name: begin(name) for name in kinds}

@@ -204,7 +204,7 @@ def test_no_reason_is_left_without_its_command():
 def test_every_fence_says_what_it_holds(readme):
     """No block of another kind can hide commands."""
     assert {block.kind for block in blocks_of(readme)} <= {
-        "sh", "json", "text", "js", "proto", "diff", "sql", "swift", "py"}
+        "sh", "json", "text", "js", "proto", "diff", "sql", "swift", "py", "ini"}
     assert FENCED.sub("", READMES[readme]).count("```") == 0
 
 

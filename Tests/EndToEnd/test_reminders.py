@@ -287,8 +287,8 @@ def test_whatever_is_killed_every_reminder_arrives_and_none_twice(clockwork, sin
 
     def start(kind, host):
         if kind is dispatchers:
-            return jobs.start(clockwork, "dispatch-reminders", BREAKER_DIR="")
-        return jobs.start(clockwork, "deliver-notifications", BREAKER_DIR="", DELIVERY_WORKERS=1)
+            return jobs.start(clockwork, "dispatch-reminders", **jobs.ELSEWHERE)
+        return jobs.start(clockwork, "deliver-notifications", **jobs.ELSEWHERE, DELIVERY_WORKERS=1)
 
     for kind in (dispatchers, deliverers):
         for host in range(4):
@@ -325,7 +325,7 @@ def latest_lease(system, database, table):
 def kill_at_work(system, job, database, table):
     """Kills a job with `kill -9` while it has claimed something, as if on a host of its own."""
     before = latest_lease(system, database, table)
-    process = jobs.start(system, job, BREAKER_DIR="")
+    process = jobs.start(system, job, **jobs.ELSEWHERE)
     jobs.wait_until(lambda: latest_lease(system, database, table) not in ("", before), 30, "something to be claimed")
     jobs.kill(process)
     assert latest_lease(system, database, table), f"{job} was done before it was killed"
@@ -333,23 +333,24 @@ def kill_at_work(system, job, database, table):
 
 def test_after_a_kill_everything_goes_out_at_the_next_run(clockwork, sink, ada):
     """The leases would last for five minutes, but the claims of a process end with it."""
-    jobs.add_tasks(clockwork, ada.id, MANY)
+    many = 3 * MANY      # enough for a job to be at work when it is killed
+    jobs.add_tasks(clockwork, ada.id, many)
     for _ in range(3):
         kill_at_work(clockwork, "dispatch-reminders", "task_db", "reminders")
     jobs.run(clockwork, "dispatch-reminders")
     kill_at_work(clockwork, "deliver-notifications", "notification_db", "notifications")
     jobs.run(clockwork, "deliver-notifications", "--drain")
-    assert {message.parsed["subject"] for message in sink.messages} == {f"Reminder: task {n}" for n in range(1, MANY + 1)}
+    assert {message.parsed["subject"] for message in sink.messages} == {f"Reminder: task {n}" for n in range(1, many + 1)}
     arrived = names(sink)
-    assert len(arrived) == MANY, "a reminder went out under two names"
-    assert sum(arrived.values()) - MANY <= 4, "each of four workers may have had one mail under way"
+    assert len(arrived) == many, "a reminder went out under two names"
+    assert sum(arrived.values()) - many <= 4, "each of four workers may have had one mail under way"
 
 
 def test_another_host_takes_over_at_once(clockwork, sink, ada):
     jobs.add_tasks(clockwork, ada.id, MANY)
     jobs.run(clockwork, "dispatch-reminders")
     kill_at_work(clockwork, "deliver-notifications", "notification_db", "notifications")
-    other = jobs.start(clockwork, "deliver-notifications", BREAKER_DIR="")
+    other = jobs.start(clockwork, "deliver-notifications", **jobs.ELSEWHERE)
     try:
         jobs.wait_until(lambda: len(names(sink)) == MANY, 30, "all to arrive")
     finally:

@@ -85,7 +85,7 @@ def _kills(system, sink, user, count):
 
 def _start(system, job):
     more = {"DELIVERY_WORKERS": 1} if job == "deliver-notifications" else {}
-    return jobs.start(system, job, BREAKER_DIR="", **more)
+    return jobs.start(system, job, **jobs.ELSEWHERE, **more)
 
 
 def _names(sink):

@@ -1,5 +1,6 @@
 import API
 import Endpoint
+import Runtime
 import Testing
 import Values
 
