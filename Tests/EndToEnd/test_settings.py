@@ -209,10 +209,10 @@ def test_jobs_have_the_settings_that_are_declared_for_them(configured, service):
     assert {name for name in found if name.endswith("_KEEP_DAYS")} == days.get(service, set())
 
 
-@pytest.mark.parametrize("service, database", [("user", "USER"), ("auth", "USER"), ("task", "TASK"), ("notification", "NOTIFICATION")])
+@pytest.mark.parametrize("service, database", [("user", "USER"), ("auth", "AUTH"), ("task", "TASK"), ("notification", "NOTIFICATION")])
 def test_jobs_connect_past_the_pooler_of_the_functions(service, database):
     def urls(**variables):
-        script = 'source scripts/lib/common.sh; source scripts/lib/render.sh; private_cluster=; database_url "$0"; database_url "$0" with-jobs'
+        script = 'source scripts/lib/common.sh; source scripts/lib/render.sh; private_cluster=; database_url "$0"; database_url "$0_direct"'
         return subprocess.run(["bash", "-euc", script, service], env={"PATH": os.environ["PATH"], **variables}, cwd=REPOSITORY,
                               capture_output=True, check=True).stdout.decode().split()
     pooler = {f"DATABASE_URL_{database}": "postgresql://pooler/x"}
