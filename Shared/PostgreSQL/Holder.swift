@@ -9,7 +9,7 @@ public struct Holder: Equatable, Sendable {
 }
 
 extension TimedDatabase {
-  /// The number is the server's own only without anything in between. Nothing is locked elsewhere: the connections of a
+  /// Only on a direct connection is this the server's own process number. Nothing is locked elsewhere: the connections of a
   /// pooler go on living.
   private static let hold = Statement(
     "SELECT CASE WHEN pg_backend_pid() = :process::integer THEN pg_try_advisory_lock(:number) ELSE false END"

@@ -426,6 +426,10 @@ public struct NotificationStore {
       to: listing.page,
       completing: long.filter { $0.value > 0 },
       id: { $0.id },
+      length: {
+        $0.recipient.utf8.count + $0.subject.utf8.count + $0.body.utf8.count
+          + $0.lastError.utf8.count
+      },
       bytes: {
         [$0.recipient, $0.subject, $0.body, $0.lastError].map(PageBytes.count).reduce(0, +)
       },

@@ -30,23 +30,29 @@ extension Array {
   /// Removes the extra row that shows that another page follows, and what is too much text for a page, and completes the rows
   /// whose long texts are missing.
   ///
-  /// `read` returns the complete rows by id. One that has been deleted by now is left out.
+  /// `length` is the number of bytes of the texts in a row, and `bytes` what becomes of them in JSON. `read` returns the
+  /// complete rows by id. One that has been deleted by now is left out.
   /// - Returns: the token of the page that follows; empty when there is none.
   /// - Throws: what `read` and `token` throw.
   mutating func cut(
     to page: Page,
     completing long: LongTexts,
     id: (Element) -> String,
+    length: (Element) -> Int,
     bytes: (Element) -> Int,
     read: (_ ids: [String]) throws -> [String: Element],
     token: (_ last: Element) throws -> String
   ) throws -> String {
-    guard !long.isEmpty else { return try cut(to: page, token: token) }
+    // Nearly all pages are far from the limit, even if each of their bytes were a control character.
+    guard !long.isEmpty || 6 * reduce(0, { $0 + length($1) }) >= PageBytes.maximum else {
+      return try cut(to: page, token: token)
+    }
     var hasMore = count > page.size
     if hasMore { removeLast(count - page.size) }
     // By what is known of their lengths; control characters are counted when the texts are there.
     let fits = prefix { row in bytes(row) + (long[id(row)] ?? 0) }
-    let complete = try read(self[..<fits].map(id).filter { long[$0] != nil })
+    let missing = self[..<fits].map(id).filter { long[$0] != nil }
+    let complete = missing.isEmpty ? [:] : try read(missing)
     let current = self[..<fits].map { long[id($0)] == nil ? $0 : complete[id($0)] }
     let kept = current.prefix { row in row.map(bytes) ?? 0 }
     hasMore = hasMore || kept < count

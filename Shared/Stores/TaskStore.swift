@@ -10,7 +10,7 @@ public struct TaskStore {
     "id, title, description, status, priority, user_id, due_date, reminders, created_at, updated_at, version"
 
   /// `columns` with the description only if it is not long. Otherwise its length, negative, is in the place of the version:
-  /// a column more would cost every list.
+  /// an extra column would slow down every list.
   private static let listColumns: SQL = """
     id, title, CASE WHEN octet_length(description) <= \(longest) THEN description END, status, priority, user_id,
     due_date, reminders, created_at, updated_at,
@@ -289,6 +289,7 @@ public struct TaskStore {
       to: listing.page,
       completing: long,
       id: { $0.id },
+      length: { $0.title.utf8.count + $0.description_p.utf8.count },
       bytes: { PageBytes.count($0.title) + PageBytes.count($0.description_p) },
       read: { try complete($0) },
       token: { try listing.pageToken(after: $0, pages: pages) }
@@ -334,7 +335,7 @@ public struct TaskStore {
 
   /// The statements of the list in one order and direction.
   fileprivate struct Lists {
-    /// Whatever the text.
+    /// Regardless of the text.
     let all: Statement
     /// Tasks with the search terms, of the first `:depth` that the other filters leave.
     let searchAhead: Statement

@@ -64,8 +64,10 @@ public struct UserChanges: Sendable {
       changing.contains("push_notifications")
       ? !request.hasPushNotifications || request.pushNotifications : nil
     password = changing.contains("password") ? violations.password(request.password) : nil
-    role = changing.contains("role") ? violations.named(request.role, "role") : nil
-    if changing.contains("role"), role == nil { violations.add("role", "is required") }
+    let givenRole = changing.contains("role") ? violations.named(request.role, "role") : nil
+    if changing.contains("role"), givenRole == nil { violations.add("role", "is required") }
+    // Whoever sends back the whole of their account, as they have read it, gives nobody a role.
+    role = caller.role == .user && givenRole == .user ? nil : givenRole
     currentPassword = caller.role == .admin ? nil : request.currentPassword
     if password != nil, caller.role != .admin, request.currentPassword.isEmpty {
       violations.add("current_password", "is required to change the password")

@@ -151,8 +151,8 @@ def test_an_asterisk_names_all_fields_as_a_put_does(services, user, own_ports):
     assert set(refused.fields) == {"update_mask"} and "*" in refused.message
     users = services(user, own_ports=own_ports).users
     mine = users.UpdateUser(user_pb2.UpdateUserRequest(
-        id=user.id, username=user.username, email=user.user["email"], full_name="Ada", update_mask=mask("*")))
-    assert (mine.full_name, mine.time_zone) == ("Ada", "UTC")
+        id=user.id, username=user.username, email=user.user["email"], full_name="Ada", role=user_pb2.USER, update_mask=mask("*")))
+    assert (mine.full_name, mine.time_zone, mine.role) == ("Ada", "UTC", user_pb2.USER)
 
 
 @pytest.mark.parametrize("path", ["id", "version", "titel", "due_date.seconds", "reminders.hours", "dueDate", "title.x"])

@@ -306,7 +306,7 @@ public nonisolated struct Task_V1_UpdateTaskRequest: Sendable {
   /// Clears the value of `description_p`. Subsequent reads from it will return its default value.
   public mutating func clearDescription_p() {self._description_p = nil}
 
-  /// the transition must be allowed: see the list of statuses
+  /// The transition must be allowed: see the list of statuses. A PUT without a status sets PENDING, whatever it was before.
   public var status: Task_V1_Status = .unspecified
 
   public var priority: Task_V1_Priority = .unspecified

@@ -81,7 +81,8 @@ public nonisolated struct User_V1_User: Sendable {
   /// letters, digits and . _ - only; unique regardless of case
   public var username: String = String()
 
-  /// Unique regardless of case. An internationalised domain is shown in its ASCII form (xn--…), which is the same address.
+  /// Unique regardless of case. An internationalised domain is accepted, and shown in its ASCII form (xn--…), which is the
+  /// same address.
   public var email: String = String()
 
   public var fullName: String {

@@ -84,6 +84,15 @@ struct PageBytesTests {
     #expect(try pages(order, q: "task").flatMap { $0 } == all)
   }
 
+  @Test func `many texts that are short but grow in JSON are cut, too`() throws {
+    try insert(1...200, "\u{1}", length: 2048)
+
+    let found = try pages()
+    #expect(found.flatMap { $0 } == Array(1...200))
+    // 1 MiB by six bytes for each of 2,048 characters, and the title.
+    #expect(found.map(\.count) == [85, 85, 30])
+  }
+
   @Test func `a page without long texts is not cut`() throws {
     try insert(1...200, "😀", length: 512)
 
@@ -116,6 +125,7 @@ struct PageBytesTests {
       to: Page(size: 50, after: nil),
       completing: long,
       id: { $0.id },
+      length: { $0.description_p.utf8.count },
       bytes: { PageBytes.count($0.description_p) },
       read: { ids in
         asked = ids
@@ -143,6 +153,7 @@ struct PageBytesTests {
       to: Page(size: 2, after: nil),
       completing: ["1": text.utf8.count],
       id: { $0.id },
+      length: { $0.description_p.utf8.count },
       bytes: { PageBytes.count($0.description_p) },
       read: { _ in ["1": .with { ($0.id, $0.description_p) = ("1", text) }] },
       token: { $0.id }

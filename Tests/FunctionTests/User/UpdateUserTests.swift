@@ -287,6 +287,14 @@ struct UpdateUserTests {
     #expect(try fixture.row(ofUser: ada.id) == before)
   }
 
+  @Test func `whoever sends back their own role changes nothing by it`() throws {
+    let session = try fixture.signIn(ada)
+    let answer = try patch(#"{"full_name": "Ada", "role": "USER"}"#)
+
+    #expect(answer.status == 200)
+    #expect(try lives(session))
+  }
+
   @Test func `a new role ends every session, because their tokens name the old one`() throws {
     let session = try fixture.signIn(ada)
 
