@@ -18,6 +18,9 @@ enum Claims {
   ///
   /// They become due now, and so come after everything that has been due for longer: if one of them is what ended its
   /// holder, it does not keep the others from going out.
+  ///
+  /// Meanwhile, somebody else may have released a row and claimed it anew, with a number that is not yet among the holders:
+  /// so it is locked only if it still has the number of the holder that is gone.
   static func release(in table: SQL, _ row: SQL, same: SQL, only condition: SQL = "true")
     -> Statement
   {
@@ -27,10 +30,16 @@ enum Claims {
         SELECT classid::bigint << 32 | objid::bigint AS number FROM pg_locks
         WHERE locktype = 'advisory' AND objsubid = 1 AND granted
           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())),
-      orphans AS MATERIALIZED (
-        SELECT \(row) FROM \(table) WHERE claimed_until = next_attempt_at AND next_attempt_at > :now
+      candidates AS MATERIALIZED (
+        SELECT \(row), claimed_by AS holder FROM \(table)
+        WHERE claimed_until = next_attempt_at AND next_attempt_at > :now
           AND claimed_by IS NOT NULL AND claimed_by NOT IN (SELECT number FROM holders) AND \(condition)
-        ORDER BY claimed_by LIMIT 1000 FOR UPDATE SKIP LOCKED)
+        ORDER BY claimed_by LIMIT 1000),
+      orphans AS MATERIALIZED (
+        SELECT \(row) FROM \(table) t
+        WHERE t.claimed_until = t.next_attempt_at
+          AND EXISTS (SELECT FROM candidates o WHERE \(same) AND o.holder = t.claimed_by)
+        FOR UPDATE SKIP LOCKED)
       UPDATE \(table) t SET next_attempt_at = :now FROM orphans o WHERE \(same)
       """
     )

@@ -34,7 +34,7 @@ struct `A lock on a file` {
     #expect(ContinuousClock.now - start >= .milliseconds(30))
     let path = path
     let waiting = Task.detached {
-      FileLock(path: path).acquire(attempts: 1000, pauseMicroseconds: 10_000)
+      FileLock(path: path).acquire(attempts: 30_000, pauseMicroseconds: 10_000)
     }
     try await Task.sleep(for: .milliseconds(30))
     holder.release()

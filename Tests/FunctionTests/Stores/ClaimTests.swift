@@ -249,7 +249,13 @@ struct ClaimTests {
       }
       return Share(database: database, rows: mine)
     }.map { try $0.get() }
-    let claimed = shares.flatMap(\.rows)
+    var claimed = shares.flatMap(\.rows)
+    #expect(Set(claimed).count == claimed.count)
+    // On a busy machine, the last of them may have released some that all the others no longer asked for.
+    for _ in 0..<20 {
+      _ = try queue.releaseOrphans(stage.second.by(.soon), now)
+      claimed += try queue.claim(stage.second.by(.soon), now).map(\.row)
+    }
     #expect(claimed.count == 60 && Set(claimed) == left)
   }
 }
