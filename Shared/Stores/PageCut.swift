@@ -10,6 +10,9 @@ enum PageBytes {
   static let maximum = 1 << 20
   /// The longest text that is read with the row of a list.
   static let longestInRow = 2048
+  /// So many rows stay within a page, whatever short texts they have: the texts of one are less than 20 kB in JSON, even if
+  /// each byte of them were a control character.
+  static let rowsThatFit = 50
 
   /// The bytes of a text in JSON, of which those of a control character are six.
   static func count(_ text: String) -> Int {
@@ -44,7 +47,10 @@ extension Array {
     token: (_ last: Element) throws -> String
   ) throws -> String {
     // Nearly all pages are far from the limit, even if each of their bytes were a control character.
-    guard !long.isEmpty || 6 * reduce(0, { $0 + length($1) }) >= PageBytes.maximum else {
+    if long.isEmpty,
+      page.size <= PageBytes.rowsThatFit
+        || 6 * reduce(0, { $0 + length($1) }) < PageBytes.maximum
+    {
       return try cut(to: page, token: token)
     }
     var hasMore = count > page.size
