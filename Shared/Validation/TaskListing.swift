@@ -113,7 +113,7 @@ public struct TaskListing: Sendable {
     ].joined(separator: "\n")
   }
 
-  /// Tokens from when the latest due date came behind tasks without one do not fit any more, hence another word.
+  /// Tokens issued when tasks without a due date came first are no longer valid, hence the different word.
   private var direction: String {
     isDescending ? key == .dueDate ? "latest first" : "desc" : "asc"
   }

@@ -25,7 +25,7 @@ extension SaveContactRequest {
     var violations = Violations()
     _ = violations.userID(userID)
     let email = violations.verbatim(email, "email", Bounds.SaveContactRequest.email)
-    // An account may have a longer address, by an older rule.
+    // An account may have a longer address, under an older rule.
     if email.utf8.count <= Bounds.User.email.upperBound {
       _ = violations.email(email)
     }
